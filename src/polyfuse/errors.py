@@ -1,0 +1,40 @@
+"""Every error polyfuse raises on purpose, each with the exit code the command line answers with.
+
+A message is one line: what happened, a colon, what to do. Anything else that escapes is a bug.
+"""
+
+
+class PolyfuseError(Exception):
+    """Base of all errors polyfuse raises on purpose."""
+
+    exit_code = 1
+
+
+class PartialError(PolyfuseError):
+    """Some items failed; the others are complete and the failures are listed."""
+
+    exit_code = 1
+
+
+class UsageError(PolyfuseError):
+    """A wrong option, an unknown model or a setting that does not fit."""
+
+    exit_code = 2
+
+
+class InputError(PolyfuseError):
+    """A file or array is missing, unreadable, or of the wrong size, type or range."""
+
+    exit_code = 3
+
+
+class DependencyError(PolyfuseError):
+    """An optional package is needed; the message names the extra that brings it."""
+
+    exit_code = 4
+
+
+class OutputError(PolyfuseError):
+    """A result cannot be written: no permission, no space, or it would overwrite something."""
+
+    exit_code = 5

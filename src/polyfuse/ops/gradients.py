@@ -1,0 +1,46 @@
+"""Sobel gradients in the two conventions that the published FNet training mixes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+SOBEL_X = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
+
+
+def _sobel(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Kernels for horizontal and vertical differences, (1, 1, 3, 3), the second pointing down."""
+    kernel = torch.tensor(SOBEL_X, dtype=x.dtype, device=x.device)
+    return kernel[None, None], kernel.T.contiguous()[None, None]
+
+
+def signed_gradient(x: Tensor) -> Tensor:
+    """Signed Sobel gradient, one eighth of the kernel, replicated border.
+
+    Args:
+        x: (N, 1, H, W).
+
+    Returns:
+        (N, 2, H, W): derivative to the right, derivative downwards, per pixel.
+
+    Source: FNet stage I (the official code uses kornia's SpatialGradient defaults, spec section 6).
+    """
+    horizontal, vertical = _sobel(x)
+    padded = functional.pad(x, (1, 1, 1, 1), mode="replicate")
+    return functional.conv2d(padded, torch.cat([horizontal, vertical]) / 8)
+
+
+def gradient_magnitude(x: Tensor) -> Tensor:
+    """|Sobel_x| + |Sobel_y|, not divided by eight, zero border, so the picture's rim counts as an edge.
+
+    Args:
+        x: (N, 1, H, W).
+
+    Returns:
+        (N, 1, H, W), not negative.
+
+    Source: FNet stage II, official code (spec section 7).
+    """
+    both = functional.conv2d(x, torch.cat(_sobel(x)), padding=1)
+    return both.abs().sum(dim=1, keepdim=True)

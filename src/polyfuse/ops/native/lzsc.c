@@ -1,0 +1,193 @@
+/* Fused sparse-coding steps for FNet and IFNet on a CPU (see polyfuse/ops/sparse_coding.py for the mathematics).
+ *
+ * One step of one picture: every pixel's 64 code values are the sum of 9 x 9 convolutions of a few planes, plus multiples
+ * of the two earlier codes, thresholded; while that tile of code is still in cache, the next 64 -> few convolutions read
+ * it. Codes are therefore written once and read twice, and no other 64-channel map exists.
+ *
+ * Layouts (TILE pixels of one row form a tile; the last tile of a row is filled up with zeros):
+ *   planes[i]   (height + 8, stride): plane with a zero border of 4 pixels on each side and zeros to the end of the row.
+ *               float32, or 32-bit words of two bfloat16: two planes interleaved, or a pixel and its right neighbour
+ *   plane_taps  9 taps per kernel row, or 5 where a word holds a pixel and its neighbour (the tenth tap weighs zero)
+ *   up          (8 groups, planes, 9, taps per row, 8 channels): weights of the expansion
+ *   old, older  (height, tiles, 64, TILE): codes x_{k-1} and x_{k-2}; the new code overwrites `older`
+ *   down        (outputs, 9, 64 channels, 9): weights of the reductions; with bf16 (outputs, 9, 32 pairs, 9)
+ *   partial     (outputs, 9, height, stride): row sums, partial[m][dy][r][q + 4]; the plane m is their sum over dy
+ *               with row r + dy - 4, in a fixed order, so that the result depends neither on bands nor on tiles
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#define KERNEL 9
+#define CHANNELS 64
+#define CHANNEL_GROUP 8
+#define TILE 48
+#define STAGING_MARGIN 16
+#define STAGING (TILE + 48)
+#define MAX_PLANES 6
+
+struct threshold {
+  float theta, shrunk, steepness;
+};
+
+struct step {
+  const float *taps[MAX_PLANES * KERNEL * KERNEL]; /* where each tap's plane would be read for the pixel (0, 0) */
+  int num_taps, num_outputs, store;
+  int64_t height, width, tiles, stride;
+  const void *up, *down;
+  const float *old;
+  float *older;
+  float *partial;
+  float keep, keep_prev;
+  struct threshold threshold;
+};
+
+#if defined(__x86_64__)
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,fma,avx512bf16")
+#define LANES 16
+#define CHANNEL_BLOCK 8
+#define COLUMN_BLOCK 3
+#define SHIFT_BLOCK 9
+#define NAME(x) x##_avx512_bf16
+#define USE_BF16 1
+#include "lzsc_kernel.h"
+#pragma GCC pop_options
+
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,fma")
+#define LANES 16
+#define CHANNEL_BLOCK 8
+#define COLUMN_BLOCK 3
+#define SHIFT_BLOCK 9
+#define NAME(x) x##_avx512
+#define USE_BF16 0
+#include "lzsc_kernel.h"
+#pragma GCC pop_options
+
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+#define LANES 8
+#define CHANNEL_BLOCK 4
+#define COLUMN_BLOCK 3
+#define SHIFT_BLOCK 3
+#define NAME(x) x##_avx2
+#define USE_BF16 0
+#include "lzsc_kernel.h"
+#pragma GCC pop_options
+#endif
+
+#define LANES 4
+#define CHANNEL_BLOCK 4
+#define COLUMN_BLOCK 3
+#define SHIFT_BLOCK 3
+#define NAME(x) x##_portable
+#define USE_BF16 0
+#include "lzsc_kernel.h"
+
+typedef void (*step_function)(const struct step *, int64_t, int64_t);
+
+static step_function find_step(const char *name) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const int avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                     __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  if (!strcmp(name, "avx512_bf16")) return avx512 && __builtin_cpu_supports("avx512bf16") ? lzsc_step_avx512_bf16 : NULL;
+  if (!strcmp(name, "avx512")) return avx512 ? lzsc_step_avx512 : NULL;
+  if (!strcmp(name, "avx2")) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? lzsc_step_avx2 : NULL;
+#endif
+  return strcmp(name, "portable") ? NULL : lzsc_step_portable;
+}
+
+static PyObject *supports(PyObject *self, PyObject *args) {
+  const char *name;
+  if (!PyArg_ParseTuple(args, "s", &name)) return NULL;
+  return PyBool_FromLong(find_step(name) != NULL);
+}
+
+static PyObject *step(PyObject *self, PyObject *args) {
+  const char *name;
+  PyObject *planes, *taps;
+  unsigned long long up, down, old, older, partial;
+  long long first_row, last_row, height, width, tiles, stride;
+  struct step s;
+  memset(&s, 0, sizeof s);
+  if (!PyArg_ParseTuple(args, "s(LL)(LLLL)O!O!KKKKKii(ff)(fff)", &name, &first_row, &last_row, &height, &width, &tiles,
+                        &stride, &PyTuple_Type, &planes, &PyTuple_Type, &taps, &up, &old, &older, &down, &partial,
+                        &s.num_outputs, &s.store, &s.keep, &s.keep_prev, &s.threshold.theta, &s.threshold.shrunk,
+                        &s.threshold.steepness))
+    return NULL;
+  const step_function function = find_step(name);
+  const Py_ssize_t count = PyTuple_Size(planes);
+  if (function == NULL || count > MAX_PLANES || PyTuple_Size(taps) != count) {
+    PyErr_SetString(PyExc_ValueError, "instruction set not supported here, or wrong number of planes");
+    return NULL;
+  }
+  for (Py_ssize_t i = 0; i < count; i++) {
+    const float *plane = (const float *)PyLong_AsVoidPtr(PyTuple_GetItem(planes, i));
+    const int in_row = (int)PyLong_AsLong(PyTuple_GetItem(taps, i));
+    if (PyErr_Occurred()) return NULL;
+    for (int dy = 0; dy < KERNEL; dy++)
+      for (int t = 0; t < in_row; t++) s.taps[s.num_taps++] = plane + dy * stride + t * (in_row == KERNEL ? 1 : 2);
+  }
+  s.height = height, s.width = width, s.tiles = tiles, s.stride = stride;
+  s.up = (const void *)(uintptr_t)up, s.down = (const void *)(uintptr_t)down;
+  s.old = (const float *)(uintptr_t)old, s.older = (float *)(uintptr_t)older, s.partial = (float *)(uintptr_t)partial;
+  Py_BEGIN_ALLOW_THREADS function(&s, first_row, last_row);
+  Py_END_ALLOW_THREADS Py_RETURN_NONE;
+}
+
+/* Sum the row sums of one output over dy into rows [first_row, last_row) of a padded float32 plane. */
+static PyObject *gather(PyObject *self, PyObject *args) {
+  unsigned long long partial_at, plane_at;
+  long long first_row, last_row, height, width, stride, output;
+  if (!PyArg_ParseTuple(args, "(LL)(LLL)KLK", &first_row, &last_row, &height, &width, &stride, &partial_at, &output, &plane_at))
+    return NULL;
+  const float *partial = (const float *)(uintptr_t)partial_at + output * KERNEL * height * stride;
+  float *plane = (float *)(uintptr_t)plane_at;
+  Py_BEGIN_ALLOW_THREADS for (long long row = first_row; row < last_row; row++) {
+    float *out = plane + (row + KERNEL / 2) * stride + KERNEL / 2;
+    memset(out, 0, sizeof(float) * width);
+    for (int dy = 0; dy < KERNEL; dy++) {
+      const long long source = row + dy - KERNEL / 2;
+      if (source < 0 || source >= height) continue;
+      const float *sums = partial + (dy * height + source) * stride + KERNEL / 2;
+      for (long long q = 0; q < width; q++) out[q] += sums[q];
+    }
+  }
+  Py_END_ALLOW_THREADS Py_RETURN_NONE;
+}
+
+static inline uint32_t to_bf16(float value) { /* nearest even; NaN stays NaN */
+  uint32_t bits;
+  memcpy(&bits, &value, 4);
+  const uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  return value != value ? (bits >> 16) | 0x40 : rounded;
+}
+
+/* Words (first[i], second[i]) of two float32 buffers as pairs of bfloat16. */
+static PyObject *interleave(PyObject *self, PyObject *args) {
+  unsigned long long first_at, second_at, words_at;
+  long long count;
+  if (!PyArg_ParseTuple(args, "KKKL", &first_at, &second_at, &words_at, &count)) return NULL;
+  const float *first = (const float *)(uintptr_t)first_at, *second = (const float *)(uintptr_t)second_at;
+  uint32_t *words = (uint32_t *)(uintptr_t)words_at;
+  Py_BEGIN_ALLOW_THREADS for (long long i = 0; i < count; i++) words[i] = to_bf16(first[i]) | (to_bf16(second[i]) << 16);
+  Py_END_ALLOW_THREADS Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"supports", supports, METH_VARARGS, "supports(name): whether this processor runs that instruction set."},
+    {"step", step, METH_VARARGS, "step(...): one sparse-coding step on a band of rows; see ops/native_coding.py."},
+    {"gather", gather, METH_VARARGS, "gather(...): row sums to a padded plane."},
+    {"interleave", interleave, METH_VARARGS, "interleave(...): two float32 buffers to pairs of bfloat16."},
+    {NULL, NULL, 0, NULL}};
+
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_lzsc", "Fused sparse-coding steps.", -1, methods};
+
+PyMODINIT_FUNC PyInit__lzsc(void) { return PyModule_Create(&module); }

@@ -1,0 +1,203 @@
+/* One sparse-coding step on a band of rows, written once over vectors of LANES floats.
+ *
+ * This file is included several times by lzsc.c, each time with
+ *   LANES           floats in a vector (16, 8 or 4)
+ *   CHANNEL_BLOCK   code channels held in registers while expanding (divides CHANNEL_GROUP)
+ *   COLUMN_BLOCK    vectors of pixels held in registers (divides TILE / LANES)
+ *   SHIFT_BLOCK     kernel columns held in registers while reducing (divides KERNEL)
+ *   NAME(x)         x with the instruction set's suffix
+ *   USE_BF16        1: operands are pairs of bfloat16 in 32-bit words, 0: operands are float32
+ * Layouts are described in lzsc.c.
+ */
+
+typedef float NAME(vf) __attribute__((vector_size(LANES * 4)));
+typedef float NAME(vfu) __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+typedef int32_t NAME(vi) __attribute__((vector_size(LANES * 4)));
+#define VF NAME(vf)
+#define VFU NAME(vfu)
+#define VI NAME(vi)
+#define LOAD(p) ((VF) * (const VFU *)(p))
+#define STORE(p, v) (*(VFU *)(p) = (VFU)(v))
+#define SPLAT(s) ((VF){0} + (s))
+#define VECTORS (TILE / LANES)
+
+#if USE_BF16
+#define MAC(acc, x, w) \
+  ((VF)_mm512_dpbf16_ps((__m512)(acc), (__m512bh)_mm512_castps_si512((__m512)(x)), (__m512bh)_mm512_set1_epi32((int)(w))))
+typedef uint32_t NAME(word);
+#else
+#define MAC(acc, x, w) ((acc) + (x) * (w))
+typedef float NAME(word);
+#endif
+#define WORD NAME(word)
+
+/* exp(-t) for t in [-87, 87]: 2^n times a polynomial on [-1/2, 1/2]; relative error below 2e-7. */
+static inline __attribute__((always_inline)) VF NAME(exp_neg)(VF t) {
+  VF y = t * SPLAT(-1.44269504088896341f);
+  VF shifted = y + SPLAT(12582912.0f); /* 1.5 * 2^23: rounds to an integer in the low mantissa bits */
+  VI n = (VI)shifted;
+  VF f = y - (shifted - SPLAT(12582912.0f));
+  VF p = SPLAT(1.5403530393381608e-4f);
+  p = p * f + SPLAT(1.3333558146428443e-3f);
+  p = p * f + SPLAT(9.618129107628477e-3f);
+  p = p * f + SPLAT(5.550410866482158e-2f);
+  p = p * f + SPLAT(2.402265069591007e-1f);
+  p = p * f + SPLAT(6.931471805599453e-1f);
+  p = p * f + SPLAT(1.0f);
+  return (VF)((VI)p + (n << 23));
+}
+
+/* sign(v) (|v| - shrunk) / (1 + exp(-steepness (|v| - theta))), zero at zero. */
+static inline __attribute__((always_inline)) VF NAME(threshold)(VF v, const struct threshold *th) {
+  const VI sign_bit = (VI){0} + INT32_MIN;
+  VI sign = (VI)v & sign_bit;
+  VF magnitude = (VF)((VI)v & ~sign_bit);
+  VF t = (magnitude - SPLAT(th->theta)) * SPLAT(th->steepness);
+  VI low = t < SPLAT(-87.0f), high = t > SPLAT(87.0f);
+  t = (VF)(((VI)t & ~(low | high)) | ((VI)SPLAT(-87.0f) & low) | ((VI)SPLAT(87.0f) & high));
+  VF gated = (magnitude - SPLAT(th->shrunk)) / (SPLAT(1.0f) + NAME(exp_neg)(t));
+  VI nonzero = magnitude != SPLAT(0.0f);
+  return (VF)(((VI)gated ^ sign) & nonzero);
+}
+
+/* CHANNEL_BLOCK channels by COLUMN_BLOCK vectors: sums over all taps of weight * plane. Kept out of line, so that every
+ * accumulator stays in a register. */
+static __attribute__((noinline)) void NAME(expand_block)(const float *const *taps, int count, int64_t at, const WORD *w,
+                                                         float *out) {
+  VF acc[CHANNEL_BLOCK][COLUMN_BLOCK] = {{{0}}};
+  for (int t = 0; t < count; t++, w += CHANNEL_GROUP) {
+    const float *source = taps[t] + at;
+    VF x[COLUMN_BLOCK];
+#pragma GCC unroll 8
+    for (int j = 0; j < COLUMN_BLOCK; j++) x[j] = LOAD(source + j * LANES);
+#pragma GCC unroll 8
+    for (int i = 0; i < CHANNEL_BLOCK; i++)
+#pragma GCC unroll 8
+      for (int j = 0; j < COLUMN_BLOCK; j++) acc[i][j] = MAC(acc[i][j], x[j], w[i]);
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < CHANNEL_BLOCK; i++)
+#pragma GCC unroll 8
+    for (int j = 0; j < COLUMN_BLOCK; j++) STORE(out + i * TILE + j * LANES, acc[i][j]);
+}
+
+/* The whole code of one tile, (CHANNELS, TILE), into `out` and, where it is still needed later, over `older`. */
+static void NAME(expand_tile)(const struct step *s, int64_t row, int64_t tile, float *out) {
+  const float *old = s->old + (row * s->tiles + tile) * CHANNELS * TILE;
+  float *older = s->older + (row * s->tiles + tile) * CHANNELS * TILE;
+  const int keep = s->keep != 0, keep_prev = s->keep_prev != 0, store = s->store;
+  for (int channel = 0; channel < CHANNELS; channel += CHANNEL_BLOCK) {
+    for (int i = channel * TILE; i < (channel + CHANNEL_BLOCK) * TILE; i += 16) { /* fetched while the sums are formed */
+      if (keep) __builtin_prefetch(old + i, 0, 2);
+      if (keep_prev || store) __builtin_prefetch(older + i, 1, 2);
+    }
+    const int64_t group = channel / CHANNEL_GROUP, within = channel % CHANNEL_GROUP;
+    const WORD *w = (const WORD *)s->up + group * s->num_taps * CHANNEL_GROUP + within;
+    for (int column = 0; column < TILE; column += COLUMN_BLOCK * LANES)
+      NAME(expand_block)
+      (s->taps, s->num_taps, row * s->stride + tile * TILE + column, w, out + channel * TILE + column);
+  }
+  const struct threshold th = s->threshold;
+  for (int i = 0; i < CHANNELS * TILE; i += LANES) {
+    VF v = LOAD(out + i);
+    if (keep) v += LOAD(old + i) * SPLAT(s->keep);
+    if (keep_prev) v += LOAD(older + i) * SPLAT(s->keep_prev);
+    v = NAME(threshold)(v, &th);
+    STORE(out + i, v);
+    if (store) STORE(older + i, v);
+  }
+  for (int channel = 0; channel < CHANNELS; channel++) /* beyond the picture the code is zero */
+    for (int64_t p = s->width - tile * TILE; p < TILE; p++) {
+      out[channel * TILE + p] = 0.0f;
+      if (store) older[channel * TILE + p] = 0.0f;
+    }
+}
+
+#if USE_BF16
+/* Two neighbouring channels of each pixel as a pair of bfloat16, rounded to nearest even. */
+static void NAME(pack_code)(const float *code, uint32_t *pairs) {
+  for (int channel = 0; channel < CHANNELS; channel += 2)
+    for (int p = 0; p < TILE; p += LANES) {
+      __m512i even = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(code + channel * TILE + p)));
+      __m512i odd = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(code + (channel + 1) * TILE + p)));
+      _mm512_storeu_si512(pairs + channel / 2 * TILE + p, _mm512_or_si512(even, _mm512_slli_epi32(odd, 16)));
+    }
+}
+#define DEPTH (CHANNELS / 2)
+#else
+#define DEPTH CHANNELS
+#endif
+
+/* SHIFT_BLOCK kernel columns of one kernel row: sums over the code's channels, into the staging rows. */
+static __attribute__((noinline)) void NAME(reduce_block)(const WORD *w, const float *code, float *staging) {
+  VF acc[SHIFT_BLOCK][COLUMN_BLOCK] = {{{0}}};
+  for (int channel = 0; channel < DEPTH; channel++, w += KERNEL, code += TILE) {
+    VF x[COLUMN_BLOCK];
+#pragma GCC unroll 8
+    for (int j = 0; j < COLUMN_BLOCK; j++) x[j] = LOAD(code + j * LANES);
+#pragma GCC unroll 9
+    for (int i = 0; i < SHIFT_BLOCK; i++)
+#pragma GCC unroll 8
+      for (int j = 0; j < COLUMN_BLOCK; j++) acc[i][j] = MAC(acc[i][j], x[j], w[i]);
+  }
+#pragma GCC unroll 9
+  for (int i = 0; i < SHIFT_BLOCK; i++)
+#pragma GCC unroll 8
+    for (int j = 0; j < COLUMN_BLOCK; j++) STORE(staging + i * STAGING + j * LANES, acc[i][j]);
+}
+
+/* Add one tile's share of every row sum: partial[m][dy][row][q + 4] += sum over dx of w[m][dy][dx] * code[q + dx - 4]. */
+static void NAME(reduce_tile)(const struct step *s, int64_t row, int64_t tile, const float *code) {
+  float staging[KERNEL * STAGING] __attribute__((aligned(64)));
+  memset(staging, 0, sizeof staging);
+  const WORD *w = (const WORD *)s->down;
+  for (int line = 0; line < s->num_outputs * KERNEL; line++, w += DEPTH * KERNEL) {
+    for (int shift = 0; shift < KERNEL; shift += SHIFT_BLOCK)
+      for (int column = 0; column < TILE; column += COLUMN_BLOCK * LANES)
+        NAME(reduce_block)(w + shift, code + column, staging + shift * STAGING + STAGING_MARGIN + column);
+    float *sums = s->partial + ((int64_t)line * s->height + row) * s->stride + tile * TILE;
+    for (int q = 0; q < TILE + 16; q += LANES) { /* outputs q of this tile: pixels q - 8 + dx; order fixed left to right */
+      VF v = LOAD(sums + q);
+#pragma GCC unroll 9
+      for (int dx = 0; dx < KERNEL; dx++) v += LOAD(staging + dx * STAGING + STAGING_MARGIN - 8 + q + dx);
+      STORE(sums + q, v);
+    }
+  }
+}
+
+void NAME(lzsc_step)(const struct step *s, int64_t first_row, int64_t last_row) {
+  float code[CHANNELS * TILE] __attribute__((aligned(64)));
+#if USE_BF16
+  uint32_t pairs[DEPTH * TILE] __attribute__((aligned(64)));
+#endif
+  for (int64_t row = first_row; row < last_row; row++) {
+    for (int line = 0; line < s->num_outputs * KERNEL; line++)
+      memset(s->partial + ((int64_t)line * s->height + row) * s->stride, 0, sizeof(float) * s->stride);
+    for (int64_t tile = 0; tile < s->tiles; tile++) {
+      NAME(expand_tile)(s, row, tile, code);
+#if USE_BF16
+      NAME(pack_code)(code, pairs);
+      NAME(reduce_tile)(s, row, tile, (const float *)pairs);
+#else
+      NAME(reduce_tile)(s, row, tile, code);
+#endif
+    }
+  }
+}
+
+#undef VF
+#undef VFU
+#undef VI
+#undef LOAD
+#undef STORE
+#undef SPLAT
+#undef VECTORS
+#undef MAC
+#undef WORD
+#undef DEPTH
+#undef LANES
+#undef CHANNEL_BLOCK
+#undef COLUMN_BLOCK
+#undef SHIFT_BLOCK
+#undef NAME
+#undef USE_BF16

@@ -1,0 +1,164 @@
+"""Sparse coding by the compiled kernel `native/lzsc.c`: inference on a CPU in float32 or with bf16 operands.
+
+Rows are worked off in bands by a few threads; a result depends neither on the bands nor on the number of threads.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from polyfuse.ops.native_packing import expansion_weights, operand_words, reduction_weights
+from polyfuse.ops.sparse_coding import CodingForm, CodingStep, Precision, step_reductions
+
+KERNEL, CHANNELS, TILE = 9, 64, 48  # as in native/lzsc.c
+MARGIN = KERNEL // 2
+BAND = 8  # rows a thread takes at a time
+FLOAT32_SETS = ("avx512", "avx2", "portable")
+BF16_SET = "avx512_bf16"
+
+
+@functools.cache
+def kernel() -> ModuleType | None:
+    """The compiled module, or None where the package was built without a compiler."""
+    try:
+        return import_module("polyfuse.ops._lzsc")
+    except ImportError:
+        return None
+
+
+@functools.cache
+def instruction_set(precision: Precision) -> str | None:
+    """Name of the best instruction set for `precision` here; bf16 needs a processor that multiplies bf16 itself."""
+    module = kernel()
+    wanted = (BF16_SET,) if precision == "bf16" else FLOAT32_SETS
+    return next((name for name in wanted if module is not None and module.supports(name)), None)
+
+
+def best_precision() -> Precision:
+    """bf16 where the kernel and the processor multiply it themselves, else float32."""
+    return "bf16" if instruction_set("bf16") is not None else "float32"
+
+
+def supports(example: Tensor, steps: Sequence[CodingStep]) -> bool:
+    """Whether the kernel computes these steps: CPU, float32, 64 channels, 9 x 9, sigmoidal threshold, 1 or 2 planes."""
+    return (
+        instruction_set("float32") is not None
+        and example.device.type == "cpu"
+        and example.dtype == torch.float32
+        and steps[0].input.shape[0] == CHANNELS
+        and steps[0].input.shape[1] <= 2
+        and steps[0].input.shape[-1] == KERNEL
+        and steps[0].threshold == "sigmoidal"
+    )
+
+
+def coding_form(precision: Precision) -> CodingForm:
+    """Return the form for `precision`; float32 where the processor does not multiply bf16 itself."""
+    low = precision == "bf16" and instruction_set("bf16") is not None
+    name = instruction_set("bf16" if low else "float32")
+    assert name is not None
+
+    memory = _Memory()
+
+    def code_and_read(e: Tensor, steps: Sequence[CodingStep], reads: Sequence[Tensor]) -> list[Tensor]:
+        with torch.no_grad(), ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            pictures = [_Picture(name, picture, pool, memory).run(steps, reads) for picture in e]
+        return [torch.stack(planes)[:, None] for planes in zip(*pictures, strict=True)]
+
+    return code_and_read
+
+
+class _Memory:
+    """Large buffers by name, kept for the next picture: fresh pages cost more than the thresholds."""
+
+    def __init__(self) -> None:
+        self._buffers: dict[str, Tensor] = {}
+
+    def take(self, name: str, size: int) -> Tensor:
+        """Return `size` float32 values whose content is arbitrary."""
+        if name not in self._buffers or self._buffers[name].numel() < size:
+            self._buffers[name] = torch.empty(size)
+        return self._buffers[name]
+
+
+class _Picture:
+    """The planes and codes of one picture while it is being coded.
+
+    Args:
+        name: Instruction set.
+        e: Planes to code, (c, H, W).
+        pool: Threads that work off the bands.
+        memory: Where the large buffers come from.
+    """
+
+    def __init__(self, name: str, e: Tensor, pool: ThreadPoolExecutor, memory: _Memory) -> None:
+        self.name, self.pool, self.memory, self.bf16 = name, pool, memory, name == BF16_SET
+        self.count, self.height, self.width = e.shape
+        self.tiles = -(-self.width // TILE)
+        self.stride = self.tiles * TILE + 2 * KERNEL
+        self.e = self._empty_planes(self.count)
+        self.e[:, MARGIN : MARGIN + self.height, MARGIN : MARGIN + self.width] = e
+        code_size = self.height * self.tiles * CHANNELS * TILE
+        self.old, self.older = memory.take("old", code_size), memory.take("older", code_size)
+
+    def run(self, steps: Sequence[CodingStep], reads: Sequence[Tensor]) -> list[Tensor]:
+        """Go through all steps; returns one (H, W) plane per read."""
+        found: list[Tensor] = []  # planes d of the coming step
+        found_prev: list[Tensor] = []  # planes d' of the coming step
+        waiting: list[Tensor] = []  # planes d' of the step after it
+        for k, step in enumerate(steps):
+            planes = [*self.e, *found, *found_prev]
+            reductions = torch.cat(step_reductions(steps, k, reads))
+            outputs = list(self._step(step, planes, reductions, store=k + 1 < len(steps)))
+            found, found_prev, waiting = outputs[: self.count], waiting, outputs[self.count :]
+            self.old, self.older = self.older, self.old
+        rows, columns = slice(MARGIN, MARGIN + self.height), slice(MARGIN, MARGIN + self.width)
+        return [output[rows, columns].clone() for output in outputs]
+
+    def _empty_planes(self, count: int) -> Tensor:
+        """`count` zero planes with their borders."""
+        return torch.zeros(count, self.height + 2 * MARGIN, self.stride)
+
+    def _step(self, step: CodingStep, planes: list[Tensor], reductions: Tensor, *, store: bool) -> Tensor:
+        """Code one estimate and return the padded planes its reductions make, (outputs, H + 8, stride)."""
+        module = kernel()
+        assert module is not None
+        up, taps = expansion_weights(torch.cat(step.expansions, dim=1), bf16=self.bf16)
+        words = operand_words(planes, module, bf16=self.bf16)
+        down = reduction_weights(reductions, bf16=self.bf16)
+        count = len(reductions)
+        partial = self.memory.take("partial", count * KERNEL * self.height * self.stride)
+        theta = float(step.theta)
+        shape = (self.height, self.width, self.tiles, self.stride)
+        keep = [0.0 if value is None else float(value) for value in (step.keep, step.keep_prev)]
+        addresses = tuple(word.data_ptr() for word in words)
+
+        def code(band: tuple[int, int]) -> None:
+            module.step(
+                self.name, band, shape, addresses, taps, up.data_ptr(), self.old.data_ptr(), self.older.data_ptr(),
+                down.data_ptr(), partial.data_ptr(), count, int(store), tuple(keep),
+                (theta, step.shrink * theta, step.steepness),
+            )  # fmt: skip
+
+        self._in_bands(code)
+        outputs = self._empty_planes(count)
+
+        def gather(band: tuple[int, int]) -> None:
+            for index, output in enumerate(outputs):
+                sizes = (self.height, self.width, self.stride)
+                module.gather(band, sizes, partial.data_ptr(), index, output.data_ptr())
+
+        self._in_bands(gather)
+        return outputs
+
+    def _in_bands(self, work: Callable[[tuple[int, int]], None]) -> None:
+        """Run `work` on every band of rows."""
+        bands = [(row, min(row + BAND, self.height)) for row in range(0, self.height, BAND)]
+        list(self.pool.map(work, bands))

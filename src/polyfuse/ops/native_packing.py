@@ -1,0 +1,69 @@
+"""Planes and weights in the order in which the compiled kernel reads them (layouts: native/lzsc.c)."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+GROUP = 8  # code channels whose weights lie side by side
+
+
+def expansion_weights(weight: Tensor, *, bf16: bool) -> tuple[Tensor, tuple[int, ...]]:
+    """Pack `weight`, (64, planes, 9, 9), for `operand_words`; returns (packed, taps per kernel row of each operand).
+
+    In bf16 two planes share a 32-bit word; where their number is odd, the first shares its words with its right
+    neighbours, which takes 5 taps for a row of 9.
+    """
+    if not bf16:
+        return _by_group(weight.permute(1, 2, 3, 0).flatten(0, 2)), (weight.shape[-1],) * weight.shape[1]
+    rows, taps = [], []
+    if weight.shape[1] % 2:
+        alone = functional.pad(weight[:, 0], (0, 1))  # (64, 9, 10)
+        rows.append(pair_words(alone[..., 0::2], alone[..., 1::2]).permute(1, 2, 0).flatten(0, 1))
+        taps.append(alone.shape[-1] // 2)
+        weight = weight[:, 1:]
+    for first in range(0, weight.shape[1], 2):
+        words = pair_words(weight[:, first], weight[:, first + 1])
+        rows.append(words.permute(1, 2, 0).flatten(0, 1))
+        taps.append(weight.shape[-1])
+    return _by_group(torch.cat(rows)), tuple(taps)
+
+
+def operand_words(planes: list[Tensor], kernel: ModuleType, *, bf16: bool) -> list[Tensor]:
+    """Return the buffers to expand: the padded float32 planes themselves, or pairs of them as bfloat16 words."""
+    if not bf16:
+        return planes
+    words = []
+    if len(planes) % 2:
+        words.append(_interleave(planes[0].flatten(), planes[0].flatten()[1:], kernel))
+        planes = planes[1:]
+    for first, second in zip(planes[0::2], planes[1::2], strict=True):
+        words.append(_interleave(first.flatten(), second.flatten(), kernel))
+    return words
+
+
+def reduction_weights(weight: Tensor, *, bf16: bool) -> Tensor:
+    """Pack `weight`, (outputs, 64, 9, 9), as (outputs, 9 rows, channels or pairs of channels, 9 columns)."""
+    rows = weight.permute(0, 2, 1, 3)
+    return pair_words(rows[:, :, 0::2], rows[:, :, 1::2]) if bf16 else rows.contiguous()
+
+
+def pair_words(first: Tensor, second: Tensor) -> Tensor:
+    """Two float32 tensors of one shape as int32 words: bfloat16 of `first` in the low half, of `second` in the high."""
+    return torch.stack([first, second], dim=-1).bfloat16().view(torch.int32).squeeze(-1)
+
+
+def _by_group(rows: Tensor) -> Tensor:
+    """(taps, 64) to contiguous (8 groups, taps, 8)."""
+    packed: Tensor = rows.unflatten(1, (-1, GROUP)).permute(1, 0, 2).contiguous()
+    return packed
+
+
+def _interleave(first: Tensor, second: Tensor, kernel: ModuleType) -> Tensor:
+    """`pair_words` of two float32 buffers, the second possibly shorter, by the kernel's faster loop."""
+    words = torch.zeros(len(first), dtype=torch.int32)
+    kernel.interleave(first.data_ptr(), second.data_ptr(), words.data_ptr(), len(second))
+    return words

@@ -1,0 +1,158 @@
+"""Sparse coding in plain PyTorch by row-split convolutions: training everywhere, inference where no compiled form fits.
+
+A convolution library pads the single output channel of a K -> 1 convolution to its vector width and does mostly useless
+work. Split by kernel rows it does not: a K -> m reduction is a 1 x size convolution to size * m maps, of which map
+(m, dy) shifted by dy - size // 2 rows adds to output m; a c -> K expansion is a 1 x size convolution over size * c
+row-shifted planes. Numbers equal the two-dimensional convolution's up to rounding. Everything runs channels-last.
+
+Without gradients the rows are worked off in bands, so that the 64-channel maps stay in cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from polyfuse.ops.sparse_coding import CodingForm, CodingStep, Precision, step_reductions
+from polyfuse.ops.threshold import apply_threshold, fast_sigmoidal_threshold, sigmoidal_threshold_
+
+BAND_VALUES = 1 << 20  # values of one band of a code map on a CPU: 4 MiB
+
+
+def coding_form(*, training: bool, precision: Precision) -> CodingForm:
+    """Return the differentiable form, or the banded one for inference with the operands `precision` names."""
+    if training:
+        return code_and_read_differentiable
+    operand = torch.bfloat16 if precision == "bf16" else None
+
+    def code_and_read_in_bands(e: Tensor, steps: Sequence[CodingStep], reads: Sequence[Tensor]) -> list[Tensor]:
+        with torch.no_grad(), torch.backends.cudnn.flags(allow_tf32=precision == "tf32"):
+            return _InBands(e, steps, operand or e.dtype).run(reads)
+
+    return code_and_read_in_bands
+
+
+def expand(planes: Tensor, weight: Tensor) -> Tensor:
+    """Zero-padded convolution (N, c, H, W) -> (N, K, H, W) with `weight` (K, c, size, size), row split."""
+    return expand_rows(shifted_rows(planes, weight.shape[-1]), weight)
+
+
+def reduce(code: Tensor, weight: Tensor) -> Tensor:
+    """Zero-padded convolution (N, K, H, W) -> (N, m, H, W) with `weight` (m, K, size, size), row split."""
+    return gather_rows(reduce_rows(code, weight), weight.shape[-1])
+
+
+def shifted_rows(planes: Tensor, size: int) -> Tensor:
+    """(N, c, H, W) to (N, size * c, H, W), channels-last; entry dy * c + i is plane i, dy - size // 2 rows up."""
+    height = planes.shape[-2]
+    padded = functional.pad(planes, (0, 0, size // 2, size // 2))
+    rows = torch.cat([padded[..., dy : dy + height, :] for dy in range(size)], dim=1)
+    return rows.contiguous(memory_format=torch.channels_last)
+
+
+def expand_rows(rows: Tensor, weight: Tensor) -> Tensor:
+    """1 x size convolution of shifted rows, (N, size * c, H, W) -> (N, K, H, W)."""
+    split = weight.transpose(1, 2).flatten(1, 2)[:, :, None].contiguous(memory_format=torch.channels_last)
+    return functional.conv2d(rows, split, padding=(0, weight.shape[-1] // 2))
+
+
+def reduce_rows(code: Tensor, weight: Tensor) -> Tensor:
+    """1 x size convolution (N, K, H, W) -> (N, m * size, H, W); map m * size + dy belongs to kernel row dy."""
+    split = weight.transpose(1, 2).flatten(0, 1)[:, :, None].contiguous(memory_format=torch.channels_last)
+    return functional.conv2d(code, split, padding=(0, weight.shape[-1] // 2))
+
+
+def gather_rows(rows: Tensor, size: int) -> Tensor:
+    """Add the maps of `reduce_rows` up, each moved down by its kernel row: (N, m * size, H, W) -> (N, m, H, W)."""
+    height = rows.shape[-2]
+    split = functional.pad(rows.contiguous(), (0, 0, size // 2, size // 2)).unflatten(1, (-1, size))
+    total: Tensor = split[:, :, 0, :height]
+    for dy in range(1, size):
+        total = total + split[:, :, dy, dy : dy + height]
+    return total
+
+
+def code_and_read_differentiable(e: Tensor, steps: Sequence[CodingStep], reads: Sequence[Tensor]) -> list[Tensor]:
+    """`CodingForm` with gradients."""
+    count = e.shape[1]
+    found: list[Tensor] = []  # planes d of the coming step, if any
+    found_prev: list[Tensor] = []  # planes d' of the coming step
+    waiting: list[Tensor] = []  # planes d' of the step after it
+    x = x_prev = e.new_empty(0)
+    outputs = e.new_empty(0)
+    for k, step in enumerate(steps):
+        pre = expand(torch.cat([e, *found, *found_prev], dim=1), torch.cat(step.expansions, dim=1))
+        if step.keep is not None:
+            pre = torch.addcmul(pre, x, step.keep)
+        if step.keep_prev is not None:
+            pre = torch.addcmul(pre, x_prev, step.keep_prev)
+        x_prev, x = x, _threshold(step, pre)
+        outputs = reduce(x, torch.cat(step_reductions(steps, k, reads)))
+        found, found_prev, waiting = [outputs[:, :count]], waiting, [outputs[:, count:]]
+    return list(outputs.split(1, dim=1))
+
+
+class _InBands:
+    """The planes and codes of a batch while it is being coded band by band.
+
+    Args:
+        e: Planes to code, (N, c, H, W).
+        steps: The block as data.
+        operand: What the convolutions multiply; sums of the codes and thresholds stay in the dtype of `e`.
+    """
+
+    def __init__(self, e: Tensor, steps: Sequence[CodingStep], operand: torch.dtype) -> None:
+        self.e, self.steps, self.size, self.operand = e, steps, steps[0].input.shape[-1], operand
+        self.count, height = e.shape[1], e.shape[2]
+        band = height
+        if e.device.type == "cpu":
+            band = max(1, BAND_VALUES // (steps[0].input.shape[0] * e.shape[0] * e.shape[3]))
+        self.bands = [slice(first, min(first + band, height)) for first in range(0, height, band)]
+        self.codes: list[Tensor | None] = [None] * len(self.bands)
+        self.codes_prev: list[Tensor | None] = [None] * len(self.bands)
+
+    def run(self, reads: Sequence[Tensor]) -> list[Tensor]:
+        """Go through all steps; returns one (N, 1, H, W) per read."""
+        found: list[Tensor] = []
+        found_prev: list[Tensor] = []
+        waiting: list[Tensor] = []
+        outputs = self.e
+        for k, step in enumerate(self.steps):
+            planes = torch.cat([self.e, *found, *found_prev], dim=1)
+            outputs = self._step(step, planes, torch.cat(step_reductions(self.steps, k, reads)))
+            found, found_prev, waiting = [outputs[:, : self.count]], waiting, [outputs[:, self.count :]]
+        return list(outputs.split(1, dim=1))
+
+    def _step(self, step: CodingStep, planes: Tensor, reductions: Tensor) -> Tensor:
+        """Code one estimate and return the planes its reductions make."""
+        expansions = torch.cat(step.expansions, dim=1).to(self.operand)
+        reductions = reductions.to(self.operand)
+        margin = self.size // 2
+        padded = functional.pad(planes.to(self.operand), (0, 0, margin, margin))
+        rows = []
+        for index, band in enumerate(self.bands):
+            near = padded[..., band.start : band.stop + 2 * margin, :]
+            shifted = [near[..., dy : dy + band.stop - band.start, :] for dy in range(self.size)]
+            pre = expand_rows(torch.cat(shifted, dim=1).contiguous(memory_format=torch.channels_last), expansions)
+            pre = pre.to(planes.dtype)
+            old, older = self.codes[index], self.codes_prev[index]
+            if old is not None and step.keep is not None:
+                pre.addcmul_(old, step.keep)
+            if older is not None and step.keep_prev is not None:
+                pre.addcmul_(older, step.keep_prev)
+            x = _threshold(step, pre)
+            self.codes[index], self.codes_prev[index] = x, old
+            rows.append(reduce_rows(x.to(self.operand), reductions).to(planes.dtype))
+        return gather_rows(torch.cat(rows, dim=2), self.size)
+
+
+def _threshold(step: CodingStep, pre: Tensor) -> Tensor:
+    """Threshold `pre`, which nobody else needs."""
+    if step.threshold != "sigmoidal":
+        return apply_threshold(step.threshold, pre, step.theta, steepness=step.steepness, shrink=step.shrink)
+    if torch.is_grad_enabled():
+        return fast_sigmoidal_threshold(pre, step.theta, steepness=step.steepness, shrink=step.shrink)
+    return sigmoidal_threshold_(pre, float(step.theta), steepness=step.steepness, shrink=step.shrink)

@@ -1,0 +1,105 @@
+"""Sparse coding as data, and the choice among its fast forms.
+
+A block of learned sparse coding is a list of `CodingStep`s. Starting from no code at all, step k computes
+
+    x_k = S( W * e + up * (down * x_{k-1}) + up_prev * (down_prev * x_{k-2})
+             + keep x_{k-1} + keep_prev x_{k-2} ; theta )
+
+where `*` is a zero-padded convolution; signs and momenta are folded into `up`, `up_prev`, `keep` and `keep_prev`.
+Written this way every expansion of a step reads a few planes and every reduction of a code makes a few planes, which
+is what the fast forms exploit:
+
+- `native_coding`: one compiled pass per step over tiles that stay in cache; inference on a CPU;
+- `rowsplit_coding`: 1 x 9 convolutions over row-shifted planes in plain PyTorch; inference where the compiled form is
+  absent, and training everywhere.
+
+Both equal the literal transcription in `layers/lzsc.py` up to rounding; tests prove it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from torch import Tensor, nn
+
+from polyfuse.ops.threshold import SHRINK, STEEPNESS, ThresholdKind
+
+Precision = Literal["float32", "bf16", "tf32"]
+"""Arithmetic of the convolutions: "bf16" multiplies bfloat16 and sums float32; "tf32" matters on CUDA alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class CodingStep:
+    """One thresholded estimate of a sparse-coding block. Weights are (out, in, 9, 9) as in `torch.nn.Conv2d`."""
+
+    theta: Tensor
+    """Threshold, scalar tensor."""
+    input: Tensor
+    """W, (K, c, size, size)."""
+    down: Tensor | None = None
+    """Reduction of x_{k-1}, (c, K, size, size)."""
+    up: Tensor | None = None
+    """Expansion of what `down` found, (K, c, size, size)."""
+    down_prev: Tensor | None = None
+    """Reduction of x_{k-2}, (c, K, size, size)."""
+    up_prev: Tensor | None = None
+    """Expansion of what `down_prev` found, (K, c, size, size)."""
+    keep: Tensor | None = None
+    """Weight of x_{k-1} itself, scalar tensor."""
+    keep_prev: Tensor | None = None
+    """Weight of x_{k-2} itself, scalar tensor."""
+    threshold: ThresholdKind = "sigmoidal"
+    """Thresholding function S."""
+    steepness: float = STEEPNESS
+    """gamma of the sigmoidal threshold."""
+    shrink: float = SHRINK
+    """alpha of the sigmoidal threshold."""
+
+    @property
+    def expansions(self) -> list[Tensor]:
+        """W, up, up_prev: what expands the planes e, d, d' of this step, in this order."""
+        return [w for w in (self.input, self.up, self.up_prev) if w is not None]
+
+
+def step_reductions(steps: Sequence[CodingStep], k: int, reads: Sequence[Tensor]) -> list[Tensor]:
+    """What is read off the code of step `k`: `down` of the next step, `down_prev` of the one after, or `reads`."""
+    if k + 1 == len(steps):
+        return list(reads)
+    later = [steps[k + 1].down] + [step.down_prev for step in steps[k + 2 : k + 3]]
+    return [weight for weight in later if weight is not None]
+
+
+class CodingForm(Protocol):
+    """A way to code planes and read the final code with some K -> 1 convolutions."""
+
+    def __call__(self, e: Tensor, steps: Sequence[CodingStep], reads: Sequence[Tensor]) -> list[Tensor]:
+        """Code `e`, (N, c, H, W), and return one (N, 1, H, W) per weight (1, K, size, size) in `reads`."""
+        ...
+
+
+def fast_form_for(
+    example: Tensor, steps: Sequence[CodingStep] | None, precision: Precision, *, training: bool
+) -> CodingForm | None:
+    """Return the fastest form for tensors like `example` on this machine, or None where only the literal one fits.
+
+    Args:
+        example: A tensor of the kind that will be coded; its device and dtype decide.
+        steps: The block as data; None where the block has no such form.
+        precision: Wanted arithmetic when there is a choice.
+        training: Whether gradients are needed.
+    """
+    from polyfuse.ops import native_coding, rowsplit_coding
+
+    if steps is None:
+        return None
+    if not training and native_coding.supports(example, steps):
+        return native_coding.coding_form(precision)
+    return rowsplit_coding.coding_form(training=training, precision=precision)
+
+
+def code_and_read(form: CodingForm, e: Tensor, steps: Sequence[CodingStep] | None, *reads: nn.Conv2d) -> list[Tensor]:
+    """Apply `form` to a block that is known to have steps."""
+    assert steps is not None
+    return form(e, steps, [read.weight for read in reads])

@@ -1,0 +1,1 @@
+"""Modules that two or more networks share; a block used once stays in its model file."""

@@ -1,0 +1,1 @@
+"""One file per network or classic method, all with the same face."""

@@ -1,0 +1,1 @@
+"""Fusion without learning: baselines every table should hold, with the face of any other model."""

@@ -1,0 +1,71 @@
+"""What every model declares about itself, so that `fusion` can pad, tile and colour without knowing it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+OutputMapping = Literal["clip", "minmax"]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Declared facts of one configuration of a model, whatever its weights."""
+
+    family: str
+    """Name of the family: "fnet", "laplacian", ..."""
+    parameters: int = 0
+    """Number of learned values; 0 for classic methods."""
+    macs_per_pixel: int = 0
+    """Multiply-accumulates for one output pixel, convolutions with their padding counted."""
+    receptive_radius: int | None = 0
+    """Chebyshev distance in pixels over which an input can reach an output; None where it is global."""
+    halo: int = 0
+    """Pixels of context a tile gets on each side; at most the receptive radius."""
+    tile_error: float = 0.0
+    """Largest difference between tiled (with `halo`) and whole evaluation, in units of [0, 1]."""
+    multiple_of: int = 1
+    """Row and column at which a tile may start, pixels (pyramids)."""
+    output: OutputMapping = "clip"
+    """How the raw output becomes a picture: clamped to [0, 1], or stretched by its minimum and maximum."""
+    bytes_per_pixel: int = 64
+    """Working memory of `forward`, bytes per input pixel, for choosing tile sizes."""
+    roles: tuple[str, str] = ("infrared, near-infrared or MRI", "visible, CT, PET or SPECT")
+    """What the inputs a and b are meant to be."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dictionary for sidecars and `models show`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a ready model comes from and which picture conventions its weights were made for."""
+
+    name: str
+    """Registry name, e.g. "fnet.road"."""
+    luma: Literal["full", "studio"] = "full"
+    """BT.601 luma the weights saw as b in training."""
+    rendering: Literal["safe", "clip", "official"] = "safe"
+    """How colour is put back unless the user says otherwise; "official" repeats the published FNet program."""
+    weights_sha256: str | None = None
+    """SHA-256 of the weights file; None for classic methods."""
+    source: str = ""
+    """Who trained the weights on what, or the publication of a classic method."""
+
+
+class FusionModel(nn.Module):
+    """The face every model shows, learned or classic: `forward(a, b) -> fused`, all (N, 1, H, W)."""
+
+    provenance: Provenance = Provenance("unnamed")
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Declared facts of this configuration."""
+        raise NotImplementedError
+
+    def explain(self, a: Tensor, b: Tensor) -> dict[str, Tensor]:
+        """Intermediate results by documented name; models without any return the fused picture alone."""
+        return {"fused": self(a, b)}

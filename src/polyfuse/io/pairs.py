@@ -1,0 +1,242 @@
+"""Which picture belongs to which: two files, two folders matched by stem, or a list; every problem is named at once."""
+
+import csv
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from polyfuse.errors import InputError, UsageError
+from polyfuse.io.header import DEFAULT_MAX_PIXELS, peek_size
+from polyfuse.io.source import SUFFIXES, open_source, reason, shown
+
+Match = Literal["stem", "order"]
+_NAMES_SHOWN = 5
+_BOM_UTF8 = "utf-8-sig"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two pictures of one scene."""
+
+    name: str
+    """What the result is called, without suffix: the stem of `a` unless a list says otherwise."""
+    a: Path
+    """The greyscale, structure or salience source (infrared, MRI)."""
+    b: Path
+    """The colour-carrying or second source (visible, CT, PET, SPECT)."""
+
+
+def natural_key(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
+    """Sort key under which frame2 comes before frame10 and case does not matter; ties by the text itself."""
+    parts = re.split(r"([0-9]+)", text)
+    key = tuple((0, int(part), "") if index % 2 else (1, 0, part.casefold()) for index, part in enumerate(parts))
+    return key, text
+
+
+def find_pairs(a: str | os.PathLike[str], b: str | os.PathLike[str], *, match: Match = "stem") -> list[Pair]:
+    """Find the pairs of two files or two folders.
+
+    Folders are matched by stem (07.png with 07.jpg); only picture suffixes count, hidden files do not, subfolders are
+    not entered. Nothing is opened.
+
+    Args:
+        a: First file or folder.
+        b: Second file or folder.
+        match: "stem", or "order" to pair by position in natural order, which needs equal counts.
+
+    Returns:
+        The pairs in natural order; one for two files.
+
+    Raises:
+        UsageError: If both are the same file or folder, one is a file and the other a folder, or `match` is unknown.
+        InputError: If a path is missing, a folder has no picture or two of one stem, or pictures have no partner.
+    """
+    if match not in ("stem", "order"):
+        raise UsageError(f"match {match!r} is unknown: use stem or order")
+    first, second = Path(a), Path(b)
+    for path in (first, second):
+        if not path.exists():
+            raise InputError(f"{shown(path)} does not exist: check the path")
+    if first.is_dir() != second.is_dir():
+        folder, file = (first, second) if first.is_dir() else (second, first)
+        raise UsageError(f"{shown(folder)} is a folder and {shown(file)} is a file: give two files or two folders")
+    if first.samefile(second):
+        kind = "folder" if first.is_dir() else "file"
+        raise UsageError(f"{shown(first)} is given for both sides: give the {kind} of the other source as well")
+    if not first.is_dir():
+        return [Pair(first.stem, first, second)]
+    found_a, found_b = _pictures(first), _pictures(second)
+    return (
+        _match_order(found_a, found_b, first, second)
+        if match == "order"
+        else _match_stem(found_a, found_b, first, second)
+    )
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """The picture files of a folder in natural order."""
+    try:
+        entries = list(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"{shown(folder)} cannot be listed: {reason(error)}") from error
+    found = [
+        path for path in entries if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    ]
+    if not found:
+        raise InputError(f"{shown(folder)} holds no pictures: files must end in {' '.join(SUFFIXES)}")
+    return sorted(found, key=lambda path: natural_key(path.name))
+
+
+def _match_stem(found_a: list[Path], found_b: list[Path], folder_a: Path, folder_b: Path) -> list[Pair]:
+    """Pair by stem."""
+    problems = _duplicate_stems(found_a, folder_a) + _duplicate_stems(found_b, folder_b)
+    by_stem = {path.stem: path for path in found_b}
+    stems_a = {path.stem for path in found_a}
+    problems += _without_partner([path.name for path in found_a if path.stem not in by_stem], folder_a, folder_b)
+    problems += _without_partner([path.name for path in found_b if path.stem not in stems_a], folder_b, folder_a)
+    pairs = [Pair(path.stem, path, by_stem[path.stem]) for path in found_a if path.stem in by_stem]
+    _report(problems + _same_file(pairs), "make the names match, or pass --match order")
+    return pairs
+
+
+def _match_order(found_a: list[Path], found_b: list[Path], folder_a: Path, folder_b: Path) -> list[Pair]:
+    """Pair by position."""
+    if len(found_a) != len(found_b):
+        raise InputError(
+            f"{shown(folder_a)} holds {len(found_a)} pictures and {shown(folder_b)} {len(found_b)}: "
+            "matching by order needs equal counts"
+        )
+    pairs = [Pair(one.stem, one, other) for one, other in zip(found_a, found_b, strict=True)]
+    # Results are named after `a`, so only its stems must differ.
+    _report(_duplicate_stems(found_a, folder_a) + _same_file(pairs), "rename or remove them")
+    return pairs
+
+
+def _duplicate_stems(found: Iterable[Path], folder: Path) -> list[str]:
+    """Stems that stand for more than one file."""
+    by_stem: dict[str, list[str]] = {}
+    for path in found:
+        by_stem.setdefault(path.stem, []).append(path.name)
+    doubled = [" and ".join(names) for names in by_stem.values() if len(names) > 1]
+    return [f"{shown(folder)} has more than one picture of a name ({_listed(doubled)})"] if doubled else []
+
+
+def _without_partner(names: list[str], folder: Path, other: Path) -> list[str]:
+    """Names that the other folder does not have."""
+    if not names:
+        return []
+    return [f"{len(names)} of the pictures in {shown(folder)} have no partner in {shown(other)} ({_listed(names)})"]
+
+
+def _same_file(pairs: Iterable[Pair]) -> list[str]:
+    """Pairs whose two sides are one file under two names."""
+    same = [pair.name for pair in pairs if pair.a.samefile(pair.b)]
+    return [f"both sides are the same file for {_listed(same)}"] if same else []
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first names, and how many more."""
+    text = ", ".join(shown(name) for name in names[:_NAMES_SHOWN])
+    return text if len(names) <= _NAMES_SHOWN else f"{text} and {len(names) - _NAMES_SHOWN} more"
+
+
+def _report(problems: Sequence[str], advice: str) -> None:
+    """Raise all problems in one line."""
+    if problems:
+        raise InputError(f"{'; '.join(problems)}: {advice}")
+
+
+def pairs_from_csv(path: str | os.PathLike[str]) -> list[Pair]:
+    """Read pairs from a table with the header a,b or a,b,name.
+
+    Paths are relative to the table's folder. Every bad line is reported with its number.
+
+    Args:
+        path: A CSV file in UTF-8.
+
+    Returns:
+        The pairs in the table's order.
+
+    Raises:
+        InputError: If the table cannot be read, has another header or no rows, or a line names a missing file, the
+            same file twice, a name already used, or a name that is no plain file name.
+    """
+    folder = Path(path).parent
+    rows = _csv_rows(path)
+    pairs: list[Pair] = []
+    problems: list[str] = []
+    lines: dict[str, int] = {}
+    for line, row in rows:
+        one, other = folder / row[0], folder / row[1]
+        name = row[2] if len(row) == 3 and row[2] else one.stem
+        bad = [f"{shown(file)} is missing" for file in (one, other) if not file.is_file()]
+        if not bad and one.samefile(other):
+            bad = [f"{shown(row[0])} on both sides"]
+        if name in lines:
+            bad.append(f"the name {shown(name)} is taken by line {lines[name]}")
+        if name in ("", ".", "..") or re.search(r"[/\\\0]", name):
+            bad.append(f"the name {shown(name)!r} is no plain file name")
+        problems += [f"line {line}: {text}" for text in bad]
+        lines.setdefault(name, line)
+        pairs.append(Pair(name, one, other))
+    if problems:
+        raise InputError(f"{shown(path)} cannot be used, {'; '.join(problems)}: correct these lines")
+    return pairs
+
+
+def _csv_rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
+    """Rows of the table with their line numbers, shape checked."""
+    with open_source(path) as file:
+        data = file.read()
+    try:
+        reader = csv.reader(data.decode(_BOM_UTF8).splitlines(), strict=True)
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{shown(path)} is no CSV table in UTF-8 ({reason(error)}): save it again") from error
+    if not rows or rows[0][1] not in (["a", "b"], ["a", "b", "name"]):
+        raise InputError(f"{shown(path)} does not begin with the header a,b or a,b,name: add it")
+    width = len(rows[0][1])
+    short = [str(line) for line, row in rows if len(row) != width or not (row[0] and row[1])]
+    if short:
+        raise InputError(f"{shown(path)} needs {width} cells a line, see line {_listed(short)}: correct these lines")
+    if len(rows) == 1:
+        raise InputError(f"{shown(path)} lists no pairs: add lines below the header")
+    return rows[1:]
+
+
+def check_sizes(
+    pairs: Iterable[Pair],
+    *,
+    page: int = 0,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    skip_unreadable: bool = False,
+) -> None:
+    """Make sure the two sides of every pair have one size, from their headers alone.
+
+    Args:
+        pairs: What to look at.
+        page: Which page of a TIFF, from 0.
+        max_pixels: Largest width times height accepted.
+        skip_unreadable: Leave pictures whose header cannot be read to whoever reads them later.
+
+    Raises:
+        InputError: Naming every pair whose sizes differ and, unless skipped, every picture without a good header.
+    """
+    problems: list[str] = []
+    unreadable: list[str] = []
+    for pair in pairs:
+        try:
+            sizes = [peek_size(file, page=page, max_pixels=max_pixels) for file in (pair.a, pair.b)]
+        except InputError as error:
+            unreadable.append(str(error))
+            continue
+        if sizes[0] != sizes[1]:
+            (width, height), (other_width, other_height) = sizes
+            problems.append(f"{shown(pair.name)}: {width}x{height} and {other_width}x{other_height}")
+    if unreadable and not skip_unreadable:
+        raise InputError("; ".join(unreadable))
+    if problems:
+        raise InputError(f"sizes differ for {'; '.join(problems)}: pass --resize a or --resize b, or align them first")

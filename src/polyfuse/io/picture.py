@@ -1,0 +1,73 @@
+"""A picture as it lies in a file: the pixels in their own depth, and what reading did to get them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from polyfuse.errors import InputError
+
+PIXEL_TYPES = ("uint8", "uint16", "float32")
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Pixels in the file's own depth with their origin.
+
+    Raises:
+        InputError: If the array is neither (H, W) nor (H, W, 3), empty, or of a type no picture has here.
+    """
+
+    array: NDArray[Any]
+    """(H, W) grey or (H, W, 3) RGB, C-contiguous; uint8, uint16 or float32."""
+    path: Path | None = None
+    """Where it was read from."""
+    sha256: str | None = None
+    """Hex digest of the file's bytes."""
+    format: str | None = None
+    """"PNG", "JPEG", "TIFF", "BMP" or "WEBP", by content and not by suffix."""
+    notes: tuple[str, ...] = ()
+    """What reading did, for example "alpha channel ignored" or "EXIF orientation 6 applied"."""
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that are no picture, so that nobody downstream has to look again."""
+        check_pixels(self.array)
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return int(self.array.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return int(self.array.shape[1])
+
+    @property
+    def is_grey(self) -> bool:
+        """Whether the picture has one channel."""
+        return self.array.ndim == 2
+
+    @property
+    def depth(self) -> int:
+        """Bits per channel: 8, 16 or 32 (float)."""
+        return int(self.array.dtype.itemsize) * 8
+
+
+def check_pixels(array: NDArray[Any], name: str = "the picture") -> None:
+    """Refuse an array that is no picture.
+
+    Args:
+        array: Anything; (H, W) or (H, W, 3) of uint8, uint16 or float32 passes.
+        name: How the message calls it.
+
+    Raises:
+        InputError: With the shape or type found and those accepted.
+    """
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
+        raise InputError(f"{name} has shape {array.shape}: give (height, width) grey or (height, width, 3) RGB")
+    if array.size == 0:
+        raise InputError(f"{name} has shape {array.shape} and no pixels: give at least 1x1")
+    if array.dtype.name not in PIXEL_TYPES or not array.dtype.isnative:
+        raise InputError(f"{name} holds {array.dtype} values: convert to uint8, uint16 or float32")

@@ -1,0 +1,139 @@
+"""What must be known of a PNG beyond Pillow: its true depth, its checksums, and its 16-bit colour.
+
+Pillow opens 16-bit colour and 16-bit grey with alpha as 8 bits without a word, never looks at the checksum of the pixel
+chunks, and needs a full decode to find an EXIF block that follows the pixels.
+"""
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyfuse.errors import DependencyError, InputError
+from polyfuse.io.orientation import exif_orientation
+from polyfuse.io.source import shown
+
+_SIGNATURE_LENGTH = 8
+_BLOCK = 1 << 20
+_MAX_CHUNK = 2**31 - 1
+_MAX_EXIF = 1 << 20
+_GREY = 0
+_GREY_ALPHA = 4
+_RGB_ALPHA = 6
+
+
+@dataclass(frozen=True)
+class PngLayout:
+    """What the chunks of a PNG say before any pixel is decoded."""
+
+    width: int
+    height: int
+    bit_depth: int
+    color_type: int
+    orientation: int
+    has_transparency: bool
+    num_frames: int
+
+    @property
+    def needs_opencv(self) -> bool:
+        """16 bits with more than one channel: Pillow would give 8 bits."""
+        return self.bit_depth == 16 and self.color_type != _GREY
+
+
+def _chunks(file: BinaryIO, path: str | os.PathLike[str]) -> Iterator[tuple[bytes, int]]:
+    """Walk the chunks up to IEND; yields (type, length) with the file standing at the chunk's data."""
+    position = _SIGNATURE_LENGTH
+    while True:
+        file.seek(position)
+        head = file.read(8)
+        if len(head) < 8:
+            raise InputError(f"{shown(path)} ends early, the PNG is cut short: get the file again")
+        length, kind = struct.unpack(">I4s", head)
+        if length > _MAX_CHUNK:
+            raise InputError(f"{shown(path)} is a damaged PNG, a chunk has no sensible length: get the file again")
+        yield kind, length
+        if kind == b"IEND":
+            return
+        position += 12 + length
+
+
+def read_layout(file: BinaryIO, path: str | os.PathLike[str]) -> PngLayout:
+    """Read size, depth and orientation from the chunks, without decoding pixels.
+
+    Raises:
+        InputError: If the file ends early or does not begin with a header chunk.
+    """
+    header = b""
+    orientation, transparency, num_frames = 1, False, 1
+    for kind, length in _chunks(file, path):
+        if kind == b"IHDR":
+            header = file.read(13)
+        elif not header:
+            break
+        elif kind == b"eXIf" and length <= _MAX_EXIF:
+            orientation = exif_orientation(file.read(length))
+        elif kind == b"tRNS":
+            transparency = True
+        elif kind == b"acTL":
+            num_frames = max(1, int.from_bytes(file.read(4), "big"))
+    if len(header) < 13:
+        raise InputError(f"{shown(path)} is a damaged PNG without a header: get the file again")
+    width, height, bit_depth, color_type = struct.unpack(">IIBB", header[:10])
+    transparency = transparency or color_type in (_GREY_ALPHA, _RGB_ALPHA)
+    return PngLayout(width, height, bit_depth, color_type, orientation, transparency, num_frames)
+
+
+def check_checksums(file: BinaryIO, path: str | os.PathLike[str]) -> None:
+    """Compare every chunk with its CRC, in bounded memory.
+
+    Raises:
+        InputError: Naming the first chunk that does not match, or if the file ends early.
+    """
+    for kind, length in _chunks(file, path):
+        checksum = zlib.crc32(kind)
+        while length > 0:
+            block = file.read(min(length, _BLOCK))
+            if not block:
+                raise InputError(f"{shown(path)} ends early, the PNG is cut short: get the file again")
+            checksum = zlib.crc32(block, checksum)
+            length -= len(block)
+        if file.read(4) != checksum.to_bytes(4, "big"):
+            name = kind.decode("ascii", "replace")
+            raise InputError(f"{shown(path)} is a damaged PNG, the checksum of {name} is wrong: get the file again")
+
+
+def decode_wide_colour(path: str | os.PathLike[str], layout: PngLayout) -> NDArray[Any]:
+    """Decode a 16-bit PNG with more than one channel, as stored: not turned, alpha dropped.
+
+    Returns:
+        (H, W, 3) uint16 RGB; three equal channels for grey with alpha.
+
+    Raises:
+        DependencyError: If OpenCV is not installed.
+        InputError: If OpenCV cannot decode it.
+    """
+    try:
+        import cv2
+    except ImportError as error:
+        raise DependencyError(
+            f'{shown(path)} is a 16-bit colour PNG, which needs OpenCV: pip install "polyfuse[imaging]"'
+        ) from error
+    # From memory and not by name: OpenCV cannot open names outside the system's code page on Windows.
+    data = np.memmap(path, dtype=np.uint8, mode="r")
+    # UNCHANGED is the only flag under which OpenCV keeps 16 bits; it also leaves the EXIF orientation to us.
+    decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.dtype != np.uint16 or decoded.shape[:2] != (layout.height, layout.width):
+        raise InputError(f"{shown(path)} cannot be decoded as a 16-bit PNG: the file is damaged, get it again")
+    if decoded.ndim == 2:
+        return np.repeat(decoded[:, :, None], 3, axis=2)
+    colours: NDArray[Any]
+    if decoded.shape[2] == 4:
+        colours = cv2.cvtColor(decoded, cv2.COLOR_BGRA2RGB)
+    else:
+        colours = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB, dst=decoded)
+    return colours

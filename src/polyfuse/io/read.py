@@ -1,0 +1,72 @@
+"""Reading one picture: limits first, then pixels in the file's own depth, upright, each step with a note."""
+
+import hashlib
+import os
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from polyfuse.io import png
+from polyfuse.io.channels import ALPHA_NOTE, collapse_grey
+from polyfuse.io.header import DEFAULT_MAX_PIXELS, Header, read_header
+from polyfuse.io.orientation import apply_orientation
+from polyfuse.io.picture import Picture
+from polyfuse.io.raster import decode_raster, open_raster
+from polyfuse.io.source import decoding, open_source, suffix_note
+from polyfuse.io.tiff import decode_tiff
+
+
+def read_picture(path: str | os.PathLike[str], *, page: int = 0, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+    """Read a PNG, JPEG, TIFF, BMP or WebP file, by content and not by suffix.
+
+    The depth is the file's: 8 or 16 bits or 32-bit float, never narrowed (64-bit floats become 32-bit, with a note).
+    Alpha is dropped, palettes are looked up, 1-bit becomes 0 and 255, the EXIF orientation is applied once, and colour
+    whose three channels are equal becomes one channel. Each leaves a note. Peak memory is about twice the picture.
+
+    Args:
+        path: A picture file.
+        page: Which page of a TIFF, from 0; 0 for all other formats.
+        max_pixels: Largest width times height accepted, checked before decoding.
+
+    Returns:
+        The picture, (H, W) or (H, W, 3), with the digest of the file.
+
+    Raises:
+        InputError: If the file is missing, no picture, damaged, too large, or of a type that is not read.
+        DependencyError: If it needs a package of the extra `imaging`.
+    """
+    with open_source(path) as file:
+        header = read_header(file, path, page=page, max_pixels=max_pixels)
+        with decoding(path, header.format):
+            array, notes = _decode(file, path, header, page)
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    first = suffix_note(Path(path), header.format)
+    return Picture(array, Path(path), digest, header.format, ((first,) if first else ()) + notes)
+
+
+def _decode(
+    file: BufferedReader, path: str | os.PathLike[str], header: Header, page: int
+) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Pixels, upright, and the notes."""
+    turned = False
+    notes: tuple[str, ...]
+    if header.format == "TIFF":
+        array, notes, turned = decode_tiff(file, path, page)
+        if header.num_pages > 1:
+            notes = (f"page {page} of {header.num_pages}", *notes)
+    else:
+        if header.png_layout is not None:
+            png.check_checksums(file, path)
+        if header.png_layout is not None and header.png_layout.needs_opencv:
+            array, notes = collapse_grey(png.decode_wide_colour(path, header.png_layout))
+            notes = (ALPHA_NOTE, *notes) if header.png_layout.has_transparency else notes
+        else:
+            array, notes = decode_raster(open_raster(file, header.format), path)
+        if header.num_pages > 1:
+            notes = (f"frame 0 of {header.num_pages}", *notes)
+    if header.orientation != 1:
+        notes += (f"EXIF orientation {header.orientation} applied",)
+    return array if turned else apply_orientation(array, header.orientation), notes

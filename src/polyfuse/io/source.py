@@ -1,0 +1,120 @@
+"""Opening a file from a stranger: which format it really is, its digest, and one clear error when it is no picture."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+from typing import BinaryIO
+
+from polyfuse.errors import InputError, PolyfuseError
+
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
+SUFFIXES = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".bmp": "BMP",
+    ".webp": "WEBP",
+}
+"""Suffixes of picture files, lower case, with the format each one promises."""
+
+_MAGIC = (
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"II*\x00", "TIFF"),
+    (b"MM\x00*", "TIFF"),
+    (b"II+\x00", "TIFF"),
+    (b"MM\x00+", "TIFF"),
+    (b"BM", "BMP"),
+)
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """The path as given, on one line whatever characters it holds."""
+    text = str(path)
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
+@contextmanager
+def open_source(path: str | os.PathLike[str]) -> Iterator[BufferedReader]:
+    """Open an ordinary file for reading.
+
+    Raises:
+        InputError: If it is missing, a folder, not an ordinary file, or may not be read.
+    """
+    try:
+        # Before opening: opening a named pipe would wait for its other end for ever.
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise InputError(f"{shown(path)} is a folder: give a picture file, or two folders")
+        if not stat.S_ISREG(mode):
+            raise InputError(f"{shown(path)} is not an ordinary file: give a picture file")
+        file = open(path, "rb")  # noqa: SIM115 - closed below, outside the error translation
+    except (OSError, ValueError) as error:
+        raise InputError(_open_problem(path, error)) from error
+    with file:
+        yield file
+
+
+def _open_problem(path: str | os.PathLike[str], error: OSError | ValueError) -> str:
+    """One line for a file that cannot be opened."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number in (errno.ENOENT, errno.ENOTDIR):
+        return f"{shown(path)} does not exist: check the path"
+    if number in (errno.EACCES, errno.EPERM):
+        return f"{shown(path)} cannot be read, permission denied: change its permissions"
+    return f"{shown(path)} cannot be opened: {reason(error)}"
+
+
+def reason(error: BaseException) -> str:
+    """What an exception says, on one line."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split()) or type(error).__name__
+
+
+def sniff_format(file: BinaryIO, path: str | os.PathLike[str]) -> str:
+    """Tell the format from the first bytes, whatever the suffix says; leaves the file at its start.
+
+    Raises:
+        InputError: If the file is empty or no picture of a known format.
+    """
+    file.seek(0)
+    head = file.read(16)
+    file.seek(0)
+    if not head:
+        raise InputError(f"{shown(path)} is empty: give a picture file")
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    for magic, name in _MAGIC:
+        if head.startswith(magic):
+            return name
+    raise InputError(f"{shown(path)} is not a picture polyfuse reads: give {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
+
+
+@contextmanager
+def decoding(path: str | os.PathLike[str], format_name: str) -> Iterator[None]:
+    """Turn whatever a decoder raises on a damaged file into one InputError that names the file.
+
+    Decoders meet hostile bytes here and raise nearly any exception type, hence the wide net; errors of our own pass.
+    """
+    try:
+        yield
+    except PolyfuseError:
+        raise
+    except MemoryError as error:
+        raise InputError(f"{shown(path)} does not fit into memory: free some, or give a smaller picture") from error
+    except Exception as error:
+        raise InputError(
+            f"{shown(path)} cannot be decoded as {format_name} ({reason(error)}): the file is damaged, get it again"
+        ) from error
+
+
+def suffix_note(path: Path, format_name: str) -> str | None:
+    """A note when the suffix promises another format than the content is."""
+    promised = SUFFIXES.get(path.suffix.lower())
+    return None if promised == format_name else f"{format_name} data in a file named {path.suffix or 'without suffix'}"

@@ -1,0 +1,237 @@
+"""From a model's name to a ready model: `load`, `list_models`, and which one is the default.
+
+A name is `family[-size].domain`, e.g. "fnet.road"; "fnet" alone is the architecture for weights of the user's own.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from polyfuse.errors import InputError, UsageError
+from polyfuse.io.atomic import check_free, write_text
+from polyfuse.models.classic.average import Average
+from polyfuse.models.classic.laplacian import Laplacian
+from polyfuse.models.classic.maximum import Maximum
+from polyfuse.models.fnet import FNet, FNetConfig
+from polyfuse.models.spec import FusionModel, Provenance
+from polyfuse.ops.native_coding import best_precision
+from polyfuse.weights.official_fnet import PUBLISHED_SHA256, fnet_key_map, from_official, read_checkpoint
+from polyfuse.weights.store import WeightsInfo, card, load_weights, save_weights
+
+if TYPE_CHECKING:
+    import torch
+
+    from polyfuse.ops.sparse_coding import Precision
+
+PREFERRED = ("fnet.road", "laplacian")
+"""Models that `model="auto"` tries in this order: the first that is ready to run."""
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One line of `list_models`."""
+
+    name: str
+    """What `load` takes."""
+    family: str
+    """Name of the family."""
+    summary: str
+    """What it does, in one line."""
+    weights: str | None = None
+    """File name of bundled weights; None for classic methods and bare architectures."""
+    needs_weights: bool = False
+    """Whether the user has to name a weights file."""
+
+
+@dataclass(frozen=True)
+class _Family:
+    """How to build one family."""
+
+    build: Callable[[dict[str, Any]], FusionModel]
+    source: str
+
+
+FAMILIES = {
+    "average": _Family(lambda config: Average(), "pixel mean"),
+    "maximum": _Family(lambda config: Maximum(), "pixel maximum"),
+    "laplacian": _Family(lambda config: Laplacian(), "Burt and Adelson 1983"),
+    "fnet": _Family(lambda config: FNet(FNetConfig.from_json(config)), "arXiv 2411.04519"),
+}
+
+CLASSIC = (
+    ModelEntry("average", "average", "mean of both pictures"),
+    ModelEntry("maximum", "maximum", "larger of both pictures, pixel by pixel"),
+    ModelEntry("laplacian", "laplacian", "Laplacian pyramid, larger detail wins"),
+)
+ARCHITECTURES = (ModelEntry("fnet", "fnet", "interpretable l0 sparse coding, with --weights FILE", needs_weights=True),)
+
+
+@cache
+def _manifest() -> dict[str, dict[str, Any]]:
+    """Bundled weights by registry name: file, sha256, size, summary."""
+    text = resources.files("polyfuse.weights").joinpath("manifest.json").read_text(encoding="utf-8")
+    return cast(dict[str, dict[str, Any]], json.loads(text)["weights"])
+
+
+def list_models() -> list[ModelEntry]:
+    """Every model this installation knows, bundled weights first.
+
+    >>> [entry.name for entry in list_models() if not entry.needs_weights][-3:]
+    ['average', 'maximum', 'laplacian']
+    """
+    bundled = [
+        ModelEntry(name, facts["family"], facts["summary"], weights=facts["file"])
+        for name, facts in sorted(_manifest().items())
+    ]
+    return [*bundled, *CLASSIC, *ARCHITECTURES]
+
+
+def choose_default() -> tuple[str, str]:
+    """Return (name, one line why) of the model that `model="auto"` stands for."""
+    ready = {entry.name for entry in list_models() if not entry.needs_weights}
+    name = next(name for name in PREFERRED if name in ready)
+    if name == PREFERRED[0]:
+        return name, f"model {name}: the default"
+    return name, f"model {name}: the default while no trained weights are bundled; name others with --model"
+
+
+def load(
+    name: str = "auto",
+    *,
+    weights: str | Path | None = None,
+    device: str | torch.device = "cpu",
+    precision: Precision | Literal["auto"] = "float32",
+    border: Literal["zeros", "reflect"] | None = None,
+) -> FusionModel:
+    """Return a ready model.
+
+    Args:
+        name: A name from `list_models`, or "auto".
+        weights: A polyfuse weights file (safetensors) for an architecture such as "fnet".
+        device: Where the model lives: "cpu", "cuda", ...
+        precision: Arithmetic of learned models: "float32", "bf16" or, on CUDA, "tf32"; "auto" takes bf16 where the
+            processor multiplies it itself.
+        border: Borders of FNet; None as the weights were made.
+
+    Returns:
+        An `nn.Module` in evaluation mode with `spec` and `provenance`; call it with two (N, 1, H, W) tensors in [0, 1].
+
+    Raises:
+        UsageError: If the name is unknown (the nearest names are given) or weights are needed and missing.
+        InputError: If the weights file is missing, damaged or made for another family.
+
+    >>> load("average").spec.parameters
+    0
+    """
+    if name == "auto":
+        name = _family_of(Path(weights)) if weights is not None else choose_default()[0]
+    entries = {entry.name: entry for entry in list_models()}
+    if name not in entries:
+        near = difflib.get_close_matches(name, entries, n=3, cutoff=0.4) or sorted(entries)
+        raise UsageError(f"there is no model {name!r}: did you mean {', '.join(near)}? `polyfuse models list` has all.")
+    entry = entries[name]
+    if entry.needs_weights and weights is None:
+        raise UsageError(f"model {name} needs weights: pass --weights FILE, made by `polyfuse models import`.")
+    if weights is not None and not entry.needs_weights:
+        raise UsageError(f"model {name} takes no weights file: drop --weights, or use --model {entry.family}.")
+    model = _build(entry, None if weights is None else Path(weights))
+    if isinstance(model, FNet):
+        model.precision = best_precision() if precision == "auto" else precision
+        model.config = replace(model.config, border=border or model.config.border)
+    elif border is not None:
+        raise UsageError(f"model {name} has no choice of borders: drop --border.")
+    return _moved(model, device).eval()
+
+
+def _moved(model: FusionModel, device: str | torch.device) -> FusionModel:
+    """Put `model` on `device`."""
+    try:
+        return model.to(device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise UsageError(f"device {device} cannot be used ({reason}): use --device cpu.") from error
+
+
+def _family_of(path: Path) -> str:
+    """Family that a weights file was made for."""
+    return load_weights(path)[1].family
+
+
+def _build(entry: ModelEntry, path: Path | None) -> FusionModel:
+    """Build the model of `entry` and fill in its weights, bundled or from `path`."""
+    family = FAMILIES[entry.family]
+    if entry.weights is not None:
+        path = Path(str(resources.files("polyfuse.weights").joinpath(entry.weights)))
+    if path is None:
+        model = family.build({})
+        model.provenance = Provenance(entry.name, source=family.source)
+        return model
+    expected = _manifest()[entry.name]["sha256"] if entry.weights is not None else None
+    tensors, info, digest = load_weights(path, expected_sha256=expected)
+    if info.family != entry.family:
+        raise InputError(f"{path} holds weights of {info.family}, not of {entry.family}: pass --model {info.family}.")
+    model = family.build(info.config)
+    try:
+        model.load_state_dict(tensors, strict=True)
+    except RuntimeError as error:
+        problem = str(error).splitlines()[1].strip()
+        raise InputError(f"{path} does not fit its own configuration ({problem}): get a fresh copy.") from error
+    model.provenance = _provenance(info, digest)
+    return model
+
+
+def _provenance(info: WeightsInfo, digest: str) -> Provenance:
+    """What `fusion` has to know of a weights file."""
+    if info.luma not in ("full", "studio") or info.rendering not in ("safe", "clip", "official"):
+        raise InputError(
+            f"weights of {info.name} name luma {info.luma!r}, rendering {info.rendering!r}: get a newer polyfuse."
+        )
+    return Provenance(info.name, info.luma, info.rendering, digest, info.source)  # type: ignore[arg-type]
+
+
+def import_fnet(checkpoint: Path, out: Path, *, overwrite: bool = False) -> list[Path]:
+    """Convert the published FNet checkpoint, or one of its layout, to a polyfuse weights file with a card beside it.
+
+    Args:
+        checkpoint: A pickled state dictionary of 74 tensors; read as data, it cannot run code.
+        out: The safetensors file to write; the card gets the same name with `.md`.
+        overwrite: Whether existing files may be replaced.
+
+    Returns:
+        The files written.
+
+    Raises:
+        InputError: If the checkpoint is not what it should be.
+        OutputError: If a file exists or cannot be written.
+    """
+    tensors, digest = read_checkpoint(checkpoint)
+    renamed = from_official(tensors, fnet_key_map())
+    model = FNet()
+    for name, parameter in model.state_dict().items():
+        if renamed[name].shape != parameter.shape:
+            raise InputError(
+                f"{checkpoint}: {name} has shape {tuple(renamed[name].shape)}, not {tuple(parameter.shape)}."
+            )
+    published = digest == PUBLISHED_SHA256
+    info = WeightsInfo(
+        name="fnet.official" if published else "fnet.imported",
+        family="fnet",
+        config=model.config.to_json(),
+        luma="studio",
+        rendering="official",
+        source=f"imported from {checkpoint.name}, SHA-256 {digest}"
+        + (", the checkpoint published with arXiv 2411.04519" if published else ""),
+        licence="the publishing repository states none: do not redistribute" if published else "not stated",
+    )
+    card_path = out.with_suffix(".md")
+    check_free(card_path, overwrite=overwrite)
+    info = save_weights(out, renamed, info, overwrite=overwrite)
+    write_text(card_path, card(info, model.spec.parameters, out.name), overwrite=overwrite)
+    return [out, card_path]

@@ -1,0 +1,123 @@
+"""The published FNet checkpoint layout and ours, both ways (spec section 12)."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from polyfuse.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PUBLISHED_SHA256 = "46665448c3012d0466c0a7c7ee46d48da7f1e59c58a98368801a948da715afec"
+ITERATIONS = 4
+_SCALARS = (("w_theta", "w_theta"), ("b_theta", "b_theta"), ("w_ro", "w_rho"), ("b_ro", "b_rho"))
+
+
+def _block(official: str, ours: str) -> list[tuple[str, str]]:
+    """Names of the 23 tensors of one LZSC block, in the official order."""
+    pairs = [(f"{official}.{theirs}", f"{ours}.{name}") for theirs, name in _SCALARS]
+    pairs += [
+        (f"{official}.x0_block.conv_in.weight", f"{ours}.input.0.weight"),
+        (f"{official}.x1_block.conv_in.weight", f"{ours}.input.1.weight"),
+        (f"{official}.x1_block.basic_layer.ch_down.weight", f"{ours}.down.1.weight"),
+        (f"{official}.x1_block.basic_layer.ch_up.weight", f"{ours}.up.1.weight"),
+    ]
+    for k in range(2, ITERATIONS + 1):
+        module = f"{official}.IM.{k - 2}"
+        pairs += [
+            (f"{module}.conv_in.weight", f"{ours}.input.{k}.weight"),
+            (f"{module}.basic_layer1.ch_down.weight", f"{ours}.down.{k}.weight"),
+            (f"{module}.basic_layer1.ch_up.weight", f"{ours}.up.{k}.weight"),
+            (f"{module}.basic_layer2.ch_down.weight", f"{ours}.down_prev.{k}.weight"),
+            (f"{module}.basic_layer2.ch_up.weight", f"{ours}.up_prev.{k}.weight"),
+        ]
+    return pairs
+
+
+def fnet_key_map() -> dict[str, str]:
+    """Official name to our name for all 74 tensors of FNet, in the official order."""
+    return dict(
+        [
+            *_block("net_u", "coder_u"),
+            ("conv_u.weight", "explain_u.weight"),
+            *_block("net_v", "coder_v"),
+            ("conv_v.weight", "explain_v.weight"),
+            *_block("net_z", "coder_z"),
+            ("decoder.conv_1.weight", "decode_u.weight"),
+            ("decoder.conv_2.weight", "decode_z.weight"),
+            ("decoder.conv_3.weight", "decode_v.weight"),
+        ]
+    )
+
+
+def ifnet_key_map() -> dict[str, str]:
+    """Official name to our name for all 48 tensors of IFNet, in the official order."""
+    return dict(
+        [
+            *_block("net_x1", "coder_a"),
+            ("conv_x1.weight", "read_a.weight"),
+            *_block("net_x2", "coder_b"),
+            ("conv_x2.weight", "read_b.weight"),
+        ]
+    )
+
+
+def from_official(tensors: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str, Tensor]:
+    """Rename a published state dictionary to ours.
+
+    Raises:
+        InputError: Naming the first missing or unexpected key.
+    """
+    _check_keys(tensors, names)
+    return {ours: tensors[theirs] for theirs, ours in names.items()}
+
+
+def to_official(tensors: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str, Tensor]:
+    """Rename our state dictionary to the published layout, in its order.
+
+    Raises:
+        InputError: Naming the first missing or unexpected key.
+    """
+    _check_keys(tensors, {ours: theirs for theirs, ours in names.items()})
+    return {theirs: tensors[ours] for theirs, ours in names.items()}
+
+
+def _check_keys(tensors: Mapping[str, Tensor], names: Mapping[str, str]) -> None:
+    missing = [name for name in names if name not in tensors]
+    unexpected = [name for name in tensors if name not in names]
+    if missing or unexpected:
+        what = f"lacks {missing[0]}" if missing else f"has the unexpected key {unexpected[0]}"
+        raise InputError(f"the checkpoint {what}: it is not the published FNet layout of 74 tensors.")
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], str]:
+    """Read a pickled state dictionary without running code from it.
+
+    Returns:
+        (state dictionary, SHA-256 of the file).
+
+    Raises:
+        InputError: If the file is missing, damaged, holds anything but tensors, or tries to run code.
+    """
+    import torch
+
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): check the path of the checkpoint.") from error
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            f"{path} is refused, it holds more than tensors and could run code: save a plain state_dict of tensors."
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is no readable PyTorch checkpoint: get a fresh copy.") from error
+    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
+        raise InputError(f"{path} is no plain dictionary of tensors: save the network's state_dict.")
+    return dict(content), digest

@@ -1,0 +1,143 @@
+"""Reading and writing polyfuse weights: one safetensors file whose metadata says what it is.
+
+The metadata key "polyfuse" holds a JSON document, `WeightsInfo`. Its `content_sha256` covers names, shapes and bytes of
+all tensors, so that damage is noticed whatever the container did.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from polyfuse.errors import InputError
+from polyfuse.io.atomic import atomic_path
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class WeightsInfo:
+    """What a weights file says about itself."""
+
+    name: str
+    """Registry name it was made for, e.g. "fnet.road"."""
+    family: str
+    """Model family, e.g. "fnet"."""
+    config: dict[str, Any]
+    """The family's configuration as JSON; the network is built from it."""
+    luma: str = "full"
+    """Luma convention of b in training: "full" or "studio"."""
+    rendering: str = "safe"
+    """How colour is put back by default: "safe", "clip" or "official"."""
+    source: str = ""
+    """Data, recipe and authors in one or two sentences."""
+    licence: str = ""
+    """What is known about the right to use the weights."""
+    content_sha256: str = ""
+    """SHA-256 over all tensors; filled in by `save_weights`."""
+    format_version: int = FORMAT_VERSION
+    """Version of this document."""
+
+
+def content_sha256(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over name, shape, dtype and bytes of every tensor, in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        values = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {values.dtype} {tuple(values.shape)}\n".encode())
+        digest.update(values.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def save_weights(
+    path: Path, tensors: Mapping[str, Tensor], info: WeightsInfo, *, overwrite: bool = False
+) -> WeightsInfo:
+    """Write `tensors` and `info` to `path` atomically; returns `info` with its checksum filled in.
+
+    Raises:
+        OutputError: If the file exists and `overwrite` is off, or cannot be written.
+    """
+    from safetensors.torch import save
+
+    info = replace(info, content_sha256=content_sha256(tensors))
+    flat = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    content = save(flat, metadata={"polyfuse": json.dumps(asdict(info))})
+    with atomic_path(path, overwrite) as temporary:
+        temporary.write_bytes(content)
+    return info
+
+
+def load_weights(path: Path, *, expected_sha256: str | None = None) -> tuple[dict[str, Tensor], WeightsInfo, str]:
+    """Read a polyfuse weights file.
+
+    Args:
+        path: A safetensors file written by `save_weights`.
+        expected_sha256: Hash of the whole file, where a manifest states one.
+
+    Returns:
+        (tensors, info, SHA-256 of the file).
+
+    Raises:
+        InputError: If the file is missing, no polyfuse weights file, damaged, or not the one expected.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): check the path of the weights.") from error
+    digest = hashlib.sha256(content).hexdigest()
+    if expected_sha256 is not None and digest != expected_sha256:
+        raise InputError(
+            f"{path} has SHA-256 {digest[:12]}..., not {expected_sha256[:12]}...: the file is damaged, reinstall polyfuse."
+        )
+    try:
+        tensors = load(content)
+        info = _read_info(content)
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path} is no polyfuse weights file: convert checkpoints with `polyfuse models import`."
+        ) from error
+    if content_sha256(tensors) != info.content_sha256:
+        raise InputError(f"{path} does not match its own checksum: get a fresh copy, its tensors are damaged.")
+    return tensors, info, digest
+
+
+def _read_info(content: bytes) -> WeightsInfo:
+    """The `WeightsInfo` in the header of a safetensors file."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    values = json.loads(header["__metadata__"]["polyfuse"])
+    if values.get("format_version") != FORMAT_VERSION:
+        raise ValueError("unknown format version")
+    return WeightsInfo(**values)
+
+
+def card(info: WeightsInfo, num_values: int, file_name: str) -> str:
+    """A model card in Markdown for weights described by `info`."""
+    return "\n".join(
+        [
+            f"# {info.name}",
+            "",
+            "| | |",
+            "|---|---|",
+            f"| file | `{file_name}` |",
+            f"| family | {info.family} |",
+            f"| values | {num_values:,} |",
+            f"| tensors' SHA-256 | `{info.content_sha256}` |",
+            f"| luma of b | {info.luma} range |",
+            f"| colour put back | {info.rendering} |",
+            f"| source | {info.source} |",
+            f"| licence | {info.licence} |",
+            f"| configuration | `{json.dumps(info.config)}` |",
+            "",
+        ]
+    )

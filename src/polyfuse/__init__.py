@@ -1,0 +1,41 @@
+"""Multi-modal image fusion: one picture out of an infrared and a visible one, or of an MRI and a PET.
+
+    import polyfuse
+    fused = polyfuse.fuse("ir.png", "vis.png")
+    fused.save("fused.png")
+
+Importing this package is cheap: PyTorch and NumPy come with the first call.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from polyfuse._version import __version__
+
+if TYPE_CHECKING:
+    from polyfuse.fusion import FuseOptions, Result, fuse
+    from polyfuse.registry import list_models, load
+
+__all__ = ["FuseOptions", "Result", "__version__", "fuse", "list_models", "load"]
+
+_HOMES = {
+    "FuseOptions": "polyfuse.fusion",
+    "Result": "polyfuse.fusion",
+    "fuse": "polyfuse.fusion",
+    "list_models": "polyfuse.registry",
+    "load": "polyfuse.registry",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'polyfuse' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Public names."""
+    return __all__

@@ -1,0 +1,5 @@
+"""`python -m polyfuse`."""
+
+from polyfuse.cli import main
+
+main()

@@ -1,0 +1,80 @@
+"""The command line: a table of verbs, each imported when it is called, and one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib import import_module
+
+import click
+
+from polyfuse._version import __version__
+from polyfuse.errors import PolyfuseError
+
+INTERRUPTED = 130
+
+VERBS = {
+    "fuse": "Fuse one pair of pictures, or every pair of two folders.",
+    "explain": "Draw how a model came to its result.",
+    "models": "List, describe, check and import models.",
+    "demo": "Draw a scene, fuse it, and write sources and result.",
+    "data": "Draw pairs of an invented scene, with ground truth.",
+}
+"""Verb and its line in `polyfuse --help`; the command itself is `polyfuse.cli.VERB.command`."""
+
+
+class _Verbs(click.Group):
+    """A group that imports a verb only when it is run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"polyfuse.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="polyfuse")
+def cli() -> None:
+    """Fuse pictures of one scene taken by different sensors."""
+
+
+def main() -> None:
+    """Run the command line and leave with the exit code that fits."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; returns its exit code, with every error told in one line on stderr."""
+    try:
+        result = cli.main(arguments, prog_name="polyfuse", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except PolyfuseError as error:
+        return _tell(str(error), error.exit_code, arguments)
+    except click.ClickException as error:
+        hint = f" See `{error.ctx.command_path} --help`." if isinstance(error, click.UsageError) and error.ctx else ""
+        return _tell(error.format_message() + hint, error.exit_code, arguments)
+    except (KeyboardInterrupt, click.Abort):
+        return _tell("interrupted; what is finished stays, nothing is half-written.", INTERRUPTED, arguments)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MemoryError:
+        return _tell("out of memory: pass a smaller --memory or --tile.", 1, arguments)
+
+
+def _tell(message: str, code: int, arguments: list[str]) -> int:
+    """Print one line, or the traceback where `--debug` asks for it."""
+    if "--debug" in arguments:
+        traceback.print_exc()
+    click.echo(f"polyfuse: {' '.join(message.split())}", err=True)
+    return code

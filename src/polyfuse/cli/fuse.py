@@ -1,0 +1,201 @@
+"""`polyfuse fuse`: one pair, two folders, or a list of pairs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from polyfuse.cli.options import (
+    PATH,
+    load_model,
+    model_options,
+    picture_options,
+    speaker,
+    take_picture_options,
+    talk_options,
+)
+from polyfuse.errors import PartialError, UsageError
+
+if TYPE_CHECKING:
+    from polyfuse.fusion import Outcome
+    from polyfuse.io import Pair
+
+SCHEMA = 1
+
+
+@click.command("fuse")
+@click.argument("a", type=PATH)
+@click.argument("b", type=PATH, required=False)
+@click.option("-o", "--out", type=PATH, metavar="PATH", help="File to write, or folder where several pairs are fused.")
+@model_options
+@picture_options
+@click.option(
+    "--match",
+    type=click.Choice(["stem", "order"]),
+    default="stem",
+    show_default=True,
+    help="How the files of two folders find each other.",
+)
+@click.option("--suffix", default=".png", show_default=True, metavar="EXT", help="Format of a folder's results.")
+@click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="For JPEG and WebP.")
+@click.option(
+    "--on-error",
+    type=click.Choice(["stop", "skip"]),
+    default="stop",
+    show_default=True,
+    help="What to do after a pair that failed.",
+)
+@click.option("--resume", is_flag=True, help="Keep results that an earlier run made in the same way.")
+@click.option("--overwrite", is_flag=True, help="Replace existing results.")
+@click.option("--no-sidecar", is_flag=True, help="Write no .json beside the results.")
+@click.option("--dry-run", is_flag=True, help="List the pairs and write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@talk_options
+def command(a: Path, b: Path | None, **values: Any) -> None:
+    """Fuse A (infrared, near-infrared, MRI) with B (visible, CT, PET, SPECT).
+
+    A and B are two files, or two folders whose files are matched by stem; or A alone is a CSV file with the columns
+    a, b and optionally name. Written paths go to stdout, everything else to stderr.
+    """
+    from polyfuse.fusion import Writing, fuse_pairs
+    from polyfuse.io import check_sizes
+
+    say = speaker(values.pop("quiet"))
+    options = take_picture_options(values)
+    pairs, many = _pairs(a, b, values["match"])
+    jobs = _jobs(pairs, values["out"], values["suffix"], many)
+    skip = values["on_error"] == "skip"
+    if options.resize is None and not skip:
+        check_sizes(pairs, page=options.page, max_pixels=options.max_pixels)
+    if values["dry_run"]:
+        _list_pairs(jobs, as_json=values["as_json"])
+        return
+    model = load_model(values, say)
+    writing = Writing(values["overwrite"], values["resume"], not values["no_sidecar"], values["quality"])
+    outcomes: list[dict[str, Any]] = []
+    failures: list[Outcome] = []
+    with _progress(len(jobs), say) as advance:
+        for outcome in fuse_pairs(jobs, model, options, writing=writing, on_error=values["on_error"]):
+            advance(outcome)
+            outcomes.append(_as_json(outcome))
+            if outcome.error is not None:
+                failures.append(outcome)
+            elif not values["as_json"]:
+                click.echo(outcome.path)
+    if values["as_json"]:
+        click.echo(json.dumps({"schema": SCHEMA, "model": model.provenance.name, "results": outcomes}, indent=2))
+    _report(failures, len(jobs), many)
+
+
+def _pairs(a: Path, b: Path | None, match: str) -> tuple[list[Pair], bool]:
+    """The pairs, and whether they were given as a folder or list."""
+    from polyfuse.io import find_pairs, pairs_from_csv
+
+    if b is None:
+        if a.suffix.lower() != ".csv":
+            raise UsageError(f"{a} has no partner: give two files, two folders, or one CSV file of pairs.")
+        return pairs_from_csv(a), True
+    return find_pairs(a, b, match=match), a.is_dir()  # type: ignore[arg-type]
+
+
+def _jobs(pairs: list[Pair], out: Path | None, suffix: str, many: bool) -> list[tuple[Pair, Path]]:
+    """Where each result goes: `fused.png` or the folder `fused` unless the user says otherwise."""
+    from polyfuse.io import SUFFIXES
+
+    if not many:
+        target = out or Path("fused.png")
+        return [(pairs[0], target / f"{pairs[0].name}.png" if target.is_dir() else target)]
+    folder = out or Path("fused")
+    if folder.suffix.lower() in SUFFIXES or folder.is_file():
+        raise UsageError(f"--out {folder} names a file but there are {len(pairs)} pairs: name a folder.")
+    suffix = suffix if suffix.startswith(".") else f".{suffix}"
+    if suffix.lower() not in SUFFIXES:
+        raise UsageError(f"--suffix {suffix} is unknown: use one of {' '.join(SUFFIXES)}.")
+    return [(pair, folder / f"{pair.name}{suffix}") for pair in pairs]
+
+
+def _list_pairs(jobs: list[tuple[Pair, Path]], *, as_json: bool) -> None:
+    """What would be done."""
+    if as_json:
+        rows = [{"name": pair.name, "a": str(pair.a), "b": str(pair.b), "out": str(path)} for pair, path in jobs]
+        click.echo(json.dumps({"schema": SCHEMA, "pairs": rows}, indent=2))
+        return
+    for pair, path in jobs:
+        click.echo(f"{pair.a}  +  {pair.b}  ->  {path}")
+
+
+def _as_json(outcome: Outcome) -> dict[str, Any]:
+    """One result of `--json`."""
+    return {
+        "name": outcome.pair.name,
+        "a": str(outcome.pair.a),
+        "b": str(outcome.pair.b),
+        "out": str(outcome.path),
+        "state": outcome.state,
+        "error": None if outcome.error is None else str(outcome.error),
+        "notes": list(outcome.notes),
+    }
+
+
+def _report(failures: list[Outcome], total: int, many: bool) -> None:
+    """Turn failures into the error the command ends with."""
+    if not failures:
+        return
+    first = failures[0].error
+    assert first is not None
+    if not many or len(failures) == total == 1:
+        raise first
+    names = ", ".join(outcome.pair.name for outcome in failures[:5]) + (", ..." if len(failures) > 5 else "")
+    raise PartialError(
+        f"{len(failures)} of {total} pairs failed ({names}): see the lines above; the others are complete."
+    )
+
+
+def _progress(total: int, say: Callable[[str], None]) -> Any:
+    """A context whose value takes each outcome: a bar on a terminal, else one line per note and failure."""
+    told: set[str] = set()
+
+    def tell(outcome: Outcome) -> None:
+        for note in outcome.notes:
+            if note not in told:
+                told.add(note)
+                say(f"{outcome.pair.name}: {note}")
+        if outcome.error is not None and total > 1:
+            click.echo(f"{outcome.pair.name}: {outcome.error}", err=True)
+
+    if total < 2 or not sys.stderr.isatty():
+        return nullcontext(tell)
+    return _Bar(total, tell)
+
+
+class _Bar:
+    """A progress bar with time left and pairs per second, on stderr."""
+
+    def __init__(self, total: int, tell: Callable[[Outcome], None]) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._tell, self._started = tell, time.monotonic()
+        columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[speed]}"))
+        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._progress.add_task("fusing", total=total, speed="")
+
+    def __enter__(self) -> Callable[[Outcome], None]:
+        self._progress.start()
+        return self._advance
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def _advance(self, outcome: Outcome) -> None:
+        self._tell(outcome)
+        done = self._progress.tasks[0].completed + 1
+        speed = f"{done / max(time.monotonic() - self._started, 1e-9):.2f} pairs/s"
+        self._progress.update(self._task, advance=1, speed=speed)

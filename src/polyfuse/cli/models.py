@@ -1,0 +1,90 @@
+"""`polyfuse models`: list, show, verify, import."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from polyfuse.cli.options import PATH, speaker, talk_options
+from polyfuse.errors import UsageError
+
+
+@click.group("models")
+def command() -> None:
+    """List, describe, check and import models."""
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@talk_options
+def list_(as_json: bool, quiet: bool) -> None:
+    """List every model this installation knows."""
+    from dataclasses import asdict
+
+    from polyfuse import registry
+
+    entries = registry.list_models()
+    if as_json:
+        click.echo(json.dumps({"schema": 1, "models": [asdict(entry) for entry in entries]}, indent=2))
+        return
+    default, _ = registry.choose_default()
+    for entry in entries:
+        mark = " (default)" if entry.name == default else ""
+        click.echo(f"{entry.name:<14}{entry.summary}{mark}")
+
+
+@command.command("show")
+@click.argument("name")
+@click.option("--weights", type=PATH, metavar="FILE", help="Weights file for an architecture such as fnet.")
+@talk_options
+def show(name: str, weights: Path | None, quiet: bool) -> None:
+    """Print what model NAME declares, as JSON."""
+    from dataclasses import asdict
+
+    from polyfuse import registry
+
+    model = registry.load(name, weights=weights)
+    click.echo(json.dumps({"schema": 1, **asdict(model.provenance), "spec": model.spec.to_json()}, indent=2))
+
+
+@command.command("verify")
+@click.argument("file", type=PATH, required=False)
+@talk_options
+def verify(file: Path | None, quiet: bool) -> None:
+    """Check the weights FILE, or all bundled weights, against their checksums."""
+    from polyfuse import registry
+    from polyfuse.weights.store import load_weights
+
+    if file is not None:
+        _, info, digest = load_weights(file)
+        registry.load(info.family, weights=file)
+        click.echo(f"{file}  {info.name}  sha256 {digest}")
+        return
+    bundled = [entry for entry in registry.list_models() if entry.weights is not None]
+    for entry in bundled:
+        model = registry.load(entry.name)
+        click.echo(f"{entry.name}  sha256 {model.provenance.weights_sha256}")
+    if not bundled:
+        speaker(quiet)("no weights are bundled with this version: name a FILE to check.")
+
+
+@command.command("import")
+@click.argument("family")
+@click.argument("checkpoint", type=PATH)
+@click.option("-o", "--out", type=PATH, metavar="FILE", required=True, help="The .safetensors file to write.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@talk_options
+def import_(family: str, checkpoint: Path, out: Path, overwrite: bool, quiet: bool) -> None:
+    """Convert the published CHECKPOINT of FAMILY (fnet) to safetensors, with a card beside it.
+
+    The checkpoint is read as data: one that tries to run code is refused.
+    """
+    from polyfuse import registry
+
+    if family != "fnet":
+        raise UsageError(f"there is no published checkpoint of {family!r} to import: the only family is fnet.")
+    for path in registry.import_fnet(checkpoint, out, overwrite=overwrite):
+        click.echo(path)
+    speaker(quiet)(f"use it with: polyfuse fuse A B --model fnet --weights {out}")

@@ -1,0 +1,8 @@
+"""From two pictures to a fused one: conventions, tiles, the model, and the way back to the file's depth and colour."""
+
+from polyfuse.fusion.batch import Outcome, Writing, fuse_pairs
+from polyfuse.fusion.options import FuseOptions
+from polyfuse.fusion.pair import Source, fuse
+from polyfuse.fusion.result import Result
+
+__all__ = ["FuseOptions", "Outcome", "Result", "Source", "Writing", "fuse", "fuse_pairs"]

@@ -1,0 +1,178 @@
+"""Fusing many pairs: decoding, fusing and encoding overlap, and memory does not grow with their number."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from polyfuse.errors import InputError, OutputError, PolyfuseError
+from polyfuse.fusion.options import FuseOptions
+from polyfuse.fusion.pair import as_picture, fuse_pictures
+from polyfuse.fusion.record import settings
+from polyfuse.fusion.result import Result, sidecar_path
+from polyfuse.io import Pair, Picture
+from polyfuse.models.spec import FusionModel
+
+AHEAD = 2
+"""Pairs read ahead, and results waiting to be written."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one pair."""
+
+    pair: Pair
+    """The pair."""
+    path: Path
+    """Where its result is, or would be."""
+    state: Literal["fused", "kept", "failed"]
+    """Fused now, kept from an earlier run, or failed."""
+    error: PolyfuseError | None = None
+    """Why it failed."""
+    notes: tuple[str, ...] = ()
+    """What the user should know."""
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How results are written."""
+
+    overwrite: bool = False
+    """Replace existing results."""
+    resume: bool = False
+    """Keep results that an earlier run made from the same sources with the same settings."""
+    sidecar: bool = True
+    """Write the record beside each result."""
+    quality: int = 95
+    """For JPEG and WebP, 1 to 100."""
+
+
+def fuse_pairs(
+    jobs: Sequence[tuple[Pair, Path]],
+    model: FusionModel,
+    options: FuseOptions,
+    *,
+    writing: Writing | None = None,
+    on_error: Literal["stop", "skip"] = "stop",
+) -> Iterator[Outcome]:
+    """Fuse every pair into its path, in order, yielding what became of each as soon as it is on the disk.
+
+    Args:
+        jobs: Pairs with the files their results go to.
+        model: A model from `load`.
+        options: Options for all pairs.
+        writing: How results are written.
+        on_error: "skip" goes on after a failed pair; "stop" yields the failure and ends.
+
+    Raises:
+        OutputError: Before any work, if results exist and neither overwriting nor resuming was asked for.
+    """
+    how = writing or Writing()
+    kept = {path for pair, path in jobs if how.resume and _is_done(pair, path, model, options, how)}
+    if not (how.overwrite or how.resume):
+        _check_free(jobs)
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+        try:
+            yield from _run(jobs, kept, model, options, how, on_error, reader, writer)
+        finally:
+            reader.shutdown(wait=False, cancel_futures=True)
+
+
+def _run(
+    jobs: Sequence[tuple[Pair, Path]],
+    kept: set[Path],
+    model: FusionModel,
+    options: FuseOptions,
+    how: Writing,
+    on_error: Literal["stop", "skip"],
+    reader: ThreadPoolExecutor,
+    writer: ThreadPoolExecutor,
+) -> Iterator[Outcome]:
+    """The pipeline itself."""
+    coming = iter([job for job in jobs if job[1] not in kept])
+    reads: dict[Path, Future[tuple[Picture, Picture]]] = {}
+
+    def read_ahead() -> None:
+        while len(reads) < AHEAD and (job := next(coming, None)) is not None:
+            reads[job[1]] = reader.submit(_read, job[0], options)
+
+    waiting: deque[Outcome | tuple[Pair, Path, Result, Future[Path]]] = deque()
+    for pair, path in jobs:
+        read_ahead()
+        if path in kept:
+            waiting.append(Outcome(pair, path, "kept"))
+        else:
+            future = reads.pop(path)
+            try:
+                a, b = future.result()
+                read_ahead()
+                result = fuse_pictures(a, b, model, options)
+                waiting.append((pair, path, result, writer.submit(_write, result, path, how)))
+            except PolyfuseError as error:
+                waiting.append(Outcome(pair, path, "failed", error))
+            except MemoryError:
+                too_large = InputError(f"{pair.name} does not fit into memory: pass a smaller --memory or --tile.")
+                waiting.append(Outcome(pair, path, "failed", too_large))
+        while len(waiting) > AHEAD or (waiting and isinstance(waiting[0], Outcome)):
+            outcome = _settled(waiting.popleft())
+            yield outcome
+            if outcome.error is not None and on_error == "stop":
+                return
+    while waiting:
+        outcome = _settled(waiting.popleft())
+        yield outcome
+        if outcome.error is not None and on_error == "stop":
+            return
+
+
+def _read(pair: Pair, options: FuseOptions) -> tuple[Picture, Picture]:
+    """Read both sources."""
+    return as_picture(pair.a, options, "a"), as_picture(pair.b, options, "b")
+
+
+def _write(result: Result, path: Path, how: Writing) -> Path:
+    """Write one result; with `resume` a stale one is replaced."""
+    return result.save(path, overwrite=how.overwrite or how.resume, sidecar=how.sidecar, quality=how.quality)
+
+
+def _settled(item: Outcome | tuple[Pair, Path, Result, Future[Path]]) -> Outcome:
+    """Wait for the file of one pair."""
+    if isinstance(item, Outcome):
+        return item
+    pair, path, result, written = item
+    try:
+        written.result()
+    except PolyfuseError as error:
+        return Outcome(pair, path, "failed", error)
+    return Outcome(pair, path, "fused", notes=result.notes)
+
+
+def _check_free(jobs: Sequence[tuple[Pair, Path]]) -> None:
+    """Refuse to start where results would be replaced."""
+    existing = [path for _, path in jobs if path.exists()]
+    if existing:
+        more = f" and {len(existing) - 1} more exist" if len(existing) > 1 else " exists"
+        raise OutputError(f"{existing[0]}{more}: pass --overwrite to replace, or --resume to keep what is done.")
+
+
+def _is_done(pair: Pair, path: Path, model: FusionModel, options: FuseOptions, how: Writing) -> bool:
+    """Whether an earlier run made this result from these sources (by path) with these settings.
+
+    Results are written atomically, so a file that exists is complete. Without sidecars existence is all there is.
+    """
+    if not path.is_file():
+        return False
+    if not how.sidecar:
+        return True
+    try:
+        record = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
+        sources = [record["sources"][name]["path"] for name in ("a", "b")]
+        same_settings = bool(record["settings"] == json.loads(json.dumps(settings(model, options))))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return same_settings and sources == [str(pair.a), str(pair.b)]

@@ -1,0 +1,192 @@
+"""What has to be decided about a pair before its pixels move: ranges, who carries colour, luma, depth of the result.
+
+Everything here is pointwise once decided, so any window of the pictures can be prepared and finished by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyfuse.errors import UsageError
+from polyfuse.fusion.options import FuseOptions
+from polyfuse.io import Picture
+from polyfuse.models.spec import Provenance
+from polyfuse.transforms import (
+    STUDIO_BLACK,
+    STUDIO_WHITE,
+    Gamut,
+    LumaConvention,
+    RangeRecord,
+    from_unit,
+    luma,
+    measure_range,
+    merge,
+    merge_official8,
+    parse_range,
+    quantise,
+    split,
+    split_official8,
+    to_unit,
+)
+
+Pixels = NDArray[Any]
+NARROW_SHARE = 1 / 8
+"""Share of its type's range under which a deep picture is worth a word of advice."""
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """The decisions for one pair, or for all frames of a clip; enough to undo them."""
+
+    range_a: RangeRecord
+    """How values of a became [0, 1]."""
+    range_b: RangeRecord
+    """How values of b became [0, 1]."""
+    carrier: Literal["a", "b"] | None
+    """Source whose chroma the result gets; None for a grey result."""
+    luma_a: LumaConvention
+    """Range of the luma that stands for a."""
+    luma_b: LumaConvention
+    """Range of the luma that stands for b."""
+    rendering: Literal["safe", "clip", "official"]
+    """How luma and chroma are joined."""
+    dtype: str
+    """Type of the result's pixels."""
+    reference: Literal["a", "b"]
+    """Source whose unit the result has where the types agree."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dictionary for the sidecar."""
+        return {
+            "range": {"a": self.range_a.to_json(), "b": self.range_b.to_json()},
+            "colour": {
+                "from": self.carrier,
+                "luma_a": self.luma_a,
+                "luma_b": self.luma_b,
+                "gamut": self.rendering,
+            },
+            "output": {"dtype": self.dtype, "unit_of": self.reference},
+        }
+
+
+def decide(a: Picture, b: Picture, options: FuseOptions, provenance: Provenance) -> tuple[Conventions, tuple[str, ...]]:
+    """Decide everything for one pair; returns the conventions and what the user should be told.
+
+    Raises:
+        UsageError: If colour is asked from a grey source.
+        InputError: If a range does not fit its picture.
+    """
+    range_a = measure_range(a.array, parse_range(options.range), name="a")
+    range_b = measure_range(b.array, parse_range(options.range_b), name="b")
+    notes = [*_range_notes("a", a, range_a, "--range"), *_range_notes("b", b, range_b, "--range-b")]
+    carrier, colour_notes = _carrier(a, b, options)
+    rendering = provenance.rendering if options.gamut == "auto" else options.gamut
+    eight_bit = (a if carrier == "a" else b).array.dtype == np.uint8
+    if rendering == "official" and not eight_bit:
+        rendering = "safe"  # the published program knows 8-bit pictures alone
+    chosen = provenance.luma if options.luma == "auto" and carrier == "b" else options.luma
+    luma_b: LumaConvention = "studio" if chosen == "studio" else "full"
+    dtype, reference, depth_notes = _depth(a, b, carrier, options)
+    if rendering == "official" and carrier is not None and dtype != "uint8":
+        rendering = "safe"
+    conventions = Conventions(range_a, range_b, carrier, "full", luma_b, rendering, dtype, reference)
+    return conventions, (*notes, *colour_notes, *depth_notes)
+
+
+def _range_notes(name: str, picture: Picture, record: RangeRecord, option: str) -> list[str]:
+    """Advice where a deep integer picture uses little of its type and nobody chose a window."""
+    if record.mode != "full" or picture.array.dtype != np.uint16:
+        return []
+    low, high = int(picture.array.min()), int(picture.array.max())
+    if high - low >= NARROW_SHARE * np.iinfo(np.uint16).max:
+        return []
+    return [f"{name} uses only {low} to {high} of its 16 bits: {option} percentile would show more"]
+
+
+def _carrier(a: Picture, b: Picture, options: FuseOptions) -> tuple[Literal["a", "b"] | None, list[str]]:
+    """Who gives the colour, and a note where both could."""
+    if options.grey or (a.is_grey and b.is_grey):
+        if options.colour_from != "auto" and not options.grey:
+            raise UsageError(f"{options.colour_from} is grey: drop --colour-from.")
+        return None, []
+    if options.colour_from != "auto":
+        if (a if options.colour_from == "a" else b).is_grey:
+            raise UsageError(f"{options.colour_from} is grey and has no colour to give: name the other source.")
+        return options.colour_from, []
+    if b.is_grey:
+        return "a", ["colour comes from a, b is grey"]
+    return "b", [] if a.is_grey else ["both sources have colour: it comes from b, --colour-from a takes the other"]
+
+
+def _depth(
+    a: Picture, b: Picture, carrier: Literal["a", "b"] | None, options: FuseOptions
+) -> tuple[str, Literal["a", "b"], list[str]]:
+    """Type of the result, whose unit it has, and a note where levels are lost."""
+    deeper: Literal["a", "b"] = "a" if a.depth >= b.depth else "b"
+    deepest = max(a.depth, b.depth)
+    reference = carrier or deeper
+    if options.bit_depth in ("8", "16"):
+        depth = int(options.bit_depth)
+    elif options.bit_depth == "auto" and carrier is not None:
+        depth = (a if carrier == "a" else b).depth
+    else:
+        depth = deepest
+    notes = []
+    if depth < deepest and options.bit_depth == "auto":
+        notes.append(f"{deeper} has {deepest} bits and the colour result {depth}: --bit-depth same keeps {deepest}")
+    return {8: "uint8", 16: "uint16", 32: "float32"}[depth], reference, notes
+
+
+def model_input(pixels: Pixels, conventions: Conventions, source: Literal["a", "b"]) -> NDArray[np.float32]:
+    """Luma of a window of `source` as the model sees it, (h, w) float32 in [0, 1]."""
+    record = conventions.range_a if source == "a" else conventions.range_b
+    convention = conventions.luma_a if source == "a" else conventions.luma_b
+    if pixels.ndim == 3 and conventions.rendering == "official" and pixels.dtype == np.uint8:
+        if source == conventions.carrier and convention == "studio":
+            return split_official8(pixels)[0].astype(np.float32) / np.float32(255)  # official: rounded to 8 bits
+        levels: NDArray[np.float32] = np.rint(luma(to_unit(pixels, record), convention) * 255).astype(np.float32)
+        return levels / np.float32(255)
+    unit = to_unit(pixels, record, name=source)
+    if unit.ndim == 3:
+        return luma(unit, convention).astype(np.float32, copy=False)
+    if convention == "studio":
+        unit = np.float32(STUDIO_BLACK) + unit * np.float32(STUDIO_WHITE - STUDIO_BLACK)
+    return unit
+
+
+def finished(fused: NDArray[np.float32], carrier: Pixels | None, conventions: Conventions) -> Pixels:
+    """Pixels of the result for a window.
+
+    Args:
+        fused: (h, w) fused luma, clipped or not.
+        carrier: The window of the source that gives the colour; None for a grey result.
+        conventions: From `decide`.
+
+    Returns:
+        (h, w) or (h, w, 3) of `conventions.dtype`.
+    """
+    if carrier is None or conventions.carrier is None:
+        if conventions.luma_b == "studio":
+            fused = (fused - np.float32(STUDIO_BLACK)) / np.float32(STUDIO_WHITE - STUDIO_BLACK)
+        return _in_file_unit(np.clip(fused, 0, 1), conventions)
+    from_a = conventions.carrier == "a"
+    convention = conventions.luma_a if from_a else conventions.luma_b
+    if conventions.rendering == "official" and convention == "studio":
+        _, cb8, cr8 = split_official8(carrier)
+        return merge_official8(quantise(fused, 8), cb8, cr8)
+    unit = to_unit(carrier, conventions.range_a if from_a else conventions.range_b)
+    _, cb, cr = split(unit, convention)
+    gamut: Gamut = "safe" if conventions.rendering == "safe" else "clip"
+    return _in_file_unit(merge(np.clip(fused, 0, 1), cb, cr, convention, gamut), conventions)
+
+
+def _in_file_unit(values: NDArray[Any], conventions: Conventions) -> Pixels:
+    """[0, 1] to the reference source's unit where the result has its type, else over the type's full range."""
+    record = conventions.range_a if conventions.reference == "a" else conventions.range_b
+    if record.dtype == conventions.dtype and record.high > record.low:
+        return from_unit(values, record)
+    return quantise(values, np.dtype(conventions.dtype).itemsize * 8)

@@ -1,0 +1,75 @@
+"""What a user may ask of one fusion, checked before any work."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, get_args, get_type_hints
+
+from polyfuse.errors import UsageError
+from polyfuse.io import DEFAULT_MAX_PIXELS
+from polyfuse.transforms import parse_range
+
+
+@dataclass(frozen=True)
+class FuseOptions:
+    """Options of `fuse` and of every command that fuses."""
+
+    range: str = "full"
+    """Window of a that becomes [0, 1]: "full", "minmax", "percentile", "percentile:LO,HI" or "LO,HI" in file units."""
+    range_b: str = "full"
+    """The same for b."""
+    grey: bool = False
+    """Give a grey result although a source has colour."""
+    luma: Literal["auto", "full", "studio"] = "auto"
+    """BT.601 range of the luma that stands for b; "auto" follows the model's weights."""
+    gamut: Literal["auto", "safe", "clip", "official"] = "auto"
+    """How colour is put back: "safe" keeps the fused luma and pulls chroma in, "clip" clips each channel, "official"
+    repeats the published FNet program in 8 bits; "auto" follows the model's weights."""
+    colour_from: Literal["auto", "a", "b"] = "auto"
+    """Source whose colour the result gets; "auto" is b if it has colour, else a."""
+    bit_depth: Literal["auto", "same", "8", "16"] = "auto"
+    """Depth of the result: "same" is the deeper source's; "auto" too, except that colour keeps its source's depth."""
+    resize: Literal["a", "b"] | None = None
+    """Source to resample to the other one's size where sizes differ."""
+    tile: int | None = None
+    """Side of the tiles in pixels; None chooses from `memory`."""
+    memory: int | None = None
+    """Bytes the process may use; None is half of what is free, at most 4 GiB."""
+    page: int = 0
+    """Page of multi-page TIFFs, from 0."""
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    """Largest width times height that is read."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no run could honour."""
+        parse_range(self.range)
+        parse_range(self.range_b)
+        hints = get_type_hints(type(self))
+        for name in ("luma", "gamut", "colour_from", "bit_depth", "resize"):
+            choices = [choice for hint in (hints[name], *get_args(hints[name])) for choice in get_args(hint)]
+            allowed = [choice for choice in (choices or get_args(hints[name])) if isinstance(choice, str)]
+            value = getattr(self, name)
+            if value not in allowed and not (name == "resize" and value is None):
+                raise UsageError(f"{name} cannot be {value!r}: use one of {', '.join(dict.fromkeys(allowed))}.")
+        if self.tile is not None and self.tile < 16:
+            raise UsageError(f"tile {self.tile} is too small: use at least 16 pixels.")
+        if self.page < 0 or self.max_pixels < 1:
+            raise UsageError("page must not be negative and max_pixels at least 1: check both.")
+
+    def changed(self, changes: dict[str, Any]) -> FuseOptions:
+        """Return a copy with `changes`.
+
+        Raises:
+            UsageError: If an option does not exist, naming the nearest.
+        """
+        names = [field.name for field in fields(self)]
+        for name in changes:
+            if name not in names:
+                near = difflib.get_close_matches(name, names, n=1) or names
+                raise UsageError(f"fuse has no option {name!r}: did you mean {near[0]!r}?")
+        return replace(self, **changes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dictionary for the sidecar."""
+        return asdict(self)

@@ -1,0 +1,195 @@
+"""Fusing one pair: the whole way from two sources to a `Result`."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from polyfuse import registry
+from polyfuse.errors import InputError, UsageError
+from polyfuse.fusion.conventions import Conventions, decide, finished, model_input
+from polyfuse.fusion.options import FuseOptions
+from polyfuse.fusion.record import make_record
+from polyfuse.fusion.result import Result
+from polyfuse.fusion.tiles import memory_in_use, memory_limit, tile_side, tiles
+from polyfuse.io import Picture, read_picture
+from polyfuse.models.spec import FusionModel
+from polyfuse.transforms import resize
+
+if TYPE_CHECKING:
+    Source = str | os.PathLike[str] | NDArray[Any] | torch.Tensor | Picture
+else:
+    Source = object
+
+ENCODER_BYTES = 4
+"""Bytes per pixel that encoding a picture takes beside the picture itself."""
+
+
+def fuse(
+    a: Source | None = None,
+    b: Source | None = None,
+    *,
+    ir: Source | None = None,
+    vi: Source | None = None,
+    model: str | FusionModel = "auto",
+    weights: str | Path | None = None,
+    device: str | torch.device = "cpu",
+    options: FuseOptions | None = None,
+    **changes: Any,
+) -> Result:
+    """Fuse two aligned pictures of one scene.
+
+    Args:
+        a: Infrared, near-infrared or MRI: a path, an array (H, W) or (H, W, 3) of uint8, uint16 or float32 in [0, 1],
+            or a tensor (H, W), (C, H, W) or (1, C, H, W) with C = 1 or 3.
+        b: Visible, CT, PET or SPECT, the same kinds; its colour is kept.
+        ir: Another name of a.
+        vi: Another name of b.
+        model: A name from `list_models`, or a model from `load`.
+        weights: Weights file for an architecture such as "fnet".
+        device: Where the model runs.
+        options: All options at once.
+        **changes: Single options by name, e.g. `grey=True`; see `FuseOptions`.
+
+    Returns:
+        The fused picture with the record of how it was made.
+
+    Raises:
+        InputError: If a source cannot be read, holds NaN, or the sizes differ.
+        UsageError: If the model or an option is unknown or does not fit.
+
+    >>> import numpy as np
+    >>> thermal, visible = np.zeros((4, 6), np.uint8), np.full((4, 6, 3), 200, np.uint8)
+    >>> fuse(thermal, visible, model="maximum").image[0, 0].tolist()
+    [200, 200, 200]
+    """
+    chosen = (options or FuseOptions()).changed(changes)
+    source_a, source_b = _one_of(a, ir, "a", "ir"), _one_of(b, vi, "b", "vi")
+    ready = registry.load(model, weights=weights, device=device) if isinstance(model, str) else model
+    return fuse_pictures(as_picture(source_a, chosen, "a"), as_picture(source_b, chosen, "b"), ready, chosen)
+
+
+def _one_of(value: Source | None, alias: Source | None, name: str, alias_name: str) -> Source:
+    """The source given under its name or its alias, exactly once."""
+    if (value is None) == (alias is None):
+        raise UsageError(f"give {name} (or {alias_name}=) exactly once.")
+    return cast("Source", value if alias is None else alias)
+
+
+def as_picture(source: Source, options: FuseOptions, name: str) -> Picture:
+    """Read or wrap one source.
+
+    Raises:
+        InputError: If it is no picture.
+    """
+    if isinstance(source, Picture):
+        return source
+    if isinstance(source, str | os.PathLike):
+        return read_picture(source, page=options.page, max_pixels=options.max_pixels)
+    if isinstance(source, torch.Tensor):
+        source = _tensor_to_array(source, name)
+    if not isinstance(source, np.ndarray):
+        raise InputError(f"{name} is a {type(source).__name__}: give a path, an array or a tensor.")
+    if source.dtype == np.float64:
+        source = source.astype(np.float32)
+    return Picture(np.ascontiguousarray(source))
+
+
+def _tensor_to_array(tensor: torch.Tensor, name: str) -> NDArray[Any]:
+    """(H, W), (C, H, W) or (1, C, H, W) to an array with channels last."""
+    shape = tuple(tensor.shape)
+    if tensor.ndim == 4 and shape[0] == 1:
+        tensor = tensor[0]
+    if tensor.ndim == 3 and tensor.shape[0] in (1, 3):
+        tensor = tensor[0] if tensor.shape[0] == 1 else tensor.permute(1, 2, 0)
+    elif tensor.ndim != 2:
+        raise InputError(f"{name} is a tensor of shape {shape}: give (H, W), (C, H, W) or (1, C, H, W), C = 1 or 3.")
+    values = tensor.detach().cpu()
+    return (values.float() if values.is_floating_point() else values).numpy()
+
+
+def fuse_pictures(a: Picture, b: Picture, model: FusionModel, options: FuseOptions) -> Result:
+    """`fuse` for pictures that are read and a model that is loaded."""
+    started = time.perf_counter()
+    a, b, size_notes = _same_size(a, b, options)
+    conventions, notes = decide(a, b, options, model.provenance)
+    image, num_tiles = _fuse_tiles(a, b, model, conventions, options)
+    record = make_record(a, b, model, conventions, options, num_tiles=num_tiles, seconds=time.perf_counter() - started)
+    return Result(image, record, (*size_notes, *notes))
+
+
+def _same_size(a: Picture, b: Picture, options: FuseOptions) -> tuple[Picture, Picture, tuple[str, ...]]:
+    """Resample one source if asked to; refuse different sizes otherwise."""
+    if (a.height, a.width) == (b.height, b.width):
+        return a, b, ()
+    if options.resize is None:
+        raise InputError(
+            f"a is {a.width}x{a.height} but b is {b.width}x{b.height}: pass --resize a or b, or align them first."
+        )
+    small, large = (a, b) if options.resize == "a" else (b, a)
+    array = resize(small.array, (large.height, large.width))
+    note = f"resized from {small.width}x{small.height} to {large.width}x{large.height}"
+    resized = Picture(array, small.path, small.sha256, small.format, (*small.notes, note))
+    pair = (resized, b) if options.resize == "a" else (a, resized)
+    return *pair, (f"{options.resize} {note}",)
+
+
+def _fuse_tiles(
+    a: Picture, b: Picture, model: FusionModel, conventions: Conventions, options: FuseOptions
+) -> tuple[NDArray[Any], int]:
+    """Run the model over all tiles and put the result together."""
+    spec = model.spec
+    shape = (a.height, a.width) if conventions.carrier is None else (a.height, a.width, 3)
+    image = np.empty(shape, conventions.dtype)
+    colour = {"a": a.array, "b": b.array}.get(conventions.carrier or "")
+    side = options.tile
+    if side is None:
+        spare = memory_limit(options.memory) - memory_in_use() - image.nbytes - ENCODER_BYTES * a.height * a.width
+        fits = a.height * a.width * spec.bytes_per_pixel <= spare or spec.receptive_radius is None
+        side = None if fits else tile_side(spec, spare)
+    stretch = spec.output == "minmax"
+    raw = np.empty(shape[:2], np.float32) if stretch else None
+    count = 0
+    for tile in tiles(a.height, a.width, side, spec):
+        count += 1
+        luma_a = model_input(a.array[tile.outer], conventions, "a")
+        luma_b = model_input(b.array[tile.outer], conventions, "b")
+        fused = run_model(model, luma_a, luma_b)[tile.crop]
+        if raw is not None:
+            raw[tile.inner] = fused
+        else:
+            image[tile.inner] = finished(fused, None if colour is None else colour[tile.inner], conventions)
+    if raw is not None:
+        image[:] = finished(_stretched(raw), colour, conventions)
+    return image, count
+
+
+def run_model(model: FusionModel, a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Apply `model` to two (H, W) planes; returns (H, W) float32.
+
+    Raises:
+        InputError: If the model makes NaN or infinity of them.
+    """
+    parameter = next(model.parameters(), None)
+    device = torch.device("cpu") if parameter is None else parameter.device
+    dtype = torch.float32 if parameter is None else parameter.dtype
+    with torch.inference_mode():
+        planes = (torch.from_numpy(np.ascontiguousarray(x))[None, None].to(device, dtype) for x in (a, b))
+        fused = model(*planes)[0, 0].float().cpu().numpy()
+    if not np.isfinite(fused).all():
+        raise InputError(f"model {model.provenance.name} made NaN or infinity: check its weights and the inputs.")
+    return cast("NDArray[np.float32]", fused)
+
+
+def _stretched(fused: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Min-max stretch of one picture; a constant one stays as it is."""
+    low, high = float(fused.min()), float(fused.max())
+    if high - low < 1e-6:  # spec/ambiguities S11: below this a picture counts as constant
+        return fused
+    return cast("NDArray[np.float32]", (fused - np.float32(low)) / np.float32(high - low))

@@ -1,0 +1,79 @@
+"""The record of one fusion, which becomes the sidecar: enough to make the picture again."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from typing import Any
+
+import numpy as np
+import torch
+
+from polyfuse._version import __version__
+from polyfuse.fusion.conventions import Conventions
+from polyfuse.fusion.options import FuseOptions
+from polyfuse.io import Picture
+from polyfuse.models.spec import FusionModel
+
+SCHEMA = 1
+_LIMITS = ("tile", "memory", "max_pixels")
+"""Options that change how a result is computed, not what it is."""
+
+
+def make_record(
+    a: Picture,
+    b: Picture,
+    model: FusionModel,
+    conventions: Conventions,
+    options: FuseOptions,
+    *,
+    num_tiles: int,
+    seconds: float,
+) -> dict[str, Any]:
+    """Return the record as plain JSON values."""
+    parameter = next(model.parameters(), None)
+    return {
+        "schema": SCHEMA,
+        "polyfuse": __version__,
+        "sources": {"a": _source(a), "b": _source(b)},
+        "settings": settings(model, options),
+        **conventions.to_json(),
+        "run": {
+            "tiles": num_tiles,
+            "seconds": round(seconds, 4),
+            "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "device": "cpu" if parameter is None else str(parameter.device),
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def settings(model: FusionModel, options: FuseOptions) -> dict[str, Any]:
+    """Model and options: what decides over the result, beside the sources."""
+    provenance = model.provenance
+    return {
+        "model": provenance.name,
+        "family": model.spec.family,
+        "weights_sha256": provenance.weights_sha256,
+        "weights_source": provenance.source,
+        "precision": getattr(model, "precision", "float32"),
+        "border": getattr(getattr(model, "config", None), "border", None),
+        "options": {name: value for name, value in options.to_json().items() if name not in _LIMITS},
+    }
+
+
+def _source(picture: Picture) -> dict[str, Any]:
+    """One source as it was read."""
+    return {
+        "path": None if picture.path is None else str(picture.path),
+        "sha256": picture.sha256,
+        "format": picture.format,
+        "width": picture.width,
+        "height": picture.height,
+        "channels": 1 if picture.is_grey else 3,
+        "dtype": picture.array.dtype.name,
+        "notes": list(picture.notes),
+    }

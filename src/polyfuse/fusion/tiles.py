@@ -1,0 +1,88 @@
+"""Cutting a picture into tiles with context, small enough for a memory budget."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from polyfuse.errors import UsageError
+from polyfuse.models.spec import ModelSpec
+
+DEFAULT_MEMORY = 4 << 30
+MIN_SIDE = 64
+"""Smallest side chosen for the inner part of a tile, pixels."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One tile: the part it is responsible for and the part the model sees."""
+
+    inner: tuple[slice, slice]
+    """Rows and columns of the picture that the tile fills."""
+    outer: tuple[slice, slice]
+    """The same with context on each side, as far as the picture goes."""
+
+    @property
+    def crop(self) -> tuple[slice, slice]:
+        """Where `inner` lies within `outer`."""
+        rows, columns = (
+            slice(inner.start - outer.start, inner.stop - outer.start)
+            for inner, outer in zip(self.inner, self.outer, strict=True)
+        )
+        return rows, columns
+
+
+def memory_limit(memory: int | None) -> int:
+    """Bytes the process may use: what the user said, or half of what is free, at most 4 GiB."""
+    if memory is not None:
+        return memory
+    try:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return DEFAULT_MEMORY
+    return min(DEFAULT_MEMORY, memory_in_use() + free // 2)
+
+
+def memory_in_use() -> int:
+    """Resident bytes of this process; its peak where the present value is not to be had."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def tile_side(spec: ModelSpec, budget: int) -> int:
+    """Largest side of an inner tile, pixels, for which the model stays within `budget` bytes.
+
+    Raises:
+        UsageError: If not even the smallest tile fits.
+    """
+    context = 2 * spec.halo
+    side = int((budget / spec.bytes_per_pixel) ** 0.5) - context if budget > 0 else 0
+    if side < MIN_SIDE:
+        needed = (MIN_SIDE + context) ** 2 * spec.bytes_per_pixel - budget
+        raise UsageError(f"memory is too small by {max(1, needed >> 20)} MiB for this picture: raise --memory.")
+    return side
+
+
+def tiles(height: int, width: int, side: int | None, spec: ModelSpec) -> Iterator[Tile]:
+    """Cover a picture with tiles of about `side` pixels; one tile for all of it where `side` is None or large enough.
+
+    A model whose output depends on the whole picture always gets one tile.
+    """
+    if side is None or spec.receptive_radius is None or (height <= side and width <= side):
+        whole = (slice(0, height), slice(0, width))
+        yield Tile(whole, whole)
+        return
+    step = max(spec.multiple_of, side // spec.multiple_of * spec.multiple_of)
+    for top in range(0, height, step):
+        for left in range(0, width, step):
+            bottom, right = min(top + step, height), min(left + step, width)
+            outer = (
+                slice(max(0, top - spec.halo), min(height, bottom + spec.halo)),
+                slice(max(0, left - spec.halo), min(width, right + spec.halo)),
+            )
+            yield Tile((slice(top, bottom), slice(left, right)), outer)

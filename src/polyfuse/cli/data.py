@@ -1,0 +1,61 @@
+"""`polyfuse data`: draw scenes with ground truth."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from polyfuse.cli.options import PATH, talk_options
+from polyfuse.errors import UsageError
+
+
+@click.group("data")
+def command() -> None:
+    """Make pictures to work on."""
+
+
+@command.command("synthetic")
+@click.option(
+    "-o", "--out", type=PATH, default=Path("scenes"), show_default=True, metavar="DIR", help="Where to write."
+)
+@click.option("--kind", type=click.Choice(["street", "yard"]), default="street", show_default=True, help="Which place.")
+@click.option("--size", default="640x480", show_default=True, metavar="WxH", help="Size of the pictures.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Number of the first scene."
+)
+@click.option("--count", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="How many scenes.")
+@click.option(
+    "--frames", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Frames of each scene."
+)
+@click.option(
+    "--bit-depth",
+    type=click.Choice(["8", "16"]),
+    default="8",
+    show_default=True,
+    help="16 gives raw thermal counts and a deep visible picture, as TIFF.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace existing files.")
+@talk_options
+def synthetic(
+    out: Path, kind: str, size: str, seed: int, count: int, frames: int, bit_depth: str, overwrite: bool, quiet: bool
+) -> None:
+    """Draw invented scenes at dusk as a thermal and a visible camera see them, with boxes and masks.
+
+    The same seed gives the same bytes. Results on drawn pictures say that a program works, nothing about quality on
+    real cameras.
+    """
+    from polyfuse.data.synthetic import SceneConfig
+    from polyfuse.data.synthetic.files import write_scenes
+
+    match = re.fullmatch(r"(\d+)x(\d+)", size)
+    if match is None:
+        raise UsageError(f"--size {size} is no size: write for example 640x480.")
+    width, height = int(match[1]), int(match[2])
+    configs = [
+        SceneConfig(width=width, height=height, seed=seed + index, kind=kind)  # type: ignore[arg-type]
+        for index in range(count)
+    ]
+    for path in write_scenes(out, configs, num_frames=frames, bit_depth=int(bit_depth), overwrite=overwrite):
+        click.echo(path)

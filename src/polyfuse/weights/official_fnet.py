@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-import zipfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,14 +109,16 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], str]:
 
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickle protocols, of no use to the reader of the error below
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): check the path of the checkpoint.") from error
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path} is refused, it holds more than tensors and could run code: save a plain state_dict of tensors."
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged file makes the reader fail in many ways
         raise InputError(f"{path} is no readable PyTorch checkpoint: get a fresh copy.") from error
     if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
         raise InputError(f"{path} is no plain dictionary of tensors: save the network's state_dict.")

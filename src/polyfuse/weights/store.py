@@ -97,12 +97,12 @@ def load_weights(path: Path, *, expected_sha256: str | None = None) -> tuple[dic
     digest = hashlib.sha256(content).hexdigest()
     if expected_sha256 is not None and digest != expected_sha256:
         raise InputError(
-            f"{path} has SHA-256 {digest[:12]}..., not {expected_sha256[:12]}...: the file is damaged, reinstall polyfuse."
+            f"{path} has SHA-256 {digest[:12]}..., not {expected_sha256[:12]}...: it is damaged, reinstall polyfuse."
         )
     try:
         tensors = load(content)
         info = _read_info(content)
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path} is no polyfuse weights file: convert checkpoints with `polyfuse models import`."
         ) from error

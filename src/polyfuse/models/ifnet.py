@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from polyfuse.errors import InputError
 from polyfuse.layers.lzsc import CoderConfig
-from polyfuse.ops.sparse_coding import code_and_read, fast_form_for
+from polyfuse.ops.coding_forms import code_and_read, fast_form_for
 
 
 @dataclass(frozen=True)

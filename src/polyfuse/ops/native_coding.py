@@ -19,7 +19,7 @@ from polyfuse.ops.sparse_coding import CodingForm, CodingStep, Precision, step_r
 
 KERNEL, CHANNELS, TILE = 9, 64, 48  # as in native/lzsc.c
 MARGIN = KERNEL // 2
-BAND = 8  # rows a thread takes at a time
+BANDS_PER_THREAD = 8  # so that no thread waits long for another at the end of a step
 FLOAT32_SETS = ("avx512", "avx2", "portable")
 BF16_SET = "avx512_bf16"
 
@@ -50,8 +50,8 @@ def supports(example: Tensor, steps: Sequence[CodingStep]) -> bool:
     """Whether the kernel computes these steps: CPU, float32, 64 channels, 9 x 9, sigmoidal threshold, 1 or 2 planes."""
     return (
         instruction_set("float32") is not None
-        and example.device.type == "cpu"
-        and example.dtype == torch.float32
+        # the weights too: the kernel gets bare addresses
+        and all(x.device.type == "cpu" and x.dtype == torch.float32 for x in (example, steps[0].input))
         and steps[0].input.shape[0] == CHANNELS
         and steps[0].input.shape[1] <= 2
         and steps[0].input.shape[-1] == KERNEL
@@ -160,5 +160,6 @@ class _Picture:
 
     def _in_bands(self, work: Callable[[tuple[int, int]], None]) -> None:
         """Run `work` on every band of rows."""
-        bands = [(row, min(row + BAND, self.height)) for row in range(0, self.height, BAND)]
+        rows = -(-self.height // (BANDS_PER_THREAD * torch.get_num_threads()))
+        bands = [(row, min(row + rows, self.height)) for row in range(0, self.height, rows)]
         list(self.pool.map(work, bands))

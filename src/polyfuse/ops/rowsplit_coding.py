@@ -19,7 +19,7 @@ from torch.nn import functional
 from polyfuse.ops.sparse_coding import CodingForm, CodingStep, Precision, step_reductions
 from polyfuse.ops.threshold import apply_threshold, fast_sigmoidal_threshold, sigmoidal_threshold_
 
-BAND_VALUES = 1 << 20  # values of one band of a code map on a CPU: 4 MiB
+BAND_VALUES = 1 << 19  # values of one band of a code map on a CPU: 2 MiB
 
 
 def coding_form(*, training: bool, precision: Precision) -> CodingForm:
@@ -37,26 +37,25 @@ def coding_form(*, training: bool, precision: Precision) -> CodingForm:
 
 def expand(planes: Tensor, weight: Tensor) -> Tensor:
     """Zero-padded convolution (N, c, H, W) -> (N, K, H, W) with `weight` (K, c, size, size), row split."""
-    return expand_rows(shifted_rows(planes, weight.shape[-1]), weight)
+    return expand_rows(pad_rows(planes, weight.shape[-1]), weight)
 
 
 def reduce(code: Tensor, weight: Tensor) -> Tensor:
     """Zero-padded convolution (N, K, H, W) -> (N, m, H, W) with `weight` (m, K, size, size), row split."""
-    return gather_rows(reduce_rows(code, weight), weight.shape[-1])
+    return gather_rows(reduce_rows(code, weight).contiguous(), weight.shape[-1])
 
 
-def shifted_rows(planes: Tensor, size: int) -> Tensor:
-    """(N, c, H, W) to (N, size * c, H, W), channels-last; entry dy * c + i is plane i, dy - size // 2 rows up."""
-    height = planes.shape[-2]
-    padded = functional.pad(planes, (0, 0, size // 2, size // 2))
-    rows = torch.cat([padded[..., dy : dy + height, :] for dy in range(size)], dim=1)
-    return rows.contiguous(memory_format=torch.channels_last)
+def pad_rows(planes: Tensor, size: int) -> Tensor:
+    """(N, c, H, W) to (N, H + size - 1, c, W) with zero rows above and below: shifted rows are then mere views."""
+    return functional.pad(planes, (0, 0, size // 2, size // 2)).transpose(1, 2).contiguous()
 
 
-def expand_rows(rows: Tensor, weight: Tensor) -> Tensor:
-    """1 x size convolution of shifted rows, (N, size * c, H, W) -> (N, K, H, W)."""
+def expand_rows(padded: Tensor, weight: Tensor) -> Tensor:
+    """1 x size convolution of shifted rows, (N, h + size - 1, c, W) -> (N, K, h, W)."""
+    size = weight.shape[-1]
+    rows = padded.unfold(1, padded.shape[1] - size + 1, 1).flatten(1, 2).transpose(-1, -2)  # (N, size * c, h, W)
     split = weight.transpose(1, 2).flatten(1, 2)[:, :, None].contiguous(memory_format=torch.channels_last)
-    return functional.conv2d(rows, split, padding=(0, weight.shape[-1] // 2))
+    return functional.conv2d(rows.contiguous(memory_format=torch.channels_last), split, padding=(0, size // 2))
 
 
 def reduce_rows(code: Tensor, weight: Tensor) -> Tensor:
@@ -66,12 +65,14 @@ def reduce_rows(code: Tensor, weight: Tensor) -> Tensor:
 
 
 def gather_rows(rows: Tensor, size: int) -> Tensor:
-    """Add the maps of `reduce_rows` up, each moved down by its kernel row: (N, m * size, H, W) -> (N, m, H, W)."""
-    height = rows.shape[-2]
-    split = functional.pad(rows.contiguous(), (0, 0, size // 2, size // 2)).unflatten(1, (-1, size))
-    total: Tensor = split[:, :, 0, :height]
-    for dy in range(1, size):
-        total = total + split[:, :, dy, dy : dy + height]
+    """Add the maps of `reduce_rows` up, each moved by its kernel row: (N, m * size, H, W) -> (N, m, H, W)."""
+    maps, height = rows.unflatten(1, (-1, size)), rows.shape[-2]
+    total: Tensor = maps[:, :, size // 2].clone()
+    for dy in range(size):
+        shift = dy - size // 2
+        if shift and abs(shift) < height:
+            first, last = max(0, -shift), min(height, height - shift)
+            total[:, :, first:last] += maps[:, :, dy, first + shift : last + shift]
     return total
 
 
@@ -111,6 +112,7 @@ class _InBands:
         if e.device.type == "cpu":
             band = max(1, BAND_VALUES // (steps[0].input.shape[0] * e.shape[0] * e.shape[3]))
         self.bands = [slice(first, min(first + band, height)) for first in range(0, height, band)]
+        self.scratch: dict[torch.Size, tuple[Tensor, Tensor]] = {}
         self.codes: list[Tensor | None] = [None] * len(self.bands)
         self.codes_prev: list[Tensor | None] = [None] * len(self.bands)
 
@@ -126,33 +128,37 @@ class _InBands:
             found, found_prev, waiting = [outputs[:, : self.count]], waiting, [outputs[:, self.count :]]
         return list(outputs.split(1, dim=1))
 
+    def _scratch_like(self, code: Tensor) -> tuple[Tensor, Tensor]:
+        """Two buffers for thresholding a band, the same for every band of that height."""
+        if code.shape not in self.scratch:
+            self.scratch[code.shape] = (torch.empty_like(code), torch.empty_like(code))
+        return self.scratch[code.shape]
+
     def _step(self, step: CodingStep, planes: Tensor, reductions: Tensor) -> Tensor:
         """Code one estimate and return the planes its reductions make."""
         expansions = torch.cat(step.expansions, dim=1).to(self.operand)
         reductions = reductions.to(self.operand)
-        margin = self.size // 2
-        padded = functional.pad(planes.to(self.operand), (0, 0, margin, margin))
-        rows = []
+        padded = pad_rows(planes.to(self.operand), self.size)
+        batch, _, height, width = planes.shape
+        rows = planes.new_empty(batch, len(reductions) * self.size, height, width)
         for index, band in enumerate(self.bands):
-            near = padded[..., band.start : band.stop + 2 * margin, :]
-            shifted = [near[..., dy : dy + band.stop - band.start, :] for dy in range(self.size)]
-            pre = expand_rows(torch.cat(shifted, dim=1).contiguous(memory_format=torch.channels_last), expansions)
-            pre = pre.to(planes.dtype)
+            pre = expand_rows(padded[:, band.start : band.stop + self.size - 1], expansions).to(planes.dtype)
             old, older = self.codes[index], self.codes_prev[index]
             if old is not None and step.keep is not None:
                 pre.addcmul_(old, step.keep)
             if older is not None and step.keep_prev is not None:
                 pre.addcmul_(older, step.keep_prev)
-            x = _threshold(step, pre)
+            x = _threshold(step, pre, self._scratch_like(pre))
             self.codes[index], self.codes_prev[index] = x, old
-            rows.append(reduce_rows(x.to(self.operand), reductions).to(planes.dtype))
-        return gather_rows(torch.cat(rows, dim=2), self.size)
+            rows[:, :, band] = reduce_rows(x.to(self.operand), reductions)
+        return gather_rows(rows, self.size)
 
 
-def _threshold(step: CodingStep, pre: Tensor) -> Tensor:
+def _threshold(step: CodingStep, pre: Tensor, scratch: tuple[Tensor, Tensor] | None = None) -> Tensor:
     """Threshold `pre`, which nobody else needs."""
     if step.threshold != "sigmoidal":
         return apply_threshold(step.threshold, pre, step.theta, steepness=step.steepness, shrink=step.shrink)
     if torch.is_grad_enabled():
         return fast_sigmoidal_threshold(pre, step.theta, steepness=step.steepness, shrink=step.shrink)
-    return sigmoidal_threshold_(pre, float(step.theta), steepness=step.steepness, shrink=step.shrink)
+    theta = float(step.theta)
+    return sigmoidal_threshold_(pre, theta, steepness=step.steepness, shrink=step.shrink, scratch=scratch)

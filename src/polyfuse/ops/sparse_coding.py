@@ -1,4 +1,4 @@
-"""Sparse coding as data, and the choice among its fast forms.
+"""Sparse coding as data: what its literal form in `layers/lzsc.py` and the fast forms in `ops` have in common.
 
 A block of learned sparse coding is a list of `CodingStep`s. Starting from no code at all, step k computes
 
@@ -7,13 +7,7 @@ A block of learned sparse coding is a list of `CodingStep`s. Starting from no co
 
 where `*` is a zero-padded convolution; signs and momenta are folded into `up`, `up_prev`, `keep` and `keep_prev`.
 Written this way every expansion of a step reads a few planes and every reduction of a code makes a few planes, which
-is what the fast forms exploit:
-
-- `native_coding`: one compiled pass per step over tiles that stay in cache; inference on a CPU;
-- `rowsplit_coding`: 1 x 9 convolutions over row-shifted planes in plain PyTorch; inference where the compiled form is
-  absent, and training everywhere.
-
-Both equal the literal transcription in `layers/lzsc.py` up to rounding; tests prove it.
+is what the fast forms exploit.
 """
 
 from __future__ import annotations
@@ -22,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from polyfuse.ops.threshold import SHRINK, STEEPNESS, ThresholdKind
 
@@ -77,29 +71,3 @@ class CodingForm(Protocol):
     def __call__(self, e: Tensor, steps: Sequence[CodingStep], reads: Sequence[Tensor]) -> list[Tensor]:
         """Code `e`, (N, c, H, W), and return one (N, 1, H, W) per weight (1, K, size, size) in `reads`."""
         ...
-
-
-def fast_form_for(
-    example: Tensor, steps: Sequence[CodingStep] | None, precision: Precision, *, training: bool
-) -> CodingForm | None:
-    """Return the fastest form for tensors like `example` on this machine, or None where only the literal one fits.
-
-    Args:
-        example: A tensor of the kind that will be coded; its device and dtype decide.
-        steps: The block as data; None where the block has no such form.
-        precision: Wanted arithmetic when there is a choice.
-        training: Whether gradients are needed.
-    """
-    from polyfuse.ops import native_coding, rowsplit_coding
-
-    if steps is None:
-        return None
-    if not training and native_coding.supports(example, steps):
-        return native_coding.coding_form(precision)
-    return rowsplit_coding.coding_form(training=training, precision=precision)
-
-
-def code_and_read(form: CodingForm, e: Tensor, steps: Sequence[CodingStep] | None, *reads: nn.Conv2d) -> list[Tensor]:
-    """Apply `form` to a block that is known to have steps."""
-    assert steps is not None
-    return form(e, steps, [read.weight for read in reads])

@@ -48,8 +48,7 @@ struct step {
 };
 
 #if defined(__x86_64__)
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,fma,avx512bf16")
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma,avx512bf16")))
 #define LANES 16
 #define CHANNEL_BLOCK 8
 #define COLUMN_BLOCK 3
@@ -57,10 +56,8 @@ struct step {
 #define NAME(x) x##_avx512_bf16
 #define USE_BF16 1
 #include "lzsc_kernel.h"
-#pragma GCC pop_options
 
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,fma")
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma")))
 #define LANES 16
 #define CHANNEL_BLOCK 8
 #define COLUMN_BLOCK 3
@@ -68,10 +65,8 @@ struct step {
 #define NAME(x) x##_avx512
 #define USE_BF16 0
 #include "lzsc_kernel.h"
-#pragma GCC pop_options
 
-#pragma GCC push_options
-#pragma GCC target("avx2,fma")
+#define TARGET __attribute__((target("avx2,fma")))
 #define LANES 8
 #define CHANNEL_BLOCK 4
 #define COLUMN_BLOCK 3
@@ -79,9 +74,9 @@ struct step {
 #define NAME(x) x##_avx2
 #define USE_BF16 0
 #include "lzsc_kernel.h"
-#pragma GCC pop_options
 #endif
 
+#define TARGET
 #define LANES 4
 #define CHANNEL_BLOCK 4
 #define COLUMN_BLOCK 3
@@ -104,13 +99,13 @@ static step_function find_step(const char *name) {
   return strcmp(name, "portable") ? NULL : lzsc_step_portable;
 }
 
-static PyObject *supports(PyObject *self, PyObject *args) {
+static PyObject *supports(PyObject *Py_UNUSED(module), PyObject *args) {
   const char *name;
   if (!PyArg_ParseTuple(args, "s", &name)) return NULL;
   return PyBool_FromLong(find_step(name) != NULL);
 }
 
-static PyObject *step(PyObject *self, PyObject *args) {
+static PyObject *step(PyObject *Py_UNUSED(module), PyObject *args) {
   const char *name;
   PyObject *planes, *taps;
   unsigned long long up, down, old, older, partial;
@@ -143,7 +138,7 @@ static PyObject *step(PyObject *self, PyObject *args) {
 }
 
 /* Sum the row sums of one output over dy into rows [first_row, last_row) of a padded float32 plane. */
-static PyObject *gather(PyObject *self, PyObject *args) {
+static PyObject *gather(PyObject *Py_UNUSED(module), PyObject *args) {
   unsigned long long partial_at, plane_at;
   long long first_row, last_row, height, width, stride, output;
   if (!PyArg_ParseTuple(args, "(LL)(LLL)KLK", &first_row, &last_row, &height, &width, &stride, &partial_at, &output, &plane_at))
@@ -171,7 +166,7 @@ static inline uint32_t to_bf16(float value) { /* nearest even; NaN stays NaN */
 }
 
 /* Words (first[i], second[i]) of two float32 buffers as pairs of bfloat16. */
-static PyObject *interleave(PyObject *self, PyObject *args) {
+static PyObject *interleave(PyObject *Py_UNUSED(module), PyObject *args) {
   unsigned long long first_at, second_at, words_at;
   long long count;
   if (!PyArg_ParseTuple(args, "KKKL", &first_at, &second_at, &words_at, &count)) return NULL;
@@ -188,6 +183,6 @@ static PyMethodDef methods[] = {
     {"interleave", interleave, METH_VARARGS, "interleave(...): two float32 buffers to pairs of bfloat16."},
     {NULL, NULL, 0, NULL}};
 
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_lzsc", "Fused sparse-coding steps.", -1, methods};
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_lzsc", "Fused sparse-coding steps.", -1, methods};
 
-PyMODINIT_FUNC PyInit__lzsc(void) { return PyModule_Create(&module); }
+PyMODINIT_FUNC PyInit__lzsc(void) { return PyModule_Create(&definition); }

@@ -5,6 +5,7 @@
  *   CHANNEL_BLOCK   code channels held in registers while expanding (divides CHANNEL_GROUP)
  *   COLUMN_BLOCK    vectors of pixels held in registers (divides TILE / LANES)
  *   SHIFT_BLOCK     kernel columns held in registers while reducing (divides KERNEL)
+ *   TARGET          attribute that lets the compiler use those instructions in a function
  *   NAME(x)         x with the instruction set's suffix
  *   USE_BF16        1: operands are pairs of bfloat16 in 32-bit words, 0: operands are float32
  * Layouts are described in lzsc.c.
@@ -19,7 +20,6 @@ typedef int32_t NAME(vi) __attribute__((vector_size(LANES * 4)));
 #define LOAD(p) ((VF) * (const VFU *)(p))
 #define STORE(p, v) (*(VFU *)(p) = (VFU)(v))
 #define SPLAT(s) ((VF){0} + (s))
-#define VECTORS (TILE / LANES)
 
 #if USE_BF16
 #define MAC(acc, x, w) \
@@ -32,7 +32,7 @@ typedef float NAME(word);
 #define WORD NAME(word)
 
 /* exp(-t) for t in [-87, 87]: 2^n times a polynomial on [-1/2, 1/2]; relative error below 2e-7. */
-static inline __attribute__((always_inline)) VF NAME(exp_neg)(VF t) {
+static inline TARGET __attribute__((always_inline)) VF NAME(exp_neg)(VF t) {
   VF y = t * SPLAT(-1.44269504088896341f);
   VF shifted = y + SPLAT(12582912.0f); /* 1.5 * 2^23: rounds to an integer in the low mantissa bits */
   VI n = (VI)shifted;
@@ -48,7 +48,7 @@ static inline __attribute__((always_inline)) VF NAME(exp_neg)(VF t) {
 }
 
 /* sign(v) (|v| - shrunk) / (1 + exp(-steepness (|v| - theta))), zero at zero. */
-static inline __attribute__((always_inline)) VF NAME(threshold)(VF v, const struct threshold *th) {
+static inline TARGET __attribute__((always_inline)) VF NAME(threshold)(VF v, const struct threshold *th) {
   const VI sign_bit = (VI){0} + INT32_MIN;
   VI sign = (VI)v & sign_bit;
   VF magnitude = (VF)((VI)v & ~sign_bit);
@@ -62,7 +62,7 @@ static inline __attribute__((always_inline)) VF NAME(threshold)(VF v, const stru
 
 /* CHANNEL_BLOCK channels by COLUMN_BLOCK vectors: sums over all taps of weight * plane. Kept out of line, so that every
  * accumulator stays in a register. */
-static __attribute__((noinline)) void NAME(expand_block)(const float *const *taps, int count, int64_t at, const WORD *w,
+static TARGET __attribute__((noinline)) void NAME(expand_block)(const float *const *taps, int count, int64_t at, const WORD *w,
                                                          float *out) {
   VF acc[CHANNEL_BLOCK][COLUMN_BLOCK] = {{{0}}};
   for (int t = 0; t < count; t++, w += CHANNEL_GROUP) {
@@ -82,7 +82,7 @@ static __attribute__((noinline)) void NAME(expand_block)(const float *const *tap
 }
 
 /* The whole code of one tile, (CHANNELS, TILE), into `out` and, where it is still needed later, over `older`. */
-static void NAME(expand_tile)(const struct step *s, int64_t row, int64_t tile, float *out) {
+static TARGET void NAME(expand_tile)(const struct step *s, int64_t row, int64_t tile, float *out) {
   const float *old = s->old + (row * s->tiles + tile) * CHANNELS * TILE;
   float *older = s->older + (row * s->tiles + tile) * CHANNELS * TILE;
   const int keep = s->keep != 0, keep_prev = s->keep_prev != 0, store = s->store;
@@ -115,7 +115,7 @@ static void NAME(expand_tile)(const struct step *s, int64_t row, int64_t tile, f
 
 #if USE_BF16
 /* Two neighbouring channels of each pixel as a pair of bfloat16, rounded to nearest even. */
-static void NAME(pack_code)(const float *code, uint32_t *pairs) {
+static TARGET void NAME(pack_code)(const float *code, uint32_t *pairs) {
   for (int channel = 0; channel < CHANNELS; channel += 2)
     for (int p = 0; p < TILE; p += LANES) {
       __m512i even = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(code + channel * TILE + p)));
@@ -129,7 +129,7 @@ static void NAME(pack_code)(const float *code, uint32_t *pairs) {
 #endif
 
 /* SHIFT_BLOCK kernel columns of one kernel row: sums over the code's channels, into the staging rows. */
-static __attribute__((noinline)) void NAME(reduce_block)(const WORD *w, const float *code, float *staging) {
+static TARGET __attribute__((noinline)) void NAME(reduce_block)(const WORD *w, const float *code, float *staging) {
   VF acc[SHIFT_BLOCK][COLUMN_BLOCK] = {{{0}}};
   for (int channel = 0; channel < DEPTH; channel++, w += KERNEL, code += TILE) {
     VF x[COLUMN_BLOCK];
@@ -147,7 +147,7 @@ static __attribute__((noinline)) void NAME(reduce_block)(const WORD *w, const fl
 }
 
 /* Add one tile's share of every row sum: partial[m][dy][row][q + 4] += sum over dx of w[m][dy][dx] * code[q + dx - 4]. */
-static void NAME(reduce_tile)(const struct step *s, int64_t row, int64_t tile, const float *code) {
+static TARGET void NAME(reduce_tile)(const struct step *s, int64_t row, int64_t tile, const float *code) {
   float staging[KERNEL * STAGING] __attribute__((aligned(64)));
   memset(staging, 0, sizeof staging);
   const WORD *w = (const WORD *)s->down;
@@ -165,7 +165,7 @@ static void NAME(reduce_tile)(const struct step *s, int64_t row, int64_t tile, c
   }
 }
 
-void NAME(lzsc_step)(const struct step *s, int64_t first_row, int64_t last_row) {
+static TARGET void NAME(lzsc_step)(const struct step *s, int64_t first_row, int64_t last_row) {
   float code[CHANNELS * TILE] __attribute__((aligned(64)));
 #if USE_BF16
   uint32_t pairs[DEPTH * TILE] __attribute__((aligned(64)));
@@ -191,10 +191,10 @@ void NAME(lzsc_step)(const struct step *s, int64_t first_row, int64_t last_row) 
 #undef LOAD
 #undef STORE
 #undef SPLAT
-#undef VECTORS
 #undef MAC
 #undef WORD
 #undef DEPTH
+#undef TARGET
 #undef LANES
 #undef CHANNEL_BLOCK
 #undef COLUMN_BLOCK

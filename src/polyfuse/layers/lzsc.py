@@ -86,6 +86,11 @@ class CoderTrace:
     after: list[Tensor]
     """Thresholded estimates x_0 .. x_n."""
 
+    def note(self, before: Tensor, after: Tensor) -> None:
+        """Take the next estimate; override it to look at estimates without keeping them."""
+        self.before.append(before)
+        self.after.append(after)
+
 
 class SparseCoder(nn.Module):
     """What LZSC and LCSC share: their convolutions, looked up by iteration whether shared or not."""
@@ -113,6 +118,15 @@ class SparseCoder(nn.Module):
     def conv(self, convs: nn.ModuleDict, k: int, x: Tensor) -> Tensor:
         """Zero-padded convolution of iteration `k`."""
         return functional.conv2d(x, self.weight(convs, k), padding=self.config.kernel_size // 2)
+
+    @property
+    def macs_per_pixel(self) -> int:
+        """Multiply-accumulates for one pixel, padding counted; shared weights count as often as they are used."""
+        n = self.config.iterations
+        used = 2 * n + (1 if isinstance(self, LCSC) else n + 1)
+        if isinstance(self, LZSC) and self.config.momentum == "nesterov":
+            used += 2 * (n - 1)
+        return used * self.in_channels * self.config.channels * self.config.kernel_size**2
 
     def thresholds(self) -> Tensor:
         """theta_0 .. theta_n, shape (n + 1,)."""
@@ -185,8 +199,7 @@ class LZSC(SparseCoder):
                 pre = self._accelerated(k, x, x_prev, rho[k]) + driven
             x_prev, x = x, self._threshold(pre, theta[k])
             if trace is not None:
-                trace.before.append(pre)
-                trace.after.append(x)
+                trace.note(pre, x)
         return x
 
     def _accelerated(self, k: int, x: Tensor, x_prev: Tensor, rho: Tensor) -> Tensor:
@@ -270,8 +283,7 @@ class LCSC(SparseCoder):
             theta = self.theta[:, None, None] if self.config.share_convs else self.theta[k]
             x = apply_threshold("soft", pre, theta, steepness=STEEPNESS, shrink=SHRINK)
             if trace is not None:
-                trace.before.append(pre)
-                trace.after.append(x)
+                trace.note(pre, x)
         return x
 
     def weight(self, convs: nn.ModuleDict, k: int) -> Tensor:

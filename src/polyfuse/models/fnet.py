@@ -28,13 +28,13 @@ from torch import Tensor, nn
 
 from polyfuse.errors import InputError, UsageError
 from polyfuse.layers.lzsc import CoderConfig, CoderTrace, SparseCoder
-from polyfuse.models.spec import FusionModel, ModelSpec
+from polyfuse.models.spec import FusionModel, ModelSpec, Observer
+from polyfuse.ops.coding_forms import code_and_read, fast_form_for
 from polyfuse.ops.padding import reflect_pad
-from polyfuse.ops.sparse_coding import Precision, code_and_read, fast_form_for
+from polyfuse.ops.sparse_coding import Precision
 
 REFLECT_MARGIN = 48  # pixels of mirrored context for border="reflect"; beyond it the network's reach is under 3e-7
-TILE_HALO = 48
-TILE_HALO_ERROR = 2.5e-7  # 6e-5 grey levels of 255, spec section 10.3
+BYTES_PER_CODE_VALUE = 13  # two codes of float32, row sums and planes, over the values of one code
 
 
 @dataclass(frozen=True)
@@ -99,15 +99,15 @@ class FNet(FusionModel):
         coder = self.config.coder
         reach = coder.kernel_size // 2
         radius = 2 * ((2 * coder.iterations + 1) * reach + reach)
-        weights = [m.weight for m in self.modules() if isinstance(m, nn.Conv2d)]
+        coders = (self.coder_u, self.coder_v, self.coder_z)
+        reads = 5 * coder.channels * coder.kernel_size**2
         return ModelSpec(
             family="fnet",
             parameters=sum(p.numel() for p in self.parameters()),
-            macs_per_pixel=sum(w.numel() for w in weights),
+            macs_per_pixel=sum(block.macs_per_pixel for block in coders) + reads,
             receptive_radius=radius,
-            halo=min(TILE_HALO, radius),
-            tile_error=TILE_HALO_ERROR,
-            bytes_per_pixel=12 * coder.channels,
+            halo=radius,
+            bytes_per_pixel=BYTES_PER_CODE_VALUE * coder.channels,
         )
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
@@ -148,12 +148,14 @@ class FNet(FusionModel):
         return fused
 
     @torch.no_grad()
-    def explain(self, a: Tensor, b: Tensor) -> dict[str, Tensor]:
+    def explain(self, a: Tensor, b: Tensor, observe: Observer | None = None) -> dict[str, Tensor]:
         """Everything the network found, in one plain pass.
 
         Args:
             a: (N, 1, H, W) in [0, 1].
             b: Same shape.
+            observe: Gets name and value of every "before_c.k" and "after_c.k" as it arises; the result then lacks them.
+                All of them together take 30 K floats per pixel.
 
         Returns:
             For each code c of "u" (unique to a), "v" (unique to b), "z" (common):
@@ -165,27 +167,54 @@ class FNet(FusionModel):
         Source: FNet paper, figures 8 to 10.
         """
         check_pair(a, b)
+        estimates: dict[str, Tensor] = {}
+        note = observe or estimates.__setitem__
+        if self.config.border == "reflect":  # ours
+            height, width = a.shape[-2:]
+
+            def crop(value: Tensor) -> Tensor:
+                within = (slice(REFLECT_MARGIN, REFLECT_MARGIN + height), slice(REFLECT_MARGIN, REFLECT_MARGIN + width))
+                return value[..., *within] if value.ndim == 4 else value
+
+            a, b = reflect_pad(a, REFLECT_MARGIN), reflect_pad(b, REFLECT_MARGIN)
+            found = self._explain_plain(a, b, lambda name, value: note(name, crop(value)))
+            return {name: crop(value) for name, value in found.items()} | estimates
+        return self._explain_plain(a, b, note) | estimates
+
+    def _explain_plain(self, a: Tensor, b: Tensor, note: Observer) -> dict[str, Tensor]:
+        """`explain` with zero borders; the estimates go to `note`."""
         found: dict[str, Tensor] = {}
-        code_u, code_v = self._traced("u", self.coder_u, a, found), self._traced("v", self.coder_v, b, found)
+        code_u = self._traced("u", self.coder_u, a, found, note)
+        code_v = self._traced("v", self.coder_v, b, found, note)
         found["explained_a"], found["explained_b"] = self.explain_u(code_u), self.explain_v(code_v)
         found["residual_a"], found["residual_b"] = a - found["explained_a"], b - found["explained_b"]
         residual = torch.cat([found["residual_a"], found["residual_b"]], dim=1)
-        code_z = self._traced("z", self.coder_z, residual, found)
+        code_z = self._traced("z", self.coder_z, residual, found, note)
         found["fused_u"], found["fused_z"] = self.decode_u(code_u), self.decode_z(code_z)
         found["fused_v"] = self.decode_v(code_v)
         found["fused"] = found["fused_u"] + found["fused_z"] + found["fused_v"]
         return found
 
     @staticmethod
-    def _traced(name: str, coder: SparseCoder, planes: Tensor, found: dict[str, Tensor]) -> Tensor:
-        """Run one block and note everything it went through under `name`."""
-        trace = CoderTrace([], [])
-        code: Tensor = coder(planes, trace)
+    def _traced(name: str, coder: SparseCoder, planes: Tensor, found: dict[str, Tensor], note: Observer) -> Tensor:
+        """Run one block and put down what it went through under `name`."""
+        code: Tensor = coder(planes, _NamedTrace(name, note))
         found[f"code_{name}"] = code
         found[f"thresholds_{name}"], found[f"momenta_{name}"] = coder.thresholds(), coder.momenta()
-        for k, (before, after) in enumerate(zip(trace.before, trace.after, strict=True)):
-            found[f"before_{name}.{k}"], found[f"after_{name}.{k}"] = before, after
         return code
+
+
+class _NamedTrace(CoderTrace):
+    """Hands the estimates of block `name` on under their documented names and keeps none."""
+
+    def __init__(self, name: str, observe: Observer) -> None:
+        super().__init__([], [])
+        self._name, self._observe, self._num_seen = name, observe, 0
+
+    def note(self, before: Tensor, after: Tensor) -> None:
+        self._observe(f"before_{self._name}.{self._num_seen}", before)
+        self._observe(f"after_{self._name}.{self._num_seen}", after)
+        self._num_seen += 1
 
 
 def check_pair(a: Tensor, b: Tensor) -> None:

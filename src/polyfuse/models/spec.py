@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from torch import Tensor, nn
 
 OutputMapping = Literal["clip", "minmax"]
+Observer = Callable[[str, Tensor], None]
+"""Takes one intermediate result by its documented name; what it does not copy is gone afterwards."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +26,7 @@ class ModelSpec:
     receptive_radius: int | None = 0
     """Chebyshev distance in pixels over which an input can reach an output; None where it is global."""
     halo: int = 0
-    """Pixels of context a tile gets on each side; at most the receptive radius."""
-    tile_error: float = 0.0
-    """Largest difference between tiled (with `halo`) and whole evaluation, in units of [0, 1]."""
+    """Pixels of context a tile gets on each side; with the receptive radius tiled and whole evaluation agree."""
     multiple_of: int = 1
     """Row and column at which a tile may start, pixels (pyramids)."""
     output: OutputMapping = "clip"
@@ -66,6 +67,12 @@ class FusionModel(nn.Module):
         """Declared facts of this configuration."""
         raise NotImplementedError
 
-    def explain(self, a: Tensor, b: Tensor) -> dict[str, Tensor]:
-        """Intermediate results by documented name; models without any return the fused picture alone."""
+    def explain(self, a: Tensor, b: Tensor, observe: Observer | None = None) -> dict[str, Tensor]:
+        """Intermediate results by documented name; models without any return the fused picture alone.
+
+        Args:
+            a: (N, 1, H, W) in [0, 1].
+            b: Same shape.
+            observe: Gets name and value of what is too large to keep, as it arises; without it the result has that too.
+        """
         return {"fused": self(a, b)}

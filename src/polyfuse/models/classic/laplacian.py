@@ -38,7 +38,8 @@ class Laplacian(FusionModel):
         for _ in range(LEVELS):
             smaller_a, smaller_b = _shrink(a), _shrink(b)
             detail_a, detail_b = a - _expand(smaller_a, a.shape), b - _expand(smaller_b, b.shape)
-            details.append(torch.where(detail_a.abs() >= detail_b.abs(), detail_a, detail_b))
+            larger, smaller = torch.maximum(detail_a, detail_b), torch.minimum(detail_a, detail_b)
+            details.append(torch.where(detail_a + detail_b > 0, larger, smaller))  # by magnitude, symmetric in ties
             a, b = smaller_a, smaller_b
         fused = (a + b) * 0.5
         for detail in reversed(details):

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from polyfuse.errors import InputError, UsageError
 from polyfuse.layers.lzsc import CoderConfig, CoderTrace, SparseCoder
 from polyfuse.models.spec import FusionModel, ModelSpec, Observer
-from polyfuse.ops.coding_forms import code_and_read, fast_form_for
+from polyfuse.ops.coding_forms import code_and_read, fast_form_for, needs_gradients
 from polyfuse.ops.padding import reflect_pad
 from polyfuse.ops.sparse_coding import Precision
 
@@ -129,7 +129,7 @@ class FNet(FusionModel):
 
     def _forward_fast(self, a: Tensor, b: Tensor) -> Tensor:
         """`forward_plain` in the fastest form there is for these tensors, or itself where there is none."""
-        form = fast_form_for(a, self.coder_u.steps(), self.precision, training=torch.is_grad_enabled())
+        form = fast_form_for(a, self.coder_u.steps(), self.precision, training=needs_gradients(self, a, b))
         if form is None:
             return self.forward_plain(a, b)
         explained_a, fused_u = code_and_read(form, a, self.coder_u.steps(), self.explain_u, self.decode_u)

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from polyfuse.errors import InputError
 from polyfuse.layers.lzsc import CoderConfig
-from polyfuse.ops.coding_forms import code_and_read, fast_form_for
+from polyfuse.ops.coding_forms import code_and_read, fast_form_for, needs_gradients
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class IFNet(nn.Module):
         """
         if fused.ndim != 4 or fused.shape[1] != 1:
             raise InputError(f"IFNet got a tensor of shape {tuple(fused.shape)}: pass (N, 1, H, W).")
-        form = fast_form_for(fused, self.coder_a.steps(), "float32", training=torch.is_grad_enabled())
+        form = fast_form_for(fused, self.coder_a.steps(), "float32", training=needs_gradients(self, fused))
         if form is None:
             return self.forward_plain(fused)
         (a,) = code_and_read(form, fused, self.coder_a.steps(), self.read_a)

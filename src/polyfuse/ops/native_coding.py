@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from polyfuse.ops.native_packing import expansion_weights, operand_words, reduction_weights
-from polyfuse.ops.sparse_coding import CodingForm, CodingStep, Precision, step_reductions
+from polyfuse.ops.sparse_coding import CodingForm, CodingStep, Precision, bf16_rest, step_reductions
 
 KERNEL, CHANNELS, TILE = 9, 64, 48  # as in native/lzsc.c
 MARGIN = KERNEL // 2
@@ -105,6 +105,7 @@ class _Picture:
         self.stride = self.tiles * TILE + 2 * KERNEL
         self.e = self._empty_planes(self.count)
         self.e[:, MARGIN : MARGIN + self.height, MARGIN : MARGIN + self.width] = e
+        self.low = bf16_rest(self.e[0]) if self.bf16 and self.count == 1 else None
         code_size = self.height * self.tiles * CHANNELS * TILE
         self.old, self.older = memory.take("old", code_size), memory.take("older", code_size)
 
@@ -115,11 +116,15 @@ class _Picture:
         waiting: list[Tensor] = []  # planes d' of the step after it
         for k, step in enumerate(steps):
             planes = [*self.e, *found, *found_prev]
-            reductions = torch.cat(step_reductions(steps, k, reads))
-            outputs = list(self._step(step, planes, reductions, store=k + 1 < len(steps)))
+            reductions, last = torch.cat(step_reductions(steps, k, reads)), k + 1 == len(steps)
+            if last and self.bf16:
+                reductions = torch.cat([reductions, bf16_rest(reductions)])
+            outputs = list(self._step(step, planes, reductions, store=not last))
             found, found_prev, waiting = outputs[: self.count], waiting, outputs[self.count :]
             self.old, self.older = self.older, self.old
         rows, columns = slice(MARGIN, MARGIN + self.height), slice(MARGIN, MARGIN + self.width)
+        if self.bf16:
+            outputs = [high + low for high, low in zip(outputs[: len(reads)], outputs[len(reads) :], strict=True)]
         return [output[rows, columns].clone() for output in outputs]
 
     def _empty_planes(self, count: int) -> Tensor:
@@ -130,8 +135,9 @@ class _Picture:
         """Code one estimate and return the padded planes its reductions make, (outputs, H + 8, stride)."""
         module = kernel()
         assert module is not None
-        up, taps = expansion_weights(torch.cat(step.expansions, dim=1), bf16=self.bf16)
-        words = operand_words(planes, module, bf16=self.bf16)
+        exact_first = self.low is not None
+        up, taps = expansion_weights(torch.cat(step.expansions, dim=1), bf16=self.bf16, exact_first=exact_first)
+        words = operand_words(planes, self.low, module, bf16=self.bf16)
         down = reduction_weights(reductions, bf16=self.bf16)
         count = len(reductions)
         partial = self.memory.take("partial", count * KERNEL * self.height * self.stride)

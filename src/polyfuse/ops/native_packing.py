@@ -11,32 +11,41 @@ from torch.nn import functional
 GROUP = 8  # code channels whose weights lie side by side
 
 
-def expansion_weights(weight: Tensor, *, bf16: bool) -> tuple[Tensor, tuple[int, ...]]:
+def expansion_weights(weight: Tensor, *, bf16: bool, exact_first: bool) -> tuple[Tensor, tuple[int, ...]]:
     """Pack `weight`, (64, planes, 9, 9), for `operand_words`; returns (packed, taps per kernel row of each operand).
 
-    In bf16 two planes share a 32-bit word; where their number is odd, the first shares its words with its right
-    neighbours, which takes 5 taps for a row of 9.
+    In bf16 two planes share a 32-bit word; a single plane shares its words with its right neighbours, which takes 5 taps
+    for a row of 9. With `exact_first` the first plane is the sum of both halves of its words.
     """
     if not bf16:
         return _by_group(weight.permute(1, 2, 3, 0).flatten(0, 2)), (weight.shape[-1],) * weight.shape[1]
     rows, taps = [], []
+    if exact_first:
+        rows.append(pair_words(weight[:, 0], weight[:, 0]))
+        taps.append(weight.shape[-1])
+        weight = weight[:, 1:]
     if weight.shape[1] % 2:
         alone = functional.pad(weight[:, 0], (0, 1))  # (64, 9, 10)
-        rows.append(pair_words(alone[..., 0::2], alone[..., 1::2]).permute(1, 2, 0).flatten(0, 1))
+        rows.append(pair_words(alone[..., 0::2], alone[..., 1::2]))
         taps.append(alone.shape[-1] // 2)
         weight = weight[:, 1:]
     for first in range(0, weight.shape[1], 2):
-        words = pair_words(weight[:, first], weight[:, first + 1])
-        rows.append(words.permute(1, 2, 0).flatten(0, 1))
+        rows.append(pair_words(weight[:, first], weight[:, first + 1]))
         taps.append(weight.shape[-1])
-    return _by_group(torch.cat(rows)), tuple(taps)
+    return _by_group(torch.cat([words.permute(1, 2, 0).flatten(0, 1) for words in rows])), tuple(taps)
 
 
-def operand_words(planes: list[Tensor], kernel: ModuleType, *, bf16: bool) -> list[Tensor]:
-    """Return the buffers to expand: the padded float32 planes themselves, or pairs of them as bfloat16 words."""
+def operand_words(planes: list[Tensor], low: Tensor | None, kernel: ModuleType, *, bf16: bool) -> list[Tensor]:
+    """Return the buffers to expand: the padded float32 planes themselves, or pairs of them as bfloat16 words.
+
+    `low` is what bfloat16 leaves of the first plane, where that is wanted exactly.
+    """
     if not bf16:
         return planes
     words = []
+    if low is not None:
+        words.append(_interleave(planes[0].flatten(), low.flatten(), kernel))
+        planes = planes[1:]
     if len(planes) % 2:
         words.append(_interleave(planes[0].flatten(), planes[0].flatten()[1:], kernel))
         planes = planes[1:]

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from polyfuse.ops.sparse_coding import CodingForm, CodingStep, Precision, step_reductions
+from polyfuse.ops.sparse_coding import CodingForm, CodingStep, Precision, bf16_rest, step_reductions
 from polyfuse.ops.threshold import apply_threshold, fast_sigmoidal_threshold, sigmoidal_threshold_
 
 BAND_VALUES = 1 << 19  # values of one band of a code map on a CPU: 2 MiB
@@ -122,10 +122,18 @@ class _InBands:
         found_prev: list[Tensor] = []
         waiting: list[Tensor] = []
         outputs = self.e
+        split = self.operand == torch.bfloat16
+        e = torch.cat([self.e, bf16_rest(self.e)], dim=1) if split else self.e
         for k, step in enumerate(self.steps):
-            planes = torch.cat([self.e, *found, *found_prev], dim=1)
-            outputs = self._step(step, planes, torch.cat(step_reductions(self.steps, k, reads)))
+            expansions = [step.input, *step.expansions] if split else step.expansions
+            reductions = torch.cat(step_reductions(self.steps, k, reads))
+            if split and k + 1 == len(self.steps):
+                reductions = torch.cat([reductions, bf16_rest(reductions)])
+            planes = torch.cat([e, *found, *found_prev], dim=1)
+            outputs = self._step(step, planes, torch.cat(expansions, dim=1), reductions)
             found, found_prev, waiting = [outputs[:, : self.count]], waiting, [outputs[:, self.count :]]
+        if split:
+            outputs = outputs[:, : len(reads)] + outputs[:, len(reads) :]
         return list(outputs.split(1, dim=1))
 
     def _scratch_like(self, code: Tensor) -> tuple[Tensor, Tensor]:
@@ -134,10 +142,9 @@ class _InBands:
             self.scratch[code.shape] = (torch.empty_like(code), torch.empty_like(code))
         return self.scratch[code.shape]
 
-    def _step(self, step: CodingStep, planes: Tensor, reductions: Tensor) -> Tensor:
+    def _step(self, step: CodingStep, planes: Tensor, expansions: Tensor, reductions: Tensor) -> Tensor:
         """Code one estimate and return the planes its reductions make."""
-        expansions = torch.cat(step.expansions, dim=1).to(self.operand)
-        reductions = reductions.to(self.operand)
+        expansions, reductions = expansions.to(self.operand), reductions.to(self.operand)
         padded = pad_rows(planes.to(self.operand), self.size)
         batch, _, height, width = planes.shape
         rows = planes.new_empty(batch, len(reductions) * self.size, height, width)

@@ -121,7 +121,8 @@ def load(
         border: Borders of FNet; None as the weights were made.
 
     Returns:
-        An `nn.Module` in evaluation mode with `spec` and `provenance`; call it with two (N, 1, H, W) tensors in [0, 1].
+        An `nn.Module` with `spec` and `provenance`, in evaluation mode and frozen (`requires_grad_(True)` thaws it);
+        call it with two (N, 1, H, W) tensors in [0, 1].
 
     Raises:
         UsageError: If the name is unknown (the nearest names are given) or weights are needed and missing.
@@ -140,14 +141,15 @@ def load(
     if entry.needs_weights and weights is None:
         raise UsageError(f"model {name} needs weights: pass --weights FILE, made by `polyfuse models import`.")
     if weights is not None and not entry.needs_weights:
-        raise UsageError(f"model {name} takes no weights file: drop --weights, or use --model {entry.family}.")
+        takers = ", ".join(other.name for other in entries.values() if other.needs_weights)
+        raise UsageError(f"model {name} takes no weights file: drop --weights, or use --model {takers}.")
     model = _build(entry, None if weights is None else Path(weights))
     if isinstance(model, FNet):
         model.precision = best_precision() if precision == "auto" else precision
         model.config = replace(model.config, border=border or model.config.border)
     elif border is not None:
         raise UsageError(f"model {name} has no choice of borders: drop --border.")
-    return _moved(model, device).eval()
+    return _moved(model, device).eval().requires_grad_(False)
 
 
 def _moved(model: FusionModel, device: str | torch.device) -> FusionModel:
@@ -177,7 +179,12 @@ def _build(entry: ModelEntry, path: Path | None) -> FusionModel:
     tensors, info, digest = load_weights(path, expected_sha256=expected)
     if info.family != entry.family:
         raise InputError(f"{path} holds weights of {info.family}, not of {entry.family}: pass --model {info.family}.")
-    model = family.build(info.config)
+    try:
+        model = family.build(info.config)
+    except (UsageError, AttributeError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path} has a configuration no {info.family} can have ({error}): get a fresh copy."
+        ) from error
     try:
         model.load_state_dict(tensors, strict=True)
     except RuntimeError as error:

@@ -10,7 +10,7 @@ from importlib import import_module
 import click
 
 from polyfuse._version import __version__
-from polyfuse.errors import PolyfuseError
+from polyfuse.errors import OutputError, PolyfuseError
 
 INTERRUPTED = 130
 
@@ -65,9 +65,10 @@ def run(arguments: list[str]) -> int:
         return _tell(error.format_message() + hint, error.exit_code, arguments)
     except (KeyboardInterrupt, click.Abort):
         return _tell("interrupted; what is finished stays, nothing is half-written.", INTERRUPTED, arguments)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered has nowhere to go
+        message = f"{error.filename or 'standard output'} cannot be written ({error.strerror}): free some space."
+        return _tell(message, OutputError.exit_code, arguments)
     except MemoryError:
         return _tell("out of memory: pass a smaller --memory or --tile.", 1, arguments)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from polyfuse.cli.options import (
     take_picture_options,
     talk_options,
 )
-from polyfuse.errors import PartialError, UsageError
+from polyfuse.errors import PartialError, PolyfuseError, UsageError
 
 if TYPE_CHECKING:
     from polyfuse.fusion import Outcome
@@ -64,6 +64,26 @@ def command(a: Path, b: Path | None, **values: Any) -> None:
     A and B are two files, or two folders whose files are matched by stem; or A alone is a CSV file with the columns
     a, b and optionally name. Written paths go to stdout, everything else to stderr.
     """
+    with _document(values["as_json"]) as document:
+        _fuse(a, b, values, document)
+
+
+@contextmanager
+def _document(wanted: bool) -> Iterator[dict[str, Any]]:
+    """What `--json` prints: filled by the body, printed however that ends, with the error if there was one."""
+    document: dict[str, Any] = {"schema": SCHEMA}
+    try:
+        yield document
+    except PolyfuseError as error:
+        document["error"] = {"message": str(error), "exit_code": error.exit_code}
+        raise
+    finally:
+        if wanted:
+            click.echo(json.dumps(document, indent=2))
+
+
+def _fuse(a: Path, b: Path | None, values: dict[str, Any], document: dict[str, Any]) -> None:
+    """Find the pairs and fuse them; `document` gets what became of each."""
     from polyfuse.fusion import Writing, fuse_pairs
     from polyfuse.io import check_sizes
 
@@ -71,27 +91,36 @@ def command(a: Path, b: Path | None, **values: Any) -> None:
     options = take_picture_options(values)
     pairs, many = _pairs(a, b, values["match"])
     jobs = _jobs(pairs, values["out"], values["suffix"], many)
-    skip = values["on_error"] == "skip"
+    skip = many and values["on_error"] == "skip"
     if options.resize is None and not skip:
         check_sizes(pairs, page=options.page, max_pixels=options.max_pixels)
     if values["dry_run"]:
-        _list_pairs(jobs, as_json=values["as_json"])
+        document["pairs"] = [_pair_json(pair, path) for pair, path in jobs]
+        if not values["as_json"]:
+            for pair, path in jobs:
+                click.echo(f"{pair.a}  +  {pair.b}  ->  {path}")
         return
     model = load_model(values, say)
+    document["model"] = model.provenance.name
+    results = document["results"] = []
     writing = Writing(values["overwrite"], values["resume"], not values["no_sidecar"], values["quality"])
-    outcomes: list[dict[str, Any]] = []
-    failures: list[Outcome] = []
-    with _progress(len(jobs), say) as advance:
+    failures: list[tuple[str, PolyfuseError]] = []
+    with _progress(len(jobs), say, tell_failures=skip) as advance:
         for outcome in fuse_pairs(jobs, model, options, writing=writing, on_error=values["on_error"]):
             advance(outcome)
-            outcomes.append(_as_json(outcome))
+            results.append(_outcome_json(outcome))
             if outcome.error is not None:
-                failures.append(outcome)
+                failures.append((outcome.pair.name, outcome.error))
             elif not values["as_json"]:
                 click.echo(outcome.path)
-    if values["as_json"]:
-        click.echo(json.dumps({"schema": SCHEMA, "model": model.provenance.name, "results": outcomes}, indent=2))
-    _report(failures, len(jobs), many)
+    if failures and skip:
+        raise _summary([name for name, _ in failures], len(jobs))
+    if failures and many:
+        name, error = failures[0]
+        done = f"{len(results) - len(failures)} of {len(jobs)} pairs are done, --resume keeps them"
+        raise type(error)(f"{name}: {str(error).rstrip('.')}; {done}.") from error
+    if failures:
+        raise failures[0][1]
 
 
 def _pairs(a: Path, b: Path | None, match: str) -> tuple[list[Pair], bool]:
@@ -111,7 +140,11 @@ def _jobs(pairs: list[Pair], out: Path | None, suffix: str, many: bool) -> list[
 
     if not many:
         target = out or Path("fused.png")
-        return [(pairs[0], target / f"{pairs[0].name}.png" if target.is_dir() else target)]
+        if target.is_dir():
+            target = target / f"{pairs[0].name}.png"
+        if target.suffix.lower() not in SUFFIXES:
+            raise UsageError(f"--out {target} ends in no picture suffix: use one of {' '.join(SUFFIXES)}.")
+        return [(pairs[0], target)]
     folder = out or Path("fused")
     if folder.suffix.lower() in SUFFIXES or folder.is_file():
         raise UsageError(f"--out {folder} names a file but there are {len(pairs)} pairs: name a folder.")
@@ -121,45 +154,29 @@ def _jobs(pairs: list[Pair], out: Path | None, suffix: str, many: bool) -> list[
     return [(pair, folder / f"{pair.name}{suffix}") for pair in pairs]
 
 
-def _list_pairs(jobs: list[tuple[Pair, Path]], *, as_json: bool) -> None:
-    """What would be done."""
-    if as_json:
-        rows = [{"name": pair.name, "a": str(pair.a), "b": str(pair.b), "out": str(path)} for pair, path in jobs]
-        click.echo(json.dumps({"schema": SCHEMA, "pairs": rows}, indent=2))
-        return
-    for pair, path in jobs:
-        click.echo(f"{pair.a}  +  {pair.b}  ->  {path}")
+def _pair_json(pair: Pair, path: Path) -> dict[str, Any]:
+    """One pair of `--json`, and where its result goes."""
+    return {"name": pair.name, "a": str(pair.a), "b": str(pair.b), "out": str(path)}
 
 
-def _as_json(outcome: Outcome) -> dict[str, Any]:
+def _outcome_json(outcome: Outcome) -> dict[str, Any]:
     """One result of `--json`."""
     return {
-        "name": outcome.pair.name,
-        "a": str(outcome.pair.a),
-        "b": str(outcome.pair.b),
-        "out": str(outcome.path),
+        **_pair_json(outcome.pair, outcome.path),
         "state": outcome.state,
         "error": None if outcome.error is None else str(outcome.error),
         "notes": list(outcome.notes),
     }
 
 
-def _report(failures: list[Outcome], total: int, many: bool) -> None:
-    """Turn failures into the error the command ends with."""
-    if not failures:
-        return
-    first = failures[0].error
-    assert first is not None
-    if not many or len(failures) == total == 1:
-        raise first
-    names = ", ".join(outcome.pair.name for outcome in failures[:5]) + (", ..." if len(failures) > 5 else "")
-    raise PartialError(
-        f"{len(failures)} of {total} pairs failed ({names}): see the lines above; the others are complete."
-    )
+def _summary(names: list[str], total: int) -> PartialError:
+    """The error that ends a run which went on after failures."""
+    some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    return PartialError(f"{len(names)} of {total} pairs failed ({some}): see the lines above, the others are complete.")
 
 
-def _progress(total: int, say: Callable[[str], None]) -> Any:
-    """A context whose value takes each outcome: a bar on a terminal, else one line per note and failure."""
+def _progress(total: int, say: Callable[[str], None], *, tell_failures: bool) -> Any:
+    """A context whose value takes each outcome: a bar on a terminal, else one line per note and, if asked, failure."""
     told: set[str] = set()
 
     def tell(outcome: Outcome) -> None:
@@ -167,7 +184,7 @@ def _progress(total: int, say: Callable[[str], None]) -> Any:
             if note not in told:
                 told.add(note)
                 say(f"{outcome.pair.name}: {note}")
-        if outcome.error is not None and total > 1:
+        if outcome.error is not None and tell_failures:
             click.echo(f"{outcome.pair.name}: {outcome.error}", err=True)
 
     if total < 2 or not sys.stderr.isatty():

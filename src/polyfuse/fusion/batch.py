@@ -67,15 +67,16 @@ def fuse_pairs(
         model: A model from `load`.
         options: Options for all pairs.
         writing: How results are written.
-        on_error: "skip" goes on after a failed pair; "stop" yields the failure and ends.
+        on_error: "skip" goes on after a failed pair; "stop" starts no further pair and ends once those under way are
+            on the disk.
 
     Raises:
-        OutputError: Before any work, if results exist and neither overwriting nor resuming was asked for.
+        OutputError: Before any work, if results exist and neither overwriting nor resuming was asked for, or if a
+            result would replace a source.
     """
     how = writing or Writing()
+    _check_targets(jobs, replacing=how.overwrite or how.resume)
     kept = {path for pair, path in jobs if how.resume and _is_done(pair, path, model, options, how)}
-    if not (how.overwrite or how.resume):
-        _check_free(jobs)
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         try:
             yield from _run(jobs, kept, model, options, how, on_error, reader, writer)
@@ -102,6 +103,7 @@ def _run(
             reads[job[1]] = reader.submit(_read, job[0], options)
 
     waiting: deque[Outcome | tuple[Pair, Path, Result, Future[Path]]] = deque()
+    failed = False
     for pair, path in jobs:
         read_ahead()
         if path in kept:
@@ -114,20 +116,19 @@ def _run(
                 result = fuse_pictures(a, b, model, options)
                 waiting.append((pair, path, result, writer.submit(_write, result, path, how)))
             except PolyfuseError as error:
+                failed = True
                 waiting.append(Outcome(pair, path, "failed", error))
             except MemoryError:
+                failed = True
                 too_large = InputError(f"{pair.name} does not fit into memory: pass a smaller --memory or --tile.")
                 waiting.append(Outcome(pair, path, "failed", too_large))
         while len(waiting) > AHEAD or (waiting and isinstance(waiting[0], Outcome)):
             outcome = _settled(waiting.popleft())
+            failed = failed or outcome.error is not None
             yield outcome
-            if outcome.error is not None and on_error == "stop":
-                return
-    while waiting:
-        outcome = _settled(waiting.popleft())
-        yield outcome
-        if outcome.error is not None and on_error == "stop":
-            return
+        if failed and on_error == "stop":
+            break
+    yield from map(_settled, waiting)
 
 
 def _read(pair: Pair, options: FuseOptions) -> tuple[Picture, Picture]:
@@ -152,10 +153,16 @@ def _settled(item: Outcome | tuple[Pair, Path, Result, Future[Path]]) -> Outcome
     return Outcome(pair, path, "fused", notes=result.notes)
 
 
-def _check_free(jobs: Sequence[tuple[Pair, Path]]) -> None:
-    """Refuse to start where results would be replaced."""
+def _check_targets(jobs: Sequence[tuple[Pair, Path]], *, replacing: bool) -> None:
+    """Refuse to start where a result would replace a source or, unless `replacing`, anything."""
     existing = [path for _, path in jobs if path.exists()]
-    if existing:
+    if not existing:
+        return
+    sources = {source.resolve() for pair, _ in jobs for source in (pair.a, pair.b)}
+    endangered = [path for path in existing if path.resolve() in sources]
+    if endangered:
+        raise OutputError(f"{endangered[0]} is a source and would be replaced by a result: choose another --out.")
+    if not replacing:
         more = f" and {len(existing) - 1} more exist" if len(existing) > 1 else " exists"
         raise OutputError(f"{existing[0]}{more}: pass --overwrite to replace, or --resume to keep what is done.")
 

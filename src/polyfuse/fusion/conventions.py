@@ -80,14 +80,14 @@ def decide(a: Picture, b: Picture, options: FuseOptions, provenance: Provenance)
         UsageError: If colour is asked from a grey source.
         InputError: If a range does not fit its picture.
     """
-    range_a = measure_range(a.array, parse_range(options.range), name="a")
-    range_b = measure_range(b.array, parse_range(options.range_b), name="b")
+    range_a = measure_range(a.array, parse_range(options.range), name=str(a.path or "a"))
+    range_b = measure_range(b.array, parse_range(options.range_b), name=str(b.path or "b"))
     notes = [*_range_notes("a", a, range_a, "--range"), *_range_notes("b", b, range_b, "--range-b")]
     carrier, colour_notes = _carrier(a, b, options)
     rendering = provenance.rendering if options.gamut == "auto" else options.gamut
-    eight_bit = (a if carrier == "a" else b).array.dtype == np.uint8
-    if rendering == "official" and not eight_bit:
-        rendering = "safe"  # the published program knows 8-bit pictures alone
+    range_colour = range_a if carrier == "a" else range_b
+    if rendering == "official" and (range_colour.mode, range_colour.dtype) != ("full", "uint8"):
+        rendering = "safe"  # the published program knows 8-bit pictures over their full range alone
     chosen = provenance.luma if options.luma == "auto" and carrier == "b" else options.luma
     luma_b: LumaConvention = "studio" if chosen == "studio" else "full"
     dtype, reference, depth_notes = _depth(a, b, carrier, options)

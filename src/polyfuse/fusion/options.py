@@ -48,10 +48,10 @@ class FuseOptions:
         hints = get_type_hints(type(self))
         for name in ("luma", "gamut", "colour_from", "bit_depth", "resize"):
             choices = [choice for hint in (hints[name], *get_args(hints[name])) for choice in get_args(hint)]
-            allowed = [choice for choice in (choices or get_args(hints[name])) if isinstance(choice, str)]
+            allowed = dict.fromkeys(choice for choice in (choices or get_args(hints[name])) if isinstance(choice, str))
             value = getattr(self, name)
             if value not in allowed and not (name == "resize" and value is None):
-                raise UsageError(f"{name} cannot be {value!r}: use one of {', '.join(dict.fromkeys(allowed))}.")
+                raise UsageError(f"{name} cannot be {value!r}: use one of {', '.join(map(repr, allowed))}.")
         if self.tile is not None and self.tile < 16:
             raise UsageError(f"tile {self.tile} is too small: use at least 16 pixels.")
         if self.page < 0 or self.max_pixels < 1:
@@ -66,8 +66,9 @@ class FuseOptions:
         names = [field.name for field in fields(self)]
         for name in changes:
             if name not in names:
-                near = difflib.get_close_matches(name, names, n=1) or names
-                raise UsageError(f"fuse has no option {name!r}: did you mean {near[0]!r}?")
+                near = difflib.get_close_matches(name, names, n=1)
+                advice = f"did you mean {near[0]!r}?" if near else f"use {', '.join(names)}."
+                raise UsageError(f"fuse has no option {name!r}: {advice}")
         return replace(self, **changes)
 
     def to_json(self) -> dict[str, Any]:

@@ -69,6 +69,8 @@ def fuse(
     >>> fuse(thermal, visible, model="maximum").image[0, 0].tolist()
     [200, 200, 200]
     """
+    if not isinstance(model, str) and (weights is not None or str(device) != "cpu"):
+        raise UsageError("weights and device go with a model's name: load the model with them instead.")
     chosen = (options or FuseOptions()).changed(changes)
     source_a, source_b = _one_of(a, ir, "a", "ir"), _one_of(b, vi, "b", "vi")
     ready = registry.load(model, weights=weights, device=device) if isinstance(model, str) else model
@@ -117,14 +119,14 @@ def _tensor_to_array(tensor: torch.Tensor, name: str) -> NDArray[Any]:
 def fuse_pictures(a: Picture, b: Picture, model: FusionModel, options: FuseOptions) -> Result:
     """`fuse` for pictures that are read and a model that is loaded."""
     started = time.perf_counter()
-    a, b, size_notes = _same_size(a, b, options)
+    a, b, size_notes = same_size(a, b, options)
     conventions, notes = decide(a, b, options, model.provenance)
     image, num_tiles = _fuse_tiles(a, b, model, conventions, options)
     record = make_record(a, b, model, conventions, options, num_tiles=num_tiles, seconds=time.perf_counter() - started)
     return Result(image, record, (*size_notes, *notes))
 
 
-def _same_size(a: Picture, b: Picture, options: FuseOptions) -> tuple[Picture, Picture, tuple[str, ...]]:
+def same_size(a: Picture, b: Picture, options: FuseOptions) -> tuple[Picture, Picture, tuple[str, ...]]:
     """Resample one source if asked to; refuse different sizes otherwise."""
     if (a.height, a.width) == (b.height, b.width):
         return a, b, ()
@@ -175,13 +177,19 @@ def run_model(model: FusionModel, a: NDArray[np.float32], b: NDArray[np.float32]
 
     Raises:
         InputError: If the model makes NaN or infinity of them.
+        MemoryError: If it does not fit into the device's memory.
     """
     parameter = next(model.parameters(), None)
     device = torch.device("cpu") if parameter is None else parameter.device
     dtype = torch.float32 if parameter is None else parameter.dtype
-    with torch.inference_mode():
-        planes = (torch.from_numpy(np.ascontiguousarray(x))[None, None].to(device, dtype) for x in (a, b))
-        fused = model(*planes)[0, 0].float().cpu().numpy()
+    try:
+        with torch.inference_mode():
+            planes = (torch.from_numpy(np.ascontiguousarray(x))[None, None].to(device, dtype) for x in (a, b))
+            fused = model(*planes)[0, 0].float().cpu().numpy()
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+            raise MemoryError from error  # torch has no own class for it on the CPU
+        raise
     if not np.isfinite(fused).all():
         raise InputError(f"model {model.provenance.name} made NaN or infinity: check its weights and the inputs.")
     return cast("NDArray[np.float32]", fused)

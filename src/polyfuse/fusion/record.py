@@ -54,13 +54,14 @@ def make_record(
 def settings(model: FusionModel, options: FuseOptions) -> dict[str, Any]:
     """Model and options: what decides over the result, beside the sources."""
     provenance = model.provenance
+    config = getattr(model, "config", None)
     return {
         "model": provenance.name,
         "family": model.spec.family,
         "weights_sha256": provenance.weights_sha256,
         "weights_source": provenance.source,
         "precision": getattr(model, "precision", "float32"),
-        "border": getattr(getattr(model, "config", None), "border", None),
+        "config": None if config is None else config.to_json(),
         "options": {name: value for name, value in options.to_json().items() if name not in _LIMITS},
     }
 

@@ -45,6 +45,8 @@ class Result:
             OutputError: If a file exists or cannot be written; nothing half-written remains.
         """
         written = write_picture(path, self.image, overwrite=overwrite, quality=quality)
+        if not sidecar and overwrite:
+            sidecar_path(written).unlink(missing_ok=True)  # it describes the picture just replaced
         if sidecar:
             text = json.dumps(self.record, indent=2, ensure_ascii=False) + "\n"
             write_text(sidecar_path(written), text, overwrite=True)

@@ -35,14 +35,18 @@ class Tile:
 
 
 def memory_limit(memory: int | None) -> int:
-    """Bytes the process may use: what the user said, or half of what is free, at most 4 GiB."""
-    if memory is not None:
-        return memory
+    """Bytes the process may use: what the user said, or half of what is free, at most 4 GiB, beside what it holds."""
+    return memory_in_use() + min(DEFAULT_MEMORY, _memory_free() // 2) if memory is None else memory
+
+
+def _memory_free() -> int:
+    """Bytes that can be had without swapping; a plenty where the system does not say."""
     try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return DEFAULT_MEMORY
-    return min(DEFAULT_MEMORY, memory_in_use() + free // 2)
+        with open("/proc/meminfo", encoding="ascii") as file:
+            # Not the free pages: after some file traffic the page cache holds nearly all of them.
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        return 2 * DEFAULT_MEMORY
 
 
 def memory_in_use() -> int:

@@ -1,0 +1,241 @@
+"""Many pairs: order, failures, resuming, memory, and reading, fusing and writing at the same time."""
+
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pytest
+
+from polyfuse import FuseOptions, Result, load
+from polyfuse.errors import InputError, OutputError
+from polyfuse.fusion import Outcome, Writing, batch, fuse_pairs
+from polyfuse.io import Pair, write_picture
+from polyfuse.models.spec import FusionModel
+
+Jobs = list[tuple[Pair, Path]]
+PATIENCE = 60
+"""Seconds to wait for something that comes at once where things work."""
+
+
+@pytest.fixture
+def make_jobs(tmp_path: Path) -> Callable[..., Jobs]:
+    """Jobs for `count` small pairs on disk; `bad` numbers those whose b is no picture."""
+
+    def build(count: int, bad: tuple[int, ...] = ()) -> Jobs:
+        jobs = []
+        for index in range(count):
+            a = write_picture(tmp_path / f"a/{index:03}.png", np.full((6, 8), index, np.uint8))
+            b = write_picture(tmp_path / f"b/{index:03}.png", np.full((6, 8), 200, np.uint8))
+            if index in bad:
+                b.write_text("no picture")
+            jobs.append((Pair(a.stem, a, b), tmp_path / "out" / a.name))
+        return jobs
+
+    return build
+
+
+def run(jobs: Jobs, model: FusionModel | None = None, **how: Any) -> list[Outcome]:
+    on_error = how.pop("on_error", "stop")
+    return list(fuse_pairs(jobs, model or load("maximum"), FuseOptions(), writing=Writing(**how), on_error=on_error))
+
+
+def states(outcomes: list[Outcome]) -> list[tuple[str, str]]:
+    return [(outcome.pair.name, outcome.state) for outcome in outcomes]
+
+
+def test_outcomes_come_in_order_and_their_files_exist(make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs(7)
+    outcomes = run(jobs)
+    assert states(outcomes) == [(f"{index:03}", "fused") for index in range(7)]
+    assert all(outcome.path.is_file() for outcome in outcomes)
+
+
+def test_each_outcome_is_on_disk_when_it_is_told(make_jobs: Callable[..., Jobs]) -> None:
+    for outcome in fuse_pairs(make_jobs(5), load("maximum"), FuseOptions()):
+        assert outcome.path.with_name(outcome.path.name + ".json").is_file()
+
+
+def test_skip_goes_on_after_a_bad_pair(make_jobs: Callable[..., Jobs]) -> None:
+    outcomes = run(make_jobs(5, bad=(0, 3)), on_error="skip")
+    assert [outcome.state for outcome in outcomes] == ["failed", "fused", "fused", "failed", "fused"]
+    assert isinstance(outcomes[3].error, InputError)
+
+
+def test_stop_starts_nothing_after_a_bad_pair(make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs(9, bad=(2,))
+    assert states(run(jobs)) == [("000", "fused"), ("001", "fused"), ("002", "failed")]
+    assert [path.is_file() for _, path in jobs] == [True, True] + 7 * [False]
+
+
+def test_every_file_that_was_written_is_told_after_a_failed_write(
+    make_jobs: Callable[..., Jobs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = make_jobs(9)
+    save = Result.save
+
+    def full_disk(self: Result, path: Path, **how: Any) -> Path:
+        if path == jobs[1][1]:
+            raise OutputError("no space")
+        return save(self, path, **how)
+
+    monkeypatch.setattr(Result, "save", full_disk)
+    outcomes = run(jobs)
+    assert {outcome.path for outcome in outcomes if outcome.state == "fused"} == {
+        path for _, path in jobs if path.exists()
+    }
+    assert len(outcomes) < 9
+
+
+def test_existing_results_are_refused_before_any_work(make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs(4)
+    write_picture(jobs[3][1], np.zeros((6, 8), np.uint8))
+    with pytest.raises(OutputError, match=r"003\.png exists: pass --overwrite"):
+        run(jobs)
+    assert not jobs[0][1].exists()
+
+
+@pytest.mark.parametrize("how", [{}, {"overwrite": True}, {"resume": True}])
+def test_result_never_replaces_a_source(how: dict[str, bool], make_jobs: Callable[..., Jobs]) -> None:
+    pair, _ = make_jobs(1)[0]
+    before = pair.b.read_bytes()
+    with pytest.raises(OutputError, match="is a source and would be replaced"):
+        run([(pair, pair.a.parent / ".." / "b" / pair.b.name)], **how)
+    assert pair.b.read_bytes() == before
+
+
+def test_overwrite_replaces_results(make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs(2)
+    run(jobs, load("maximum"))
+    before = jobs[0][1].read_bytes()
+    run(jobs, load("average"), overwrite=True)
+    assert jobs[0][1].read_bytes() != before
+
+
+def test_resume_keeps_what_is_done_untouched_and_does_the_rest(make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs(4)
+    run(jobs[:2])
+    before = [path.stat().st_mtime_ns for _, path in jobs[:2]]
+    assert [state for _, state in states(run(jobs, resume=True))] == ["kept", "kept", "fused", "fused"]
+    assert [path.stat().st_mtime_ns for _, path in jobs[:2]] == before
+
+
+@pytest.mark.parametrize("change", ["model", "option", "source", "no sidecar", "damaged sidecar"])
+def test_resume_makes_again_what_was_made_in_another_way(change: str, make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs(1)
+    run(jobs)
+    pair, path = jobs[0]
+    sidecar = path.with_name(path.name + ".json")
+    model, options = load("maximum"), FuseOptions()
+    if change == "model":
+        model = load("average")
+    elif change == "option":
+        options = FuseOptions(bit_depth="16")
+    elif change == "source":
+        jobs = [(Pair(pair.name, pair.b, pair.a), path)]
+    elif change == "no sidecar":
+        sidecar.unlink()
+    else:
+        sidecar.write_text('{"sources": []}')
+    outcomes = list(fuse_pairs(jobs, model, options, writing=Writing(resume=True)))
+    assert [outcome.state for outcome in outcomes] == ["fused"]
+
+
+def test_resume_without_sidecars_goes_by_the_pictures(make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs(2)
+    run(jobs[:1], sidecar=False)
+    assert [state for _, state in states(run(jobs, resume=True, sidecar=False))] == ["kept", "fused"]
+
+
+def test_pair_that_does_not_fit_into_memory_fails_alone(
+    make_jobs: Callable[..., Jobs], make_model: Callable[..., FusionModel]
+) -> None:
+    def hungry(a: Any, b: Any) -> Any:
+        return a.new_empty(2**52) if a[0, 0, 0, 0] == 0 else a
+
+    outcomes = run(make_jobs(2), make_model(hungry), on_error="skip")
+    assert [outcome.state for outcome in outcomes] == ["failed", "fused"]
+    assert "000 does not fit into memory: pass a smaller --memory or --tile" in str(outcomes[0].error)
+
+
+def test_next_pair_is_read_while_one_is_fused(
+    make_jobs: Callable[..., Jobs], make_model: Callable[..., FusionModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second_read, waited = Event(), []
+    read = batch.as_picture
+
+    def watched(source: Any, *rest: Any) -> Any:
+        if Path(source).stem == "001":
+            second_read.set()
+        return read(source, *rest)
+
+    def wait_for_second(a: Any, b: Any) -> Any:
+        waited.append(second_read.wait(PATIENCE))
+        return a
+
+    monkeypatch.setattr(batch, "as_picture", watched)
+    run(make_jobs(2), make_model(wait_for_second))
+    assert waited[0]
+
+
+def test_result_is_written_while_the_next_pair_is_fused(
+    make_jobs: Callable[..., Jobs], make_model: Callable[..., FusionModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second_fused, waited = Event(), []
+    save = Result.save
+
+    def slow_disk(self: Result, path: Path, **how: Any) -> Path:
+        if path.stem == "000":
+            waited.append(second_fused.wait(PATIENCE))
+        return save(self, path, **how)
+
+    def watched(a: Any, b: Any) -> Any:
+        if a[0, 0, 0, 0] > 0:  # pictures of the second pair
+            second_fused.set()
+        return a
+
+    monkeypatch.setattr(Result, "save", slow_disk)
+    run(make_jobs(2), make_model(watched))
+    assert waited == [True]
+
+
+def test_reading_does_not_run_far_ahead(
+    make_jobs: Callable[..., Jobs], make_model: Callable[..., FusionModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    num_read, leads = [0], []
+    read = batch.as_picture
+
+    def watched(*arguments: Any) -> Any:
+        num_read[0] += 1
+        return read(*arguments)
+
+    def look(a: Any, b: Any) -> Any:
+        leads.append(num_read[0] / 2 - len(leads))
+        return a
+
+    monkeypatch.setattr(batch, "as_picture", watched)
+    run(make_jobs(12), make_model(look))
+    assert max(leads) <= 1 + batch.AHEAD
+
+
+def test_memory_does_not_grow_with_the_number_of_pairs(tmp_path: Path, rng: np.random.Generator) -> None:
+    side = 400
+    a, b = (
+        write_picture(tmp_path / f"{name}.png", rng.integers(0, 256, (side, side), dtype=np.uint8)) for name in "ab"
+    )
+    model = load("average")
+
+    def peak(count: int) -> int:
+        jobs = [(Pair(str(index), a, b), tmp_path / f"{count}-{index}.bmp") for index in range(count)]
+        tracemalloc.start()
+        for _ in fuse_pairs(jobs, model, FuseOptions()):
+            pass
+        highest = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return highest
+
+    peak(3)
+    # Kept pictures would add 40 times side * side bytes; the outcomes and jobs themselves are far below two pictures.
+    assert peak(50) - peak(10) < 4 * side * side

@@ -1,0 +1,121 @@
+"""Formula pictures and weights, golden numbers, the published network, and the forms a network can be evaluated in."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from polyfuse.models.fnet import FNet
+from polyfuse.models.ifnet import IFNet
+from polyfuse.ops import native_coding
+from polyfuse.weights.official_fnet import fnet_key_map, from_official, ifnet_key_map, read_checkpoint
+
+
+@pytest.fixture(scope="session")
+def golden() -> dict[str, Any]:
+    """Golden numbers that need no published weights."""
+    path = Path(__file__).parents[1] / "golden" / "fnet.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def official_golden(shared_dir: Path) -> dict[str, Any]:
+    """Golden numbers of the published weights."""
+    return json.loads((shared_dir / "reference" / "fnet" / "golden.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def formula_pair() -> Callable[..., tuple[Tensor, Tensor]]:
+    """`(height=48, width=64) -> (A, B)` by formula, (1, 1, height, width) float32."""
+
+    def build(height: int = 48, width: int = 64) -> tuple[Tensor, Tensor]:
+        i, j = np.mgrid[:height, :width].astype(np.float64)
+        a = 0.5 + 0.3 * np.sin(0.17 * j + 0.05 * i) + 0.2 * np.cos(0.11 * i - 0.03 * j)
+        b = 0.5 + 0.3 * np.cos(0.13 * j - 0.07 * i) + 0.2 * np.sin(0.23 * i)
+        return torch.from_numpy(a).float()[None, None], torch.from_numpy(b).float()[None, None]
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def with_formula_weights() -> Callable[[nn.Module], nn.Module]:
+    """Give an FNet or IFNet the formula weights; its scalars keep their initial values."""
+
+    def fill(model: nn.Module) -> nn.Module:
+        state = model.state_dict()
+        names = fnet_key_map() if isinstance(model, FNet) else ifnet_key_map()
+        for q, name in enumerate(names.values()):
+            tensor = state[name]
+            if tensor.ndim != 4:
+                continue
+            n = np.arange(tensor.numel(), dtype=np.int64)
+            h = (7919 * n**2 + 104729 * n + 1299709 * q + 12345) % 1000003
+            bound = np.sqrt(6 / ((tensor.shape[0] + tensor.shape[1]) * 81))
+            tensor.copy_(torch.from_numpy(bound * (2 * h / 1000003 - 1)).reshape(tensor.shape))
+        return model.eval()
+
+    return fill
+
+
+@pytest.fixture(scope="session")
+def formula_fnet(with_formula_weights) -> FNet:
+    """FNet with formula weights; their random-like code maps exercise every weight."""
+    return with_formula_weights(FNet())
+
+
+@pytest.fixture(scope="session")
+def formula_ifnet(with_formula_weights) -> IFNet:
+    return with_formula_weights(IFNet())
+
+
+@pytest.fixture(scope="session")
+def official_fnet(shared_dir: Path) -> FNet:
+    """FNet with the published weights."""
+    tensors, _ = read_checkpoint(shared_dir / "reference" / "fnet" / "FNet.pth")
+    model = FNet()
+    model.load_state_dict(from_official(tensors, fnet_key_map()))
+    return model.eval()
+
+
+FORMS = ("plain", "compiled", "compiled bf16", "row split", "row split bf16", "differentiable")
+
+
+@pytest.fixture
+def evaluate(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Tensor]:
+    """`(form, model, a, b) -> fused` in the named form; skips what this machine does not have."""
+
+    def run(form: str, model: FNet, a: Tensor, b: Tensor) -> Tensor:
+        precision = "bf16" if form.endswith("bf16") else "float32"
+        if form == "plain":
+            with torch.no_grad():
+                return model.forward_plain(a, b)
+        if form == "differentiable":
+            return model(a, b).detach()
+        with monkeypatch.context() as patch, torch.no_grad():
+            if form.startswith("row split"):
+                patch.setattr(native_coding, "instruction_set", lambda precision: None)
+            elif native_coding.instruction_set(precision) is None:
+                pytest.skip(f"no compiled kernel for {precision} in this build or processor")
+            patch.setattr(model, "precision", precision)
+            return model(a, b)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def summary() -> Callable[[Tensor, dict[str, float]], tuple[dict[str, float], dict[str, float]]]:
+    """`(picture, pixels) -> (statistics, pixels at the same places)` in the terms of the golden numbers."""
+
+    def measure(x: Tensor, pixels: dict[str, float]) -> tuple[dict[str, float], dict[str, float]]:
+        y = x.double()
+        statistics = {"mean": y.mean(), "std": y.std(correction=0), "min": y.min(), "max": y.max()}
+        places = {place: tuple(int(part) for part in place.split(",")) for place in pixels}
+        found = {place: y[0, 0][position].item() for place, position in places.items()}
+        return {name: value.item() for name, value in statistics.items()}, found
+
+    return measure

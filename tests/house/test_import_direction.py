@@ -23,8 +23,8 @@ ROOMS: dict[str, set[str]] = {
     "registry": {"models", "weights", "ops", "io"},
     "fusion": {"registry", "models", "transforms", "io", "ops"},
     "data": {"io", "transforms"},
-    "explain": {"fusion", "registry", "io", "transforms", "ops"},
-    "demo": {"data", "fusion", "registry", "io"},
+    "explain": {"fusion", "registry", "models", "io", "transforms", "ops"},
+    "demo": {"data", "fusion", "models", "io"},
 }
 LEAVES = {"errors", "_version"}
 FACE = "__init__"  # polyfuse/__init__.py: re-exports from any room but cli; only cli may import it

@@ -116,7 +116,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], str]:
         raise InputError(f"{path} cannot be read ({error.strerror}): check the path of the checkpoint.") from error
     except pickle.UnpicklingError as error:
         raise InputError(
-            f"{path} is refused, it holds more than tensors, which could run code, or is damaged: save a plain state_dict."
+            f"{path} is refused, it holds more than tensors, which could run code, or is damaged: save a state_dict."
         ) from error
     except Exception as error:  # a damaged file makes the reader fail in many ways
         raise InputError(f"{path} is no readable PyTorch checkpoint: get a fresh copy.") from error

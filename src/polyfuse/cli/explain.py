@@ -1,0 +1,62 @@
+"""`polyfuse explain`: how a model came to its result, as pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from polyfuse.cli.options import (
+    PATH,
+    load_model,
+    model_options,
+    picture_options,
+    speaker,
+    take_picture_options,
+    talk_options,
+)
+
+DEFAULT_MAX_SIDE = 640
+WITHOUT_MEANING: dict[str, Any] = {"precision": "float32", "bit_depth": "auto", "tile": None, "memory": None}
+"""Shared options that change nothing here, with the values they keep: one float32 pass over the whole picture."""
+
+
+@click.command("explain")
+@click.argument("a", type=PATH)
+@click.argument("b", type=PATH)
+@click.option(
+    "-o", "--out", type=PATH, default=Path("explained"), show_default=True, metavar="DIR", help="Where to write."
+)
+@click.option(
+    "--max-side",
+    type=click.IntRange(0),
+    default=DEFAULT_MAX_SIDE,
+    show_default=True,
+    metavar="N",
+    help="Reduce larger pictures to this many pixels; 0 takes them as they are, at 4 kB of memory per pixel.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace existing files.")
+@model_options
+@picture_options
+@talk_options
+def command(a: Path, b: Path, out: Path, max_side: int, overwrite: bool, quiet: bool, **values: Any) -> None:
+    """Draw how a model fused A (infrared, near-infrared, MRI) with B (visible, CT, PET, SPECT).
+
+    Written paths go to stdout, everything else to stderr. Start with overview.png.
+    """
+    from polyfuse.explain import check_ready, explain, save
+
+    say = speaker(quiet)
+    values.update(WITHOUT_MEANING)
+    options = take_picture_options(values)
+    check_ready(out, overwrite=overwrite)
+    model = load_model(values, say)
+    explanation = explain(a, b, model=model, options=options, max_side=max_side or None)
+    for note in explanation.notes:
+        say(note)
+    for path in save(explanation, out, overwrite=overwrite):
+        click.echo(path)
+
+
+command.params = [parameter for parameter in command.params if parameter.name not in WITHOUT_MEANING]

@@ -1,0 +1,117 @@
+"""A sheet to draw on: matplotlib figures measured in inches from the top left, without any global state."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyfuse.errors import DependencyError
+from polyfuse.explain.maps import shown_limit, shown_range
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+DPI = 100
+INK, FAINT = "#222222", "#666666"
+TITLE, HEADING, CAPTION, SMALL = 19, 15, 12.5, 10.5
+"""Font sizes in points."""
+
+
+def require_matplotlib() -> None:
+    """Refuse early where drawings cannot be made.
+
+    Raises:
+        DependencyError: If matplotlib is missing.
+    """
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise DependencyError('drawing needs matplotlib: pip install "polyfuse[plots]".') from error
+
+
+def energy_scale(values: NDArray[Any]) -> dict[str, Any]:
+    """Colours for an energy map: dark to bright, each step as visible as any other."""
+    low, high = shown_range(values)
+    return {"cmap": "viridis", "vmin": low, "vmax": high}
+
+
+def signed_scale(values: NDArray[Any]) -> dict[str, Any]:
+    """Colours for a signed map: white at zero, red above, blue below."""
+    limit = shown_limit(values)
+    return {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+
+
+def light_scale(limit: float) -> dict[str, Any]:
+    """Colours for light that is added, -limit to limit: black at zero, to white above as in a picture, blue below."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    colours = LinearSegmentedColormap.from_list("light", ["#4da6ff", "black", "white"], N=512)
+    return {"cmap": colours, "vmin": -limit, "vmax": limit}
+
+
+class Canvas:
+    """One sheet. Positions and sizes are in inches, from the top left corner.
+
+    Args:
+        width: Of the sheet.
+        height: Of the sheet.
+    """
+
+    def __init__(self, width: float, height: float) -> None:
+        require_matplotlib()
+        from matplotlib.figure import Figure
+
+        self.width, self.height = width, height
+        self.figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+
+    def text(self, left: float, top: float, text: str, size: float = CAPTION, **style: Any) -> None:
+        """Write `text` with its upper left corner (or what `style` aligns) there."""
+        style = {"color": INK, "ha": "left", "va": "top", "linespacing": 1.35, **style}
+        # parse_math: file names may hold dollar signs.
+        self.figure.text(left / self.width, 1 - top / self.height, text, fontsize=size, parse_math=False, **style)
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Empty axes there."""
+        bounds = (left / self.width, 1 - (top + height) / self.height, width / self.width, height / self.height)
+        return self.figure.add_axes(bounds)
+
+    def picture(self, left: float, top: float, width: float, height: float, pixels: NDArray[Any], **scale: Any) -> Any:
+        """Show `pixels` as large as fits there, centred; returns what a colour bar can be made for."""
+        axes = self.axes(left, top, width, height)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+        if pixels.dtype == np.uint8 and pixels.ndim == 2:
+            scale = {"cmap": "gray", "vmin": 0, "vmax": 255, **scale}
+        return axes.imshow(pixels, **scale)
+
+    def colour_bar(self, shown: Any, left: float, top: float, width: float) -> None:
+        """A flat horizontal bar that explains the colours of `shown`."""
+        from matplotlib.ticker import MaxNLocator
+
+        axes = self.axes(left, top, width, 0.13)
+        bar = self.figure.colorbar(shown, cax=axes, orientation="horizontal", ticks=MaxNLocator(5))
+        bar.outline.set_visible(False)
+        axes.tick_params(labelsize=SMALL, length=3, colors=FAINT)
+
+    def png(self) -> bytes:
+        """The sheet as the bytes of a PNG file; the same sheet gives the same bytes."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        FigureCanvasAgg(self.figure)
+        content = io.BytesIO()
+        with warnings.catch_warnings():
+            # A letter of a file name that the font lacks becomes a box, which needs no word on stderr.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+            self.figure.savefig(content, format="png", metadata={"Software": None})
+        return content.getvalue()
+
+
+def panel_height(pixels: NDArray[Any], width: float) -> float:
+    """Height of a panel `width` wide for pictures like `pixels`, kept between a strip and a portrait."""
+    return float(np.clip(width * pixels.shape[0] / pixels.shape[1], 0.35 * width, 1.3 * width))

@@ -1,0 +1,73 @@
+"""An explanation as a folder of PNG pictures and one file of numbers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from polyfuse.errors import OutputError
+from polyfuse.explain.canvas import Canvas, require_matplotlib
+from polyfuse.explain.charts import histogram_chart, threshold_chart
+from polyfuse.explain.report import PARTS, Explanation
+from polyfuse.explain.sheets import code_sheet, contribution_sheet, overview
+from polyfuse.io import atomic_path, write_text
+
+NUMBERS = "numbers.json"
+
+
+def check_ready(folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Tell before any work whether an explanation could be saved there.
+
+    Raises:
+        DependencyError: If matplotlib is missing.
+        OutputError: If `folder` is a file, or holds anything and `overwrite` is off.
+    """
+    require_matplotlib()
+    target = Path(folder)
+    try:
+        if target.is_dir():
+            if not overwrite and any(target.iterdir()):
+                raise OutputError(f"{target} is not empty: pass --overwrite to replace files in it.")
+        elif os.path.lexists(target):
+            raise OutputError(f"{target} is a file: name a folder.")
+    except OSError as error:
+        raise OutputError(f"{target} cannot be looked into ({error.strerror}): choose another folder.") from error
+
+
+def save(explanation: Explanation, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
+    """Draw `explanation` into `folder`, yielding each path once its file is complete.
+
+    overview.png tells the story on one sheet; contribution_{u,v,z}.png, code_{u,v,z}.png, thresholds.png and
+    histograms.png show its parts; numbers.json holds the figures.
+
+    Args:
+        explanation: From `explain`.
+        folder: Made if missing.
+        overwrite: Whether files in it may be replaced.
+
+    Raises:
+        DependencyError: If matplotlib is missing.
+        OutputError: If the folder is not free or a file cannot be written; no file is left half-written.
+    """
+    check_ready(folder, overwrite=overwrite)
+    for name, canvas in _drawings(explanation):
+        path = Path(folder) / f"{name}.png"
+        content = canvas.png()
+        with atomic_path(path, overwrite) as temporary:
+            temporary.write_bytes(content)
+        yield path
+    text = json.dumps(explanation.numbers(), indent=2, ensure_ascii=False) + "\n"
+    yield write_text(Path(folder) / NUMBERS, text, overwrite=overwrite)
+
+
+def _drawings(explanation: Explanation) -> Iterator[tuple[str, Canvas]]:
+    """Name and sheet of every picture, drawn when it is asked for."""
+    yield "overview", overview(explanation)
+    for part in PARTS:
+        yield f"contribution_{part}", contribution_sheet(explanation, part)
+    for part in PARTS:
+        yield f"code_{part}", code_sheet(explanation, part)
+    yield "thresholds", threshold_chart(explanation)
+    yield "histograms", histogram_chart(explanation)

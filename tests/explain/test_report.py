@@ -1,0 +1,99 @@
+"""`explain` finds what the model itself computes, and says what it cannot do."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from polyfuse.errors import InputError, UsageError
+from polyfuse.explain import Explanation, explain
+from polyfuse.fusion import FuseOptions, fuse
+from polyfuse.io import Picture
+from polyfuse.models.fnet import FNet, FNetConfig
+
+
+def test_contributions_add_up_to_the_fused_luma(explanation: Explanation) -> None:
+    total = sum(part.contribution for part in explanation.parts.values())
+    # float32 sum of three in another order, values up to 20
+    np.testing.assert_allclose(total, explanation.fused_luma, rtol=0, atol=1e-5)
+
+
+def test_maps_are_those_of_the_models_code(network: FNet) -> None:
+    plane = np.linspace(0, 1, 60, dtype=np.float32).reshape(6, 10)
+    tensor = torch.from_numpy(plane)[None, None]
+    code = network.explain(tensor, tensor)["code_v"][0]
+    part = explain(plane, plane, model=network).parts["v"]
+    # the same code, reduced in another way
+    np.testing.assert_allclose(part.energy, code.square().mean(0).sqrt(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(part.strongest, code[list(part.channels)])
+
+
+def test_null_shares_are_those_of_the_models_estimates(network: FNet) -> None:
+    plane = np.linspace(0, 1, 60, dtype=np.float32).reshape(6, 10)
+    tensor = torch.from_numpy(plane)[None, None]
+    found = network.explain(tensor, tensor)
+    estimates = explain(plane, plane, model=network).parts["z"].estimates
+    direct = [float((found[f"after_z.{k}"].abs() < 1e-3).double().mean()) for k in range(len(estimates))]
+    assert [estimate.null_after for estimate in estimates] == direct
+
+
+def test_fused_picture_is_that_of_fuse(explanation: Explanation, network: FNet, pair: tuple[Path, Path]) -> None:
+    difference = explanation.fused.astype(int) - fuse(*pair, model=network).image
+    assert np.abs(difference).max() <= 1  # another form of the network: rounding to 8 bits may differ
+
+
+def test_mirrored_borders_are_explained_as_they_are_fused() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(6)
+        model = FNet(FNetConfig(border="reflect")).eval()
+    a, b = np.random.default_rng(2).random((2, 9, 7), np.float32)
+    with torch.inference_mode():
+        fused = model(*(torch.from_numpy(x)[None, None] for x in (a, b)))[0, 0].numpy()
+    # fast form against plain form, values up to 20
+    np.testing.assert_allclose(explain(a, b, model=model).fused_luma, fused, rtol=0, atol=2e-3)
+
+
+def test_large_pictures_are_reduced_with_a_note(network: FNet, pair: tuple[Path, Path]) -> None:
+    found = explain(*pair, model=network, max_side=13)
+    assert found.fused_luma.shape == (9, 13)
+    assert any("explained at 13x9" in note for note in found.notes)
+
+
+def test_no_limit_takes_pictures_as_they_are(network: FNet, pair: tuple[Path, Path]) -> None:
+    assert explain(*pair, model=network, max_side=None).fused_luma.shape == (18, 26)
+
+
+def test_same_stems_are_told_apart_by_their_folders(explanation: Explanation) -> None:
+    assert explanation.names == ("ir/scene", "vi/scene")
+
+
+def test_arrays_are_called_a_and_b(network: FNet) -> None:
+    assert explain(*np.zeros((2, 3, 3), np.uint8), model=network).names == ("a", "b")
+
+
+def test_long_names_lose_their_middle(network: FNet) -> None:
+    a, b = (Picture(np.zeros((3, 3), np.uint8), Path(f"{'x' * 80}{name}.png")) for name in "ab")
+    assert explain(a, b, model=network).names == ("x" * 13 + "…" + "x" * 12 + "a", "x" * 13 + "…" + "x" * 12 + "b")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (4, 2)])
+def test_tiny_pictures_are_explained(network: FNet, size: tuple[int, int]) -> None:
+    assert explain(*np.zeros((2, *size), np.uint8), model=network).parts["u"].energy.shape == size
+
+
+@pytest.mark.parametrize("model", ["average", "maximum", "laplacian"])
+def test_model_without_codes_is_refused_with_those_that_have_them(model: str, pair: tuple[Path, Path]) -> None:
+    with pytest.raises(UsageError, match=rf"model {model} shows nothing but its result \(fused\).* fnet .*--model"):
+        explain(*pair, model=model)
+
+
+def test_sources_of_different_size_are_refused(network: FNet) -> None:
+    with pytest.raises(InputError, match="a is 3x3 but b is 5x4"):
+        explain(np.zeros((3, 3), np.uint8), np.zeros((4, 5), np.uint8), model=network)
+
+
+def test_resize_brings_sources_to_one_size(network: FNet) -> None:
+    options = FuseOptions(resize="a")
+    found = explain(np.zeros((3, 3), np.uint8), np.zeros((4, 5), np.uint8), model=network, options=options)
+    assert found.source_a.shape == (4, 5)

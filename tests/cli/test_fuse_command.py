@@ -32,6 +32,16 @@ def test_command_and_library_give_the_same_picture(polyfuse: Runner, pair: tuple
     np.testing.assert_array_equal(read_picture("c.png").array, library.image)
 
 
+def test_sources_by_name_are_the_sources_by_place(polyfuse: Runner, pair: tuple[Path, Path]) -> None:
+    polyfuse("fuse", *pair, "-o", "1.png")
+    polyfuse("fuse", "--vi", pair[1], "--ir", pair[0], "-o", "2.png")
+    assert Path("1.png").read_bytes() == Path("2.png").read_bytes()
+
+
+def test_source_given_twice_is_a_usage_error(polyfuse: Runner, pair: tuple[Path, Path]) -> None:
+    assert polyfuse("fuse", *pair, "--ir", pair[0]).code == 2
+
+
 def test_same_command_gives_the_same_bytes(polyfuse: Runner, pair: tuple[Path, Path], fnet_weights: Path) -> None:
     for name in ("1.png", "2.png"):
         polyfuse("fuse", *pair, "--weights", fnet_weights, "-o", name)

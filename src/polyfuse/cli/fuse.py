@@ -31,8 +31,10 @@ SCHEMA = 1
 
 
 @click.command("fuse")
-@click.argument("a", type=PATH)
+@click.argument("a", type=PATH, required=False)
 @click.argument("b", type=PATH, required=False)
+@click.option("--ir", type=PATH, metavar="A", help="Another way to give A.")
+@click.option("--vi", type=PATH, metavar="B", help="Another way to give B.")
 @click.option("-o", "--out", type=PATH, metavar="PATH", help="File to write, or folder where several pairs are fused.")
 @model_options
 @picture_options
@@ -58,14 +60,16 @@ SCHEMA = 1
 @click.option("--dry-run", is_flag=True, help="List the pairs and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @talk_options
-def command(a: Path, b: Path | None, **values: Any) -> None:
+def command(a: Path | None, b: Path | None, ir: Path | None, vi: Path | None, **values: Any) -> None:
     """Fuse A (infrared, near-infrared, MRI) with B (visible, CT, PET, SPECT).
 
     A and B are two files, or two folders whose files are matched by stem; or A alone is a CSV file with the columns
     a, b and optionally name. Written paths go to stdout, everything else to stderr.
     """
     with _document(values["as_json"]) as document:
-        _fuse(a, b, values, document)
+        if (a is None) == (ir is None) or (b is not None and vi is not None):
+            raise UsageError("give A and B once each, as arguments or as --ir and --vi.")
+        _fuse(a or ir or Path(), b or vi, values, document)
 
 
 @contextmanager

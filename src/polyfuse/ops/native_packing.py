@@ -14,8 +14,8 @@ GROUP = 8  # code channels whose weights lie side by side
 def expansion_weights(weight: Tensor, *, bf16: bool, exact_first: bool) -> tuple[Tensor, tuple[int, ...]]:
     """Pack `weight`, (64, planes, 9, 9), for `operand_words`; returns (packed, taps per kernel row of each operand).
 
-    In bf16 two planes share a 32-bit word; a single plane shares its words with its right neighbours, which takes 5 taps
-    for a row of 9. With `exact_first` the first plane is the sum of both halves of its words.
+    In bf16 two planes share a 32-bit word; a single plane shares its words with its right neighbours, which takes 5
+    taps for a row of 9. With `exact_first` the first plane is the sum of both halves of its words.
     """
     if not bf16:
         return _by_group(weight.permute(1, 2, 3, 0).flatten(0, 2)), (weight.shape[-1],) * weight.shape[1]

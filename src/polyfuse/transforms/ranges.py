@@ -166,7 +166,8 @@ def _bounds(arrays: Iterator[NDArray[Any]], spec: RangeSpec, dtype: str, name: s
     if spec.mode == "full":
         if low < 0 or high > 1:
             raise InputError(
-                f"{name} holds floats from {low:g} to {high:g}, outside 0 to 1: pass --range minmax (--range-b for b) or LO,HI"
+                f"{name} holds floats from {low:g} to {high:g}, outside 0 to 1: "
+                "pass --range minmax or --range LO,HI (--range-b for b)"
             )
         return 0.0, 1.0
     return low, high

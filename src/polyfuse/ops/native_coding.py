@@ -11,17 +11,19 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from types import ModuleType
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from polyfuse.ops.native_packing import expansion_weights, operand_words, reduction_weights
-from polyfuse.ops.sparse_coding import CodingForm, CodingStep, Precision, bf16_rest, step_reductions
+from polyfuse.ops.native_packing import Plane, expansion_weights, operand_words, reduction_weights
+from polyfuse.ops.sparse_coding import CodingForm, CodingStep, Precision, bf16_keeping_sums, step_reductions
 
 KERNEL, CHANNELS, TILE = 9, 64, 48  # as in native/lzsc.c
 MARGIN = KERNEL // 2
 BANDS_PER_THREAD = 8  # so that no thread waits long for another at the end of a step
 FLOAT32_SETS = ("avx512", "avx2", "portable")
 BF16_SET = "avx512_bf16"
+FIRST_EXACT_STEP = 2  # before it nearly all of a code is zero, and rounding the picture changes little
 
 
 @functools.cache
@@ -104,47 +106,47 @@ class _Picture:
         self.tiles = -(-self.width // TILE)
         self.stride = self.tiles * TILE + 2 * KERNEL
         self.e = self._empty_planes(self.count)
-        self.e[:, MARGIN : MARGIN + self.height, MARGIN : MARGIN + self.width] = e
-        self.low = bf16_rest(self.e[0]) if self.bf16 and self.count == 1 else None
+        self.e[:, MARGIN : MARGIN + self.height, MARGIN : MARGIN + self.width] = e.numpy()
         code_size = self.height * self.tiles * CHANNELS * TILE
         self.old, self.older = memory.take("old", code_size), memory.take("older", code_size)
 
     def run(self, steps: Sequence[CodingStep], reads: Sequence[Tensor]) -> list[Tensor]:
         """Go through all steps; returns one (H, W) plane per read."""
-        found: list[Tensor] = []  # planes d of the coming step
-        found_prev: list[Tensor] = []  # planes d' of the coming step
-        waiting: list[Tensor] = []  # planes d' of the step after it
+        found: list[Plane] = []  # planes d of the coming step
+        found_prev: list[Plane] = []  # planes d' of the coming step
+        waiting: list[Plane] = []  # planes d' of the step after it
         for k, step in enumerate(steps):
             planes = [*self.e, *found, *found_prev]
             reductions, last = torch.cat(step_reductions(steps, k, reads)), k + 1 == len(steps)
             if last and self.bf16:
-                reductions = torch.cat([reductions, bf16_rest(reductions)])
-            outputs = list(self._step(step, planes, reductions, store=not last))
+                reductions = bf16_keeping_sums(reductions)
+            exact = self.bf16 and self.count == 1 and k >= FIRST_EXACT_STEP
+            outputs = list(self._step(step, planes, reductions, exact_first=exact, store=not last))
             found, found_prev, waiting = outputs[: self.count], waiting, outputs[self.count :]
             self.old, self.older = self.older, self.old
         rows, columns = slice(MARGIN, MARGIN + self.height), slice(MARGIN, MARGIN + self.width)
-        if self.bf16:
-            outputs = [high + low for high, low in zip(outputs[: len(reads)], outputs[len(reads) :], strict=True)]
-        return [output[rows, columns].clone() for output in outputs]
+        return [torch.from_numpy(output[rows, columns].copy()) for output in outputs]
 
-    def _empty_planes(self, count: int) -> Tensor:
+    def _empty_planes(self, count: int) -> Plane:
         """`count` zero planes with their borders."""
-        return torch.zeros(count, self.height + 2 * MARGIN, self.stride)
+        return np.zeros((count, self.height + 2 * MARGIN, self.stride), np.float32)
 
-    def _step(self, step: CodingStep, planes: list[Tensor], reductions: Tensor, *, store: bool) -> Tensor:
+    def _step(
+        self, step: CodingStep, planes: list[Plane], reductions: Tensor, *, exact_first: bool, store: bool
+    ) -> Plane:
         """Code one estimate and return the padded planes its reductions make, (outputs, H + 8, stride)."""
         module = kernel()
         assert module is not None
-        exact_first = self.low is not None
-        up, taps = expansion_weights(torch.cat(step.expansions, dim=1), bf16=self.bf16, exact_first=exact_first)
-        words = operand_words(planes, self.low, module, bf16=self.bf16)
+        how = {"bf16": self.bf16, "exact_first": exact_first}
+        up, taps = expansion_weights(torch.cat(step.expansions, dim=1), **how)
+        words = operand_words(planes, module, **how)
         down = reduction_weights(reductions, bf16=self.bf16)
         count = len(reductions)
         partial = self.memory.take("partial", count * KERNEL * self.height * self.stride)
         theta = float(step.theta)
         shape = (self.height, self.width, self.tiles, self.stride)
         keep = [0.0 if value is None else float(value) for value in (step.keep, step.keep_prev)]
-        addresses = tuple(word.data_ptr() for word in words)
+        addresses = tuple(word.ctypes.data for word in words)
 
         def code(band: tuple[int, int]) -> None:
             module.step(
@@ -159,7 +161,7 @@ class _Picture:
         def gather(band: tuple[int, int]) -> None:
             for index, output in enumerate(outputs):
                 sizes = (self.height, self.width, self.stride)
-                module.gather(band, sizes, partial.data_ptr(), index, output.data_ptr())
+                module.gather(band, sizes, partial.data_ptr(), index, output.ctypes.data)
 
         self._in_bands(gather)
         return outputs

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 GROUP = 8  # code channels whose weights lie side by side
+Plane = NDArray[Any]
+"""A padded plane, float32 or 32-bit words. NumPy on purpose: the threads that PyTorch keeps spinning for a while after
+an operation on such a plane would take the cores from the kernel's own."""
 
 
 def expansion_weights(weight: Tensor, *, bf16: bool, exact_first: bool) -> tuple[Tensor, tuple[int, ...]]:
@@ -35,22 +41,24 @@ def expansion_weights(weight: Tensor, *, bf16: bool, exact_first: bool) -> tuple
     return _by_group(torch.cat([words.permute(1, 2, 0).flatten(0, 1) for words in rows])), tuple(taps)
 
 
-def operand_words(planes: list[Tensor], low: Tensor | None, kernel: ModuleType, *, bf16: bool) -> list[Tensor]:
+def operand_words(planes: list[Plane], kernel: ModuleType, *, bf16: bool, exact_first: bool) -> list[Plane]:
     """Return the buffers to expand: the padded float32 planes themselves, or pairs of them as bfloat16 words.
 
-    `low` is what bfloat16 leaves of the first plane, where that is wanted exactly.
+    With `exact_first` the first plane becomes pairs of rounded value and rest.
     """
     if not bf16:
         return planes
     words = []
-    if low is not None:
-        words.append(_interleave(planes[0].flatten(), low.flatten(), kernel))
+    if exact_first:
+        words.append(np.empty(planes[0].size, np.uint32))
+        kernel.split(planes[0].ctypes.data, words[0].ctypes.data, planes[0].size)
         planes = planes[1:]
     if len(planes) % 2:
-        words.append(_interleave(planes[0].flatten(), planes[0].flatten()[1:], kernel))
+        alone = planes[0].reshape(-1)
+        words.append(_interleave(alone, alone[1:], kernel))
         planes = planes[1:]
     for first, second in zip(planes[0::2], planes[1::2], strict=True):
-        words.append(_interleave(first.flatten(), second.flatten(), kernel))
+        words.append(_interleave(first.reshape(-1), second.reshape(-1), kernel))
     return words
 
 
@@ -71,8 +79,8 @@ def _by_group(rows: Tensor) -> Tensor:
     return packed
 
 
-def _interleave(first: Tensor, second: Tensor, kernel: ModuleType) -> Tensor:
-    """`pair_words` of two float32 buffers, the second possibly shorter, by the kernel's faster loop."""
-    words = torch.zeros(len(first), dtype=torch.int32)
-    kernel.interleave(first.data_ptr(), second.data_ptr(), words.data_ptr(), len(second))
+def _interleave(first: Plane, second: Plane, kernel: ModuleType) -> Plane:
+    """Two float32 buffers, the second possibly one shorter, as words of two bfloat16."""
+    words = np.zeros(len(first), np.uint32)
+    kernel.interleave(first.ctypes.data, second.ctypes.data, words.ctypes.data, len(second))
     return words

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from polyfuse.ops.sparse_coding import CodingForm, CodingStep, Precision, bf16_rest, step_reductions
+from polyfuse.ops.sparse_coding import CodingForm, CodingStep, Precision, bf16_keeping_sums, bf16_rest, step_reductions
 from polyfuse.ops.threshold import apply_threshold, fast_sigmoidal_threshold, sigmoidal_threshold_
 
 BAND_VALUES = 1 << 19  # values of one band of a code map on a CPU: 2 MiB
@@ -128,12 +128,10 @@ class _InBands:
             expansions = [step.input, *step.expansions] if split else step.expansions
             reductions = torch.cat(step_reductions(self.steps, k, reads))
             if split and k + 1 == len(self.steps):
-                reductions = torch.cat([reductions, bf16_rest(reductions)])
+                reductions = bf16_keeping_sums(reductions)
             planes = torch.cat([e, *found, *found_prev], dim=1)
             outputs = self._step(step, planes, torch.cat(expansions, dim=1), reductions)
             found, found_prev, waiting = [outputs[:, : self.count]], waiting, [outputs[:, self.count :]]
-        if split:
-            outputs = outputs[:, : len(reads)] + outputs[:, len(reads) :]
         return list(outputs.split(1, dim=1))
 
     def _scratch_like(self, code: Tensor) -> tuple[Tensor, Tensor]:

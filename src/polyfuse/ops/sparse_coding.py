@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import torch
 from torch import Tensor
 
 from polyfuse.ops.threshold import SHRINK, STEEPNESS, ThresholdKind
@@ -60,11 +61,26 @@ class CodingStep:
 def bf16_rest(x: Tensor) -> Tensor:
     """What rounding to bfloat16 leaves of `x`.
 
-    The bf16 forms multiply bfloat16 and keep sums, codes and thresholds in float32. They take pictures and read-out
-    weights as two bfloat16 each, rounded and rest: rounding these once makes most of the error (0.36 grey levels of 255
-    in the mean on a RoadScene pair, 0.10 with both), all other operands make little.
+    The bf16 forms multiply bfloat16 and keep sums, codes and thresholds in float32. Rounding the pictures makes most of
+    their error (0.43 grey levels of 255 in the mean on a RoadScene pair), so they take them as rounded value and rest.
     """
     return x - x.bfloat16().to(x.dtype)
+
+
+def bf16_keeping_sums(weight: Tensor) -> Tensor:
+    """Round (out, in, size, size) to values of bfloat16 such that every kernel keeps its sum.
+
+    What rounding one tap leaves is handed on to the next smaller one. Codes are smooth, so the sums are what counts:
+    plainly rounded read-outs darken a picture by 0.15 grey levels of 255.
+    """
+    taps = weight.flatten(2)
+    order = taps.abs().argsort(dim=2, descending=True)
+    ranked, rest = taps.gather(2, order), torch.zeros_like(taps[..., 0])
+    for index in range(ranked.shape[2]):
+        wanted = ranked[..., index] + rest
+        ranked[..., index] = wanted.bfloat16().to(wanted.dtype)
+        rest = wanted - ranked[..., index]
+    return torch.empty_like(taps).scatter_(2, order, ranked).view_as(weight)
 
 
 def step_reductions(steps: Sequence[CodingStep], k: int, reads: Sequence[Tensor]) -> list[Tensor]:

@@ -176,11 +176,28 @@ static PyObject *interleave(PyObject *Py_UNUSED(module), PyObject *args) {
   Py_END_ALLOW_THREADS Py_RETURN_NONE;
 }
 
+/* Words (bf16(x), bf16(x - bf16(x))) of a float32 buffer: with the same weight in both halves, x nearly exactly. */
+static PyObject *split(PyObject *Py_UNUSED(module), PyObject *args) {
+  unsigned long long plane_at, words_at;
+  long long count;
+  if (!PyArg_ParseTuple(args, "KKL", &plane_at, &words_at, &count)) return NULL;
+  const float *plane = (const float *)(uintptr_t)plane_at;
+  uint32_t *words = (uint32_t *)(uintptr_t)words_at;
+  Py_BEGIN_ALLOW_THREADS for (long long i = 0; i < count; i++) {
+    const uint32_t high = to_bf16(plane[i]), bits = high << 16;
+    float rounded;
+    memcpy(&rounded, &bits, 4);
+    words[i] = high | (to_bf16(plane[i] - rounded) << 16);
+  }
+  Py_END_ALLOW_THREADS Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
     {"supports", supports, METH_VARARGS, "supports(name): whether this processor runs that instruction set."},
     {"step", step, METH_VARARGS, "step(...): one sparse-coding step on a band of rows; see ops/native_coding.py."},
     {"gather", gather, METH_VARARGS, "gather(...): row sums to a padded plane."},
     {"interleave", interleave, METH_VARARGS, "interleave(...): two float32 buffers to pairs of bfloat16."},
+    {"split", split, METH_VARARGS, "split(...): a float32 buffer to pairs of bfloat16, rounded value and rest."},
     {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_lzsc", "Fused sparse-coding steps.", -1, methods};

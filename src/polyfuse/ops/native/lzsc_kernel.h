@@ -21,6 +21,16 @@ typedef int32_t NAME(vi) __attribute__((vector_size(LANES * 4)));
 #define STORE(p, v) (*(VFU *)(p) = (VFU)(v))
 #define SPLAT(s) ((VF){0} + (s))
 
+#if LANES == 16 /* one Newton step: relative error below 2e-7, a third of the time of a division */
+static inline TARGET __attribute__((always_inline)) VF NAME(reciprocal)(VF d) {
+  VF r = (VF)_mm512_rcp14_ps((__m512)d);
+  return r * (SPLAT(2.0f) - d * r);
+}
+#define RECIPROCAL(d) NAME(reciprocal)(d)
+#else
+#define RECIPROCAL(d) (SPLAT(1.0f) / (d))
+#endif
+
 #if USE_BF16
 #define MAC(acc, x, w) \
   ((VF)_mm512_dpbf16_ps((__m512)(acc), (__m512bh)_mm512_castps_si512((__m512)(x)), (__m512bh)_mm512_set1_epi32((int)(w))))
@@ -55,7 +65,7 @@ static inline TARGET __attribute__((always_inline)) VF NAME(threshold)(VF v, con
   VF t = (magnitude - SPLAT(th->theta)) * SPLAT(th->steepness);
   VI low = t < SPLAT(-87.0f), high = t > SPLAT(87.0f);
   t = (VF)(((VI)t & ~(low | high)) | ((VI)SPLAT(-87.0f) & low) | ((VI)SPLAT(87.0f) & high));
-  VF gated = (magnitude - SPLAT(th->shrunk)) / (SPLAT(1.0f) + NAME(exp_neg)(t));
+  VF gated = (magnitude - SPLAT(th->shrunk)) * RECIPROCAL(SPLAT(1.0f) + NAME(exp_neg)(t));
   VI nonzero = magnitude != SPLAT(0.0f);
   return (VF)(((VI)gated ^ sign) & nonzero);
 }
@@ -89,7 +99,7 @@ static TARGET void NAME(expand_tile)(const struct step *s, int64_t row, int64_t 
   for (int channel = 0; channel < CHANNELS; channel += CHANNEL_BLOCK) {
     for (int i = channel * TILE; i < (channel + CHANNEL_BLOCK) * TILE; i += 16) { /* fetched while the sums are formed */
       if (keep) __builtin_prefetch(old + i, 0, 2);
-      if (keep_prev || store) __builtin_prefetch(older + i, 1, 2);
+      if (keep_prev || store) __builtin_prefetch(older + i, 0, 2);
     }
     const int64_t group = channel / CHANNEL_GROUP, within = channel % CHANNEL_GROUP;
     const WORD *w = (const WORD *)s->up + group * s->num_taps * CHANNEL_GROUP + within;
@@ -194,6 +204,7 @@ static TARGET void NAME(lzsc_step)(const struct step *s, int64_t first_row, int6
 #undef MAC
 #undef WORD
 #undef DEPTH
+#undef RECIPROCAL
 #undef TARGET
 #undef LANES
 #undef CHANNEL_BLOCK

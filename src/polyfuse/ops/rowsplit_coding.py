@@ -11,13 +11,14 @@ Without gradients the rows are worked off in bands, so that the 64-channel maps 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from polyfuse.ops.sparse_coding import CodingForm, CodingStep, Precision, bf16_keeping_sums, bf16_rest, step_reductions
-from polyfuse.ops.threshold import apply_threshold, fast_sigmoidal_threshold, sigmoidal_threshold_
+from polyfuse.ops.threshold import apply_threshold, fast_sigmoidal_threshold, inner_product, sigmoidal_threshold_
 
 BAND_VALUES = 1 << 19  # values of one band of a code map on a CPU: 2 MiB
 
@@ -87,13 +88,33 @@ def code_and_read_differentiable(e: Tensor, steps: Sequence[CodingStep], reads: 
     for k, step in enumerate(steps):
         pre = expand(torch.cat([e, *found, *found_prev], dim=1), torch.cat(step.expansions, dim=1))
         if step.keep is not None:
-            pre = torch.addcmul(pre, x, step.keep)
+            pre = _add_scaled(pre, x, step.keep)
         if step.keep_prev is not None:
-            pre = torch.addcmul(pre, x_prev, step.keep_prev)
+            pre = _add_scaled(pre, x_prev, step.keep_prev)
         x_prev, x = x, _threshold(step, pre)
         outputs = reduce(x, torch.cat(step_reductions(steps, k, reads)))
         found, found_prev, waiting = [outputs[:, :count]], waiting, [outputs[:, count:]]
     return list(outputs.split(1, dim=1))
+
+
+class _AddScaled(torch.autograd.Function):
+    """total + scale * x for a scalar tensor `scale`, whose gradient is one pass instead of three."""
+
+    @staticmethod
+    def forward(ctx: Any, total: Tensor, x: Tensor, scale: Tensor) -> Tensor:
+        ctx.save_for_backward(x, scale)
+        return total.add(x, alpha=float(scale))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x, scale = ctx.saved_tensors
+        return grad, grad * scale, inner_product(grad, x).reshape(scale.shape)
+
+
+def _add_scaled(total: Tensor, x: Tensor, scale: Tensor) -> Tensor:
+    """Total + scale * x."""
+    result: Tensor = _AddScaled.apply(total, x, scale)  # type: ignore[no-untyped-call]
+    return result
 
 
 class _InBands:

@@ -66,26 +66,34 @@ def _sign(x: Tensor, out: Tensor | None = None) -> Tensor:
 
 
 class _FastSigmoidalThreshold(torch.autograd.Function):
-    """`sigmoidal_threshold` that keeps its input alone and recomputes the rest in the backward pass."""
+    """`sigmoidal_threshold` with its backward pass written out, in few passes over memory."""
 
     @staticmethod
     def forward(ctx: Any, code: Tensor, threshold: Tensor, steepness: float, shrink: float) -> Tensor:
-        ctx.save_for_backward(code, threshold)
+        theta = float(threshold)
+        gate = code.abs().sub_(theta).mul_(steepness).sigmoid_()
+        ctx.save_for_backward(code, gate, threshold)
         ctx.steepness, ctx.shrink = steepness, shrink
-        return sigmoidal_threshold_(code.clone(), float(threshold), steepness=steepness, shrink=shrink)
+        return _sign(code).mul_(-shrink * theta).add_(code).mul_(gate)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        """Spec section 2: dS/dx = s + slope, dS/dtheta = sign(x) (-shrink s - slope), both zero at x = 0."""
-        code, threshold = ctx.saved_tensors
-        theta = float(threshold)
-        magnitude = code.abs()
-        gate = (magnitude - theta).mul_(ctx.steepness).sigmoid_()
-        slope = magnitude.sub_(ctx.shrink * theta).mul_(ctx.steepness).mul_(gate).mul_(1 - gate)
+        """Spec section 2: dS/dx = gate + slope, dS/dtheta = -sign(x) (shrink gate + slope), both zero at x = 0."""
+        code, gate, threshold = ctx.saved_tensors
+        distance = code.abs().sub_(ctx.shrink * float(threshold))
+        slope = torch.ops.aten.sigmoid_backward(distance.mul_(ctx.steepness), gate)  # distance gate (1 - gate)
         sign = _sign(code)
-        grad_threshold = -(sign * grad).mul_(gate.mul(ctx.shrink).add_(slope)).sum()
-        grad_code = slope.add_(gate).mul_(grad).mul_(sign.abs_())
+        signed = grad * sign
+        grad_threshold = -(ctx.shrink * inner_product(signed, gate) + inner_product(signed, slope))
+        grad_code = slope.add_(gate).mul_(signed).mul_(sign)
         return grad_code, grad_threshold.reshape(threshold.shape), None, None
+
+
+def inner_product(x: Tensor, y: Tensor) -> Tensor:
+    """Sum of products; one pass where both are channels-last maps."""
+    if x.ndim == 4:
+        x, y = x.movedim(1, -1), y.movedim(1, -1)
+    return torch.dot(x.reshape(-1), y.reshape(-1))
 
 
 def fast_sigmoidal_threshold(

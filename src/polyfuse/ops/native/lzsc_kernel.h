@@ -21,10 +21,11 @@ typedef int32_t NAME(vi) __attribute__((vector_size(LANES * 4)));
 #define STORE(p, v) (*(VFU *)(p) = (VFU)(v))
 #define SPLAT(s) ((VF){0} + (s))
 
-#if LANES == 16 /* one Newton step: relative error below 2e-7, a third of the time of a division */
+#if LANES == 16 /* cheaper than a division; the second-order term keeps the small error free of bias */
 static inline TARGET __attribute__((always_inline)) VF NAME(reciprocal)(VF d) {
   VF r = (VF)_mm512_rcp14_ps((__m512)d);
-  return r * (SPLAT(2.0f) - d * r);
+  VF e = (VF)_mm512_fnmadd_ps((__m512)d, (__m512)r, (__m512)SPLAT(1.0f));
+  return r + r * (e + e * e);
 }
 #define RECIPROCAL(d) NAME(reciprocal)(d)
 #else

@@ -154,12 +154,12 @@ def test_looking_ahead_finds_what_writing_would_find(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file size limits are a Unix thing")
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".bmp", ".webp"])
-@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize(
+    ("suffix", "depth"),
+    [(".png", 8), (".png", 16), (".tif", 8), (".tif", 16), (".jpg", 8), (".bmp", 8), (".webp", 8)],
+)
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, suffix: str, depth: int) -> None:
-    if depth == 16 and suffix not in (".png", ".tif"):
-        pytest.skip("8-bit format")
-    if depth == 16:
+    if depth == 16 and suffix == ".png":
         pytest.importorskip("cv2", reason="16-bit colour PNG needs OpenCV")
     import resource
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +19,7 @@ from polyfuse.cli.options import (
     take_picture_options,
     talk_options,
 )
+from polyfuse.cli.progress import progress
 from polyfuse.errors import PartialError, PolyfuseError, UsageError
 
 if TYPE_CHECKING:
@@ -91,7 +90,8 @@ def _fuse(a: Path, b: Path | None, values: dict[str, Any], document: dict[str, A
     from polyfuse.fusion import Writing, fuse_pairs
     from polyfuse.io import check_sizes
 
-    say = speaker(values.pop("quiet"))
+    quiet = values.pop("quiet")
+    say = speaker(quiet)
     options = take_picture_options(values)
     pairs, many = _pairs(a, b, values["match"])
     jobs = _jobs(pairs, values["out"], values["suffix"], many)
@@ -109,9 +109,10 @@ def _fuse(a: Path, b: Path | None, values: dict[str, Any], document: dict[str, A
     results = document["results"] = []
     writing = Writing(values["overwrite"], values["resume"], not values["no_sidecar"], values["quality"])
     failures: list[tuple[str, PolyfuseError]] = []
-    with _progress(len(jobs), say, tell_failures=skip) as advance:
-        for outcome in fuse_pairs(jobs, model, options, writing=writing, on_error=values["on_error"]):
-            advance(outcome)
+    with progress(len(jobs), say, tell_failures=skip, quiet=quiet) as shown:
+        runs = fuse_pairs(jobs, model, options, writing=writing, on_error=values["on_error"], on_tile=shown.tile)
+        for outcome in runs:
+            shown.outcome(outcome)
             results.append(_outcome_json(outcome))
             if outcome.error is not None:
                 failures.append((outcome.pair.name, outcome.error))
@@ -177,46 +178,3 @@ def _summary(names: list[str], total: int) -> PartialError:
     """The error that ends a run which went on after failures."""
     some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
     return PartialError(f"{len(names)} of {total} pairs failed ({some}): see the lines above, the others are complete.")
-
-
-def _progress(total: int, say: Callable[[str], None], *, tell_failures: bool) -> Any:
-    """A context whose value takes each outcome: a bar on a terminal, else one line per note and, if asked, failure."""
-    told: set[str] = set()
-
-    def tell(outcome: Outcome) -> None:
-        for note in outcome.notes:
-            if note not in told:
-                told.add(note)
-                say(f"{outcome.pair.name}: {note}")
-        if outcome.error is not None and tell_failures:
-            click.echo(f"{outcome.pair.name}: {outcome.error}", err=True)
-
-    if total < 2 or not sys.stderr.isatty():
-        return nullcontext(tell)
-    return _Bar(total, tell)
-
-
-class _Bar:
-    """A progress bar with time left and pairs per second, on stderr."""
-
-    def __init__(self, total: int, tell: Callable[[Outcome], None]) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._tell, self._started = tell, time.monotonic()
-        columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[speed]}"))
-        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._progress.add_task("fusing", total=total, speed="")
-
-    def __enter__(self) -> Callable[[Outcome], None]:
-        self._progress.start()
-        return self._advance
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def _advance(self, outcome: Outcome) -> None:
-        self._tell(outcome)
-        done = self._progress.tasks[0].completed + 1
-        speed = f"{done / max(time.monotonic() - self._started, 1e-9):.2f} pairs/s"
-        self._progress.update(self._task, advance=1, speed=speed)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from polyfuse.errors import InputError, OutputError, PolyfuseError
 from polyfuse.fusion.options import FuseOptions
-from polyfuse.fusion.pair import as_picture, fuse_pictures
+from polyfuse.fusion.pair import OnTile, as_picture, fuse_pictures
 from polyfuse.fusion.record import settings
 from polyfuse.fusion.result import Result, sidecar_path
 from polyfuse.io import Pair, Picture
@@ -59,6 +59,7 @@ def fuse_pairs(
     *,
     writing: Writing | None = None,
     on_error: Literal["stop", "skip"] = "stop",
+    on_tile: OnTile | None = None,
 ) -> Iterator[Outcome]:
     """Fuse every pair into its path, in order, yielding what became of each as soon as it is on the disk.
 
@@ -69,6 +70,7 @@ def fuse_pairs(
         writing: How results are written.
         on_error: "skip" goes on after a failed pair; "stop" starts no further pair and ends once those under way are
             on the disk.
+        on_tile: Called with (tiles done, tiles in all) while a pair is being fused.
 
     Raises:
         OutputError: Before any work, if results exist and neither overwriting nor resuming was asked for, or if a
@@ -79,7 +81,7 @@ def fuse_pairs(
     kept = {path for pair, path in jobs if how.resume and _is_done(pair, path, model, options, how)}
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         try:
-            yield from _run(jobs, kept, model, options, how, on_error, reader, writer)
+            yield from _run(jobs, kept, model, options, how, on_error, on_tile, reader, writer)
         finally:
             reader.shutdown(wait=False, cancel_futures=True)
 
@@ -91,6 +93,7 @@ def _run(
     options: FuseOptions,
     how: Writing,
     on_error: Literal["stop", "skip"],
+    on_tile: OnTile | None,
     reader: ThreadPoolExecutor,
     writer: ThreadPoolExecutor,
 ) -> Iterator[Outcome]:
@@ -113,7 +116,7 @@ def _run(
             try:
                 a, b = future.result()
                 read_ahead()
-                result = fuse_pictures(a, b, model, options)
+                result = fuse_pictures(a, b, model, options, on_tile)
                 waiting.append((pair, path, result, writer.submit(_write, result, path, how)))
             except PolyfuseError as error:
                 failed = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 else:
     Source = object
 
+OnTile = Callable[[int, int], None]
+"""Takes (tiles done, tiles in all)."""
 ENCODER_BYTES = 4
 """Bytes per pixel that encoding a picture takes beside the picture itself."""
 
@@ -116,12 +119,14 @@ def _tensor_to_array(tensor: torch.Tensor, name: str) -> NDArray[Any]:
     return (values.float() if values.is_floating_point() else values).numpy()
 
 
-def fuse_pictures(a: Picture, b: Picture, model: FusionModel, options: FuseOptions) -> Result:
+def fuse_pictures(
+    a: Picture, b: Picture, model: FusionModel, options: FuseOptions, on_tile: OnTile | None = None
+) -> Result:
     """`fuse` for pictures that are read and a model that is loaded."""
     started = time.perf_counter()
     a, b, size_notes = same_size(a, b, options)
     conventions, notes = decide(a, b, options, model.provenance)
-    image, num_tiles = _fuse_tiles(a, b, model, conventions, options)
+    image, num_tiles = _fuse_tiles(a, b, model, conventions, options, on_tile)
     record = make_record(a, b, model, conventions, options, num_tiles=num_tiles, seconds=time.perf_counter() - started)
     return Result(image, record, (*size_notes, *notes))
 
@@ -143,7 +148,12 @@ def same_size(a: Picture, b: Picture, options: FuseOptions) -> tuple[Picture, Pi
 
 
 def _fuse_tiles(
-    a: Picture, b: Picture, model: FusionModel, conventions: Conventions, options: FuseOptions
+    a: Picture,
+    b: Picture,
+    model: FusionModel,
+    conventions: Conventions,
+    options: FuseOptions,
+    on_tile: OnTile | None,
 ) -> tuple[NDArray[Any], int]:
     """Run the model over all tiles and put the result together."""
     spec = model.spec
@@ -157,9 +167,8 @@ def _fuse_tiles(
         side = None if fits else tile_side(spec, spare)
     stretch = spec.output == "minmax"
     raw = np.empty(shape[:2], np.float32) if stretch else None
-    count = 0
-    for tile in tiles(a.height, a.width, side, spec):
-        count += 1
+    grid = list(tiles(a.height, a.width, side, spec))
+    for done, tile in enumerate(grid, start=1):
         luma_a = model_input(a.array[tile.outer], conventions, "a")
         luma_b = model_input(b.array[tile.outer], conventions, "b")
         fused = run_model(model, luma_a, luma_b)[tile.crop]
@@ -167,9 +176,11 @@ def _fuse_tiles(
             raw[tile.inner] = fused
         else:
             image[tile.inner] = finished(fused, None if colour is None else colour[tile.inner], conventions)
+        if on_tile is not None:
+            on_tile(done, len(grid))
     if raw is not None:
         image[:] = finished(_stretched(raw), colour, conventions)
-    return image, count
+    return image, len(grid)
 
 
 def run_model(model: FusionModel, a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:

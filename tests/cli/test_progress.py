@@ -1,0 +1,56 @@
+"""The progress bar: a single large pair shows its tiles, many pairs their number."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from polyfuse.cli.progress import Bar, Teller, progress
+from polyfuse.fusion import Outcome
+from polyfuse.io import Pair
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def outcome(notes: tuple[str, ...] = ()) -> Outcome:
+    return Outcome(Pair("1", Path("a"), Path("b")), Path("1.png"), "fused", notes=notes)
+
+
+def shown(num_pairs: int) -> tuple[Bar, str]:
+    """A bar on a terminal, and what its task says after half the tiles and one outcome."""
+    bar = Bar(num_pairs, lambda text: None, tell_failures=False)
+    bar.tile(1, 2)
+    task = bar._progress.tasks[0]
+    return bar, f"{task.completed:g} {task.fields['text']}"
+
+
+def test_single_pair_shows_its_tiles() -> None:
+    assert shown(1)[1] == "0.5 1 of 2 tiles"
+
+
+def test_many_pairs_show_no_tiles() -> None:
+    assert shown(4)[1] == "0 "
+
+
+def test_many_pairs_show_their_number() -> None:
+    bar, _ = shown(4)
+    bar.outcome(outcome())
+    task = bar._progress.tasks[0]
+    assert (task.completed, task.fields["text"].split(",")[0]) == (1, "1 of 4 pairs")
+
+
+@pytest.mark.parametrize(("quiet", "kind"), [(False, Bar), (True, Teller)])
+def test_quiet_means_no_bar_on_a_terminal(quiet: bool, kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", Terminal())
+    assert type(progress(3, lambda text: None, tell_failures=False, quiet=quiet)) is kind
+
+
+def test_note_of_many_pairs_is_told_once() -> None:
+    told: list[str] = []
+    teller = Teller(told.append, tell_failures=False)
+    teller.outcome(outcome(("16 bits",)))
+    teller.outcome(outcome(("16 bits",)))
+    assert told == ["1: 16 bits"]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from polyfuse.ops.ssim import gaussian_window, ssim_map
+from polyfuse.ops.ssim import ssim_map
+from polyfuse.ops.windows import gaussian_window
 
 
 def by_hand(x: np.ndarray, y: np.ndarray) -> np.ndarray:

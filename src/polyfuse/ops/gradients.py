@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from polyfuse.ops.padding import Border, extend
+
 SOBEL_X = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
 
 
@@ -44,3 +46,22 @@ def gradient_magnitude(x: Tensor) -> Tensor:
     """
     both = functional.conv2d(x, torch.cat(_sobel(x)), padding=1)
     return both.abs().sum(dim=1, keepdim=True)
+
+
+def sobel_responses(x: Tensor, border: Border) -> tuple[Tensor, Tensor]:
+    """Sobel responses by correlation, not divided by eight; exact for whole levels.
+
+    Args:
+        x: (N, H, W).
+        border: What lies outside, see `polyfuse.ops.padding.extend`.
+
+    Returns:
+        Two of (N, H, W): difference to the right, difference downwards.
+    """
+    padded = extend(x, 1, border)
+    height, width = x.shape[-2:]
+    smooth_down = padded[..., :-2, :] + padded[..., 2:, :] + 2 * padded[..., 1:-1, :]
+    smooth_right = padded[..., :-2] + padded[..., 2:] + 2 * padded[..., 1:-1]
+    across = smooth_down[..., 2:] - smooth_down[..., :width]
+    down = smooth_right[..., 2:, :] - smooth_right[..., :height, :]
+    return across, down

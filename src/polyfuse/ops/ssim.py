@@ -6,17 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from polyfuse.ops.windows import gaussian_window
+
 WINDOW = 11
 SIGMA = 1.5
 C1 = 0.01**2  # for values in [0, 1]
 C2 = 0.03**2
-
-
-def gaussian_window(size: int, sigma: float, *, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Gaussian weights at integer offsets from the centre, (size,), summing to one."""
-    offset = torch.arange(size, dtype=dtype, device=device) - (size - 1) / 2
-    weights = torch.exp(-(offset**2) / (2 * sigma**2))
-    return weights / weights.sum()
 
 
 def ssim_map(x: Tensor, y: Tensor) -> Tensor:

@@ -1,0 +1,268 @@
+"""What a metric is: facts about it, a variant for each protocol, and the call that gives numbers.
+
+A metric's file defines how a variant computes and lists the facts; checking, scaling, colour, batching, one-sided terms
+and warnings are the same for all and live here.
+"""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from polyfuse.errors import InputError, UsageError
+from polyfuse.metrics.inputs import prepare
+from polyfuse.metrics.protocols import find_protocol
+from polyfuse.metrics.statistics import Match, Plane, Statistics
+
+Direction = Literal["up", "down", "zero", "none"]
+ARROWS: Mapping[Direction, str] = {"up": "↑", "down": "↓", "zero": "→0", "none": "·"}
+
+
+class UndefinedMetricWarning(UserWarning):
+    """A metric has no value for a picture under its protocol; the number returned is NaN or minus infinity."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant(ABC):
+    """How one protocol computes a metric."""
+
+    note: str
+    """What is particular about it, in one line."""
+    min_size: int = 1
+    """Shortest side for which it has a value."""
+
+    @abstractmethod
+    def value(self, pictures: Statistics) -> Tensor:
+        """Scores, (N,) float64."""
+
+    @abstractmethod
+    def terms(self, pictures: Statistics) -> tuple[Tensor, Tensor]:
+        """What each source contributes, two of (N,) float64."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alone(Variant):
+    """Looks at the fused picture alone."""
+
+    compute: Callable[[Plane], Tensor]
+    """(N,) from the fused plane."""
+
+    def value(self, pictures: Statistics) -> Tensor:
+        """Scores, (N,) float64."""
+        return self.compute(pictures.fused)
+
+    def terms(self, pictures: Statistics) -> tuple[Tensor, Tensor]:
+        """Refused: there is nothing to tell apart."""
+        raise UsageError("a metric of the fused picture alone has no terms for the sources.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Added(Variant):
+    """Adds, or averages, one term for each source."""
+
+    term: Callable[[Match], Tensor]
+    """(N,) from a source and the fused picture."""
+    mean: bool = False
+    """Average the terms instead of adding them."""
+
+    def value(self, pictures: Statistics) -> Tensor:
+        """Scores, (N,) float64."""
+        one, other = self.terms(pictures)
+        return (one + other) / 2 if self.mean else one + other
+
+    def terms(self, pictures: Statistics) -> tuple[Tensor, Tensor]:
+        """The terms themselves."""
+        one, other = (
+            match.once(self.term, partial(self.term, match)) for match in (pictures.match_a, pictures.match_b)
+        )
+        return one, other
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joint(Variant):
+    """Looks at all three pictures at once; its term for a source is the score if that source were both."""
+
+    compute: Callable[[Statistics], Tensor]
+    """(N,) from all three pictures."""
+    adds: bool = False
+    """Whether the score is a sum over the sources, so that a term is half of what one source twice gives."""
+
+    def value(self, pictures: Statistics) -> Tensor:
+        """Scores, (N,) float64."""
+        return self.compute(pictures)
+
+    def terms(self, pictures: Statistics) -> tuple[Tensor, Tensor]:
+        """Scores against one source at a time."""
+        share = 0.5 if self.adds else 1.0
+        one, other = pictures.one_sided()
+        return self.compute(one) * share, self.compute(other) * share
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A fusion metric: call it with tensors, ask it for its facts.
+
+    >>> import torch
+    >>> from polyfuse.metrics import en
+    >>> en(torch.tensor([[[[0, 0, 255, 255]]]], dtype=torch.uint8)).tolist()
+    [1.0]
+    """
+
+    name: str
+    """As tables print it."""
+    title: str
+    """In words."""
+    direction: Direction
+    """Which way is better; "none" where a larger value need not be better."""
+    bounds: tuple[float, float]
+    """Values it can take under `canonical` (under the first protocol where that has none)."""
+    cost: Literal["a", "b", "c", "d"]
+    """For a 640x480 pair, one thread: under 10 ms, 100 ms, 1 s, more."""
+    formula: str
+    """The definition, as text."""
+    source: str
+    """Where it comes from."""
+    rewards: str
+    """What makes it better."""
+    fooled: str
+    """What makes it better without making the picture better."""
+    quirks: str
+    """Where toolboxes disagree."""
+    variants: Mapping[str, Variant]
+    """Protocol name to variant."""
+    needs_sources: bool = True
+    """Whether it looks at the sources; if not, `a` and `b` may be left out."""
+    symmetric: bool = True
+    """Whether exchanging the sources leaves it unchanged (any exception is named in `quirks`)."""
+
+    def __call__(
+        self,
+        fused: Tensor,
+        a: Tensor | None = None,
+        b: Tensor | None = None,
+        *,
+        protocol: str = "canonical",
+        data_range: float | None = None,
+        clip: bool = False,
+    ) -> Tensor:
+        """Score each picture of a batch.
+
+        Args:
+            fused: (N, 1, H, W), or (N, 3, H, W) RGB, which the protocol turns grey or scores per channel. uint8 and
+                uint16 over their full range, float32 and float64 in [0, 1] unless `data_range` says otherwise.
+            a: First source (infrared, MRI), same N, H and W.
+            b: Second source (visible, CT, PET, SPECT).
+            protocol: Whose conventions to follow, one of `variants`.
+            data_range: Value of white, where it is not the default of the type.
+            clip: Cut values out of range instead of refusing them.
+
+        Returns:
+            (N,) float64. NaN where the protocol has no value, with an `UndefinedMetricWarning`.
+
+        Raises:
+            InputError: If the tensors are no pictures, differ in size, hold NaN or values out of range, or sources are
+                missing.
+            UsageError: If the protocol is unknown or does not have this metric.
+        """
+        pictures = self._prepared(fused, a, b, protocol, data_range, clip)
+        return self.value(pictures, protocol)
+
+    def terms(
+        self,
+        fused: Tensor,
+        a: Tensor,
+        b: Tensor,
+        *,
+        protocol: str = "canonical",
+        data_range: float | None = None,
+        clip: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        """Score each picture of a batch against each source by itself; arguments as for the call.
+
+        Returns:
+            Two of (N,) float64: the term of `a` and that of `b`. Where the metric adds or averages over the sources
+            these are the summands; elsewhere the score as if that source were both.
+
+        Raises:
+            UsageError: If the metric looks at the fused picture alone.
+        """
+        return self.one_sided(self._prepared(fused, a, b, protocol, data_range, clip), protocol)
+
+    def variant(self, protocol: str) -> Variant:
+        """Return how `protocol` computes this metric.
+
+        Raises:
+            UsageError: If the protocol is unknown or does not have this metric.
+        """
+        find_protocol(protocol)
+        if protocol not in self.variants:
+            raise UsageError(f"protocol {protocol} has no {self.name}: it exists in {', '.join(self.variants)}.")
+        return self.variants[protocol]
+
+    def value(self, pictures: Statistics, protocol: str) -> Tensor:
+        """Score pictures that `prepare` made for this protocol; what metrics share is computed once among them."""
+        variant = self.variant(protocol)
+        if self._is_too_small(pictures, protocol):
+            return _undefined(pictures)
+        return self._averaged(variant.value(pictures), pictures, protocol)
+
+    def one_sided(self, pictures: Statistics, protocol: str) -> tuple[Tensor, Tensor]:
+        """The terms of pictures that `prepare` made for this protocol."""
+        variant = self.variant(protocol)
+        if self._is_too_small(pictures, protocol):
+            return _undefined(pictures), _undefined(pictures)
+        one, other = variant.terms(pictures)
+        return self._averaged(one, pictures, protocol), self._averaged(other, pictures, protocol)
+
+    def _prepared(
+        self, fused: Tensor, a: Tensor | None, b: Tensor | None, protocol: str, data_range: float | None, clip: bool
+    ) -> Statistics:
+        """Check the call and the tensors."""
+        self.variant(protocol)
+        if self.needs_sources and (a is None or b is None):
+            raise InputError(f"{self.name} compares the fused picture with both sources: pass a and b.")
+        if not self.needs_sources:
+            a = b = None
+        return prepare(fused, a, b, find_protocol(protocol), data_range=data_range, clip=clip)
+
+    def _is_too_small(self, pictures: Statistics, protocol: str) -> bool:
+        """Whether the pictures are smaller than a window; says so."""
+        limit = self.variant(protocol).min_size
+        height, width = pictures.fused.values.shape[1:]
+        if min(height, width) >= limit:
+            return False
+        _warn(
+            f"{self.name}[{protocol}] needs at least {limit}x{limit} pixels and the pictures have {width}x{height}: "
+            "the value is NaN."
+        )
+        return True
+
+    def _averaged(self, scores: Tensor, pictures: Statistics, protocol: str) -> Tensor:
+        """Average the channels of each picture; say where there is no value."""
+        scores = scores.view(-1, pictures.fused.channels).mean(dim=1)
+        bad = scores.isnan() | scores.isneginf()
+        if bad.any():
+            where = ", ".join(str(int(index)) for index in bad.nonzero()[:5])
+            _warn(
+                f"{self.name}[{protocol}] has no value for picture {where} of {len(scores)}, as in its toolbox: "
+                "leave it out of means, or use a protocol that defines it (canonical)."
+            )
+        return scores
+
+
+def _undefined(pictures: Statistics) -> Tensor:
+    """NaN for each picture."""
+    planes = pictures.fused.values
+    return planes.new_full((planes.shape[0] // pictures.fused.channels,), torch.nan)
+
+
+def _warn(text: str) -> None:
+    """Warn at the line that called the metric."""
+    warnings.warn(text, UndefinedMetricWarning, stacklevel=5)

@@ -1,0 +1,47 @@
+"""Histograms of 8-bit levels, one picture or two jointly, and the entropies made from them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+LEVELS = 256
+
+
+def histogram(levels: Tensor) -> Tensor:
+    """Share of pixels of each level.
+
+    Args:
+        levels: (N, H, W) integers in [0, 255].
+
+    Returns:
+        (N, 256) float64, each row summing to one.
+    """
+    return _shares(levels, LEVELS)
+
+
+def joint_histogram(first: Tensor, second: Tensor) -> Tensor:
+    """Share of pixels of each pair of levels.
+
+    Args:
+        first: (N, H, W) integers in [0, 255].
+        second: Same shape.
+
+    Returns:
+        (N, 256, 256) float64, indexed [picture, level of first, level of second].
+    """
+    return _shares(first * LEVELS + second, LEVELS * LEVELS).view(-1, LEVELS, LEVELS)
+
+
+def _shares(index: Tensor, bins: int) -> Tensor:
+    """Counts per picture over its number of pixels."""
+    count = index.shape[0]
+    if count > 1:
+        index = index + bins * torch.arange(count, device=index.device)[:, None, None]
+    counts = torch.bincount(index.flatten(), minlength=count * bins).view(count, bins)
+    return counts.double() / index[0].numel()
+
+
+def entropy(shares: Tensor) -> Tensor:
+    """-sum h ln h in nats over all axes but the first, empty bins skipped; (N,) float64."""
+    return torch.special.entr(shares).flatten(1).sum(dim=1)

@@ -15,14 +15,17 @@ from typing import TYPE_CHECKING
 from polyfuse._version import __version__
 
 if TYPE_CHECKING:
+    from polyfuse.evaluation import Evaluation, evaluate
     from polyfuse.fusion import FuseOptions, Result, fuse
     from polyfuse.registry import list_models, load
 
-__all__ = ["FuseOptions", "Result", "__version__", "fuse", "list_models", "load"]
+__all__ = ["Evaluation", "FuseOptions", "Result", "__version__", "evaluate", "fuse", "list_models", "load"]
 
 _HOMES = {
+    "Evaluation": "polyfuse.evaluation",
     "FuseOptions": "polyfuse.fusion",
     "Result": "polyfuse.fusion",
+    "evaluate": "polyfuse.evaluation",
     "fuse": "polyfuse.fusion",
     "list_models": "polyfuse.registry",
     "load": "polyfuse.registry",

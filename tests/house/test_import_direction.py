@@ -19,12 +19,14 @@ ROOMS: dict[str, set[str]] = {
     "layers": {"ops"},
     "models": {"layers", "ops"},
     "losses": {"ops"},
+    "metrics": {"ops"},
     "weights": {"io"},
     "registry": {"models", "weights", "ops", "io"},
     "fusion": {"registry", "models", "transforms", "io", "ops"},
     "data": {"io", "transforms"},
+    "evaluation": {"metrics", "io", "transforms", "ops"},
     "explain": {"fusion", "registry", "models", "io", "transforms", "ops"},
-    "demo": {"data", "fusion", "models", "io"},
+    "demo": {"data", "fusion", "metrics", "models", "io", "transforms"},
 }
 LEAVES = {"errors", "_version"}
 FACE = "__init__"  # polyfuse/__init__.py: re-exports from any room but cli; only cli may import it

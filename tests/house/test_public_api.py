@@ -7,7 +7,7 @@ import pytest
 
 import polyfuse
 
-PUBLIC = ["FuseOptions", "Result", "__version__", "fuse", "list_models", "load"]
+PUBLIC = ["Evaluation", "FuseOptions", "Result", "__version__", "evaluate", "fuse", "list_models", "load"]
 REPOSITORY = Path(__file__).resolve().parents[2]
 API_PAGES = REPOSITORY / "docs" / "reference"
 

@@ -16,6 +16,8 @@ INTERRUPTED = 130
 
 VERBS = {
     "fuse": "Fuse one pair of pictures, or every pair of two folders.",
+    "evaluate": "Score fused pictures by the metrics of the field.",
+    "metrics": "List the metrics, or explain what one rewards.",
     "explain": "Draw how a model came to its result.",
     "models": "List, describe, check and import models.",
     "demo": "Draw a scene, fuse it, and write sources and result.",

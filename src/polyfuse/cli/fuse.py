@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +16,13 @@ from polyfuse.cli.options import (
     take_picture_options,
     talk_options,
 )
+from polyfuse.cli.output import json_document
 from polyfuse.cli.progress import progress
 from polyfuse.errors import PartialError, PolyfuseError, UsageError
 
 if TYPE_CHECKING:
     from polyfuse.fusion import Outcome
     from polyfuse.io import Pair
-
-SCHEMA = 1
 
 
 @click.command("fuse")
@@ -65,24 +61,10 @@ def command(a: Path | None, b: Path | None, ir: Path | None, vi: Path | None, **
     A and B are two files, or two folders whose files are matched by stem; or A alone is a CSV file with the columns
     a, b and optionally name. Written paths go to stdout, everything else to stderr.
     """
-    with _document(values["as_json"]) as document:
+    with json_document(values["as_json"]) as document:
         if (a is None) == (ir is None) or (b is not None and vi is not None):
             raise UsageError("give A and B once each, as arguments or as --ir and --vi.")
         _fuse(a or ir or Path(), b or vi, values, document)
-
-
-@contextmanager
-def _document(wanted: bool) -> Iterator[dict[str, Any]]:
-    """What `--json` prints: filled by the body, printed however that ends, with the error if there was one."""
-    document: dict[str, Any] = {"schema": SCHEMA}
-    try:
-        yield document
-    except PolyfuseError as error:
-        document["error"] = {"message": str(error), "exit_code": error.exit_code}
-        raise
-    finally:
-        if wanted:
-            click.echo(json.dumps(document, indent=2))
 
 
 def _fuse(a: Path, b: Path | None, values: dict[str, Any], document: dict[str, Any]) -> None:

@@ -1,14 +1,16 @@
-"""What `polyfuse fuse` says on stderr while it works: notes, failures and, on a terminal, a bar with the time left."""
+"""What a verb says on stderr while it works: notes, failures and, on a terminal, a bar with the time left."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 import click
+
+from polyfuse.errors import PolyfuseError
 
 if TYPE_CHECKING:
     from polyfuse.fusion import Outcome
@@ -34,33 +36,40 @@ class Teller:
         pass
 
     def outcome(self, outcome: Outcome) -> None:
-        """Tell what became of a pair."""
-        for note in outcome.notes:
+        """Tell what became of a pair that was fused."""
+        self.done(outcome.pair.name, outcome.notes, outcome.error)
+
+    def done(
+        self, name: str, notes: Iterable[str] = (), error: PolyfuseError | None = None, *, advance: int = 1
+    ) -> None:
+        """Tell what became of something, and that it counts for `advance` of the total."""
+        for note in notes:
             if note not in self._told:
                 self._told.add(note)
-                self._say(f"{outcome.pair.name}: {note}")
-        if outcome.error is not None and self._tell_failures:
-            click.echo(f"{outcome.pair.name}: {outcome.error}", err=True)
+                self._say(f"{name}: {note}")
+        if error is not None and self._tell_failures:
+            click.echo(f"{name}: {error}", err=True)
 
     def tile(self, done: int, total: int) -> None:
         """Take note of a finished tile of the pair that is being fused."""
 
 
 class Bar(Teller):
-    """The same below a progress bar: pairs done, time left, speed; of a single pair the share of its tiles.
+    """The same below a progress bar: how many are done, time left, speed; of a single pair the share of its tiles.
 
     Args:
-        num_pairs: How many pairs there are.
+        total: How many there are.
         say: As for `Teller`.
         tell_failures: As for `Teller`.
+        unit: What is counted.
     """
 
-    def __init__(self, num_pairs: int, say: Callable[[str], None], *, tell_failures: bool) -> None:
+    def __init__(self, total: int, say: Callable[[str], None], *, tell_failures: bool, unit: str = "pairs") -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         super().__init__(say, tell_failures=tell_failures)
-        self._num_pairs, self._num_done, self._started = num_pairs, 0, time.monotonic()
+        self._total, self._unit, self._num_done, self._started = total, unit, 0, time.monotonic()
         columns = (
             BarColumn(),
             TextColumn("{task.percentage:.0f} %"),
@@ -68,7 +77,7 @@ class Bar(Teller):
             TextColumn("{task.fields[text]}"),
         )
         self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._progress.add_task("fusing", total=num_pairs, text="")
+        self._task = self._progress.add_task("", total=total, text="")
 
     def __enter__(self) -> Teller:
         self._progress.start()
@@ -79,22 +88,26 @@ class Bar(Teller):
     ) -> None:
         self._progress.stop()
 
-    def outcome(self, outcome: Outcome) -> None:
-        """Tell what became of a pair and move on."""
-        super().outcome(outcome)
-        self._num_done += 1
+    def done(
+        self, name: str, notes: Iterable[str] = (), error: PolyfuseError | None = None, *, advance: int = 1
+    ) -> None:
+        """Tell what became of something and move on."""
+        super().done(name, notes, error)
+        self._num_done += advance
         speed = self._num_done / max(time.monotonic() - self._started, 1e-9)
-        text = f"{self._num_done} of {self._num_pairs} pairs, {speed:.2f} pairs/s"
+        text = f"{self._num_done} of {self._total} {self._unit}, {speed:.2f} {self._unit}/s"
         self._progress.update(self._task, completed=self._num_done, text=text)
 
     def tile(self, done: int, total: int) -> None:
         """Show the tiles of a single pair; among many pairs they are not worth a word."""
-        if self._num_pairs == 1 and total > 1:
+        if self._total == 1 and total > 1:
             self._progress.update(self._task, completed=done / total, text=f"{done} of {total} tiles")
 
 
-def progress(num_pairs: int, say: Callable[[str], None], *, tell_failures: bool, quiet: bool) -> Teller:
+def progress(
+    total: int, say: Callable[[str], None], *, tell_failures: bool, quiet: bool, unit: str = "pairs"
+) -> Teller:
     """Return the bar on a terminal, else the lines alone."""
     if quiet or not sys.stderr.isatty():
         return Teller(say, tell_failures=tell_failures)
-    return Bar(num_pairs, say, tell_failures=tell_failures)
+    return Bar(total, say, tell_failures=tell_failures, unit=unit)

@@ -68,7 +68,7 @@ def find_pairs(a: str | os.PathLike[str], b: str | os.PathLike[str], *, match: M
         raise UsageError(f"{shown(first)} is given for both sides: give the {kind} of the other source as well")
     if not first.is_dir():
         return [Pair(first.stem, first, second)]
-    found_a, found_b = _pictures(first), _pictures(second)
+    found_a, found_b = list_pictures(first), list_pictures(second)
     return (
         _match_order(found_a, found_b, first, second)
         if match == "order"
@@ -76,7 +76,7 @@ def find_pairs(a: str | os.PathLike[str], b: str | os.PathLike[str], *, match: M
     )
 
 
-def _pictures(folder: Path) -> list[Path]:
+def list_pictures(folder: Path) -> list[Path]:
     """The picture files of a folder in natural order."""
     try:
         entries = list(folder.iterdir())
@@ -121,23 +121,23 @@ def _duplicate_stems(found: Iterable[Path], folder: Path) -> list[str]:
     for path in found:
         by_stem.setdefault(path.stem, []).append(path.name)
     doubled = [" and ".join(names) for names in by_stem.values() if len(names) > 1]
-    return [f"{shown(folder)} has more than one picture of a name ({_listed(doubled)})"] if doubled else []
+    return [f"{shown(folder)} has more than one picture of a name ({listed(doubled)})"] if doubled else []
 
 
 def _without_partner(names: list[str], folder: Path, other: Path) -> list[str]:
     """Names that the other folder does not have."""
     if not names:
         return []
-    return [f"{len(names)} of the pictures in {shown(folder)} have no partner in {shown(other)} ({_listed(names)})"]
+    return [f"{len(names)} of the pictures in {shown(folder)} have no partner in {shown(other)} ({listed(names)})"]
 
 
 def _same_file(pairs: Iterable[Pair]) -> list[str]:
     """Pairs whose two sides are one file under two names."""
     same = [pair.name for pair in pairs if pair.a.samefile(pair.b)]
-    return [f"both sides are the same file for {_listed(same)}"] if same else []
+    return [f"both sides are the same file for {listed(same)}"] if same else []
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """The first names, and how many more."""
     text = ", ".join(shown(name) for name in names[:_NAMES_SHOWN])
     return text if len(names) <= _NAMES_SHOWN else f"{text} and {len(names) - _NAMES_SHOWN} more"
@@ -201,7 +201,7 @@ def _csv_rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
     width = len(rows[0][1])
     short = [str(line) for line, row in rows if len(row) != width or not (row[0] and row[1])]
     if short:
-        raise InputError(f"{shown(path)} needs {width} cells a line, see line {_listed(short)}: correct these lines")
+        raise InputError(f"{shown(path)} needs {width} cells a line, see line {listed(short)}: correct these lines")
     if len(rows) == 1:
         raise InputError(f"{shown(path)} lists no pairs: add lines below the header")
     return rows[1:]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from torch import Tensor
 
@@ -14,22 +15,48 @@ from polyfuse.metrics.cc import cc
 from polyfuse.metrics.ce import ce
 from polyfuse.metrics.ei import ei
 from polyfuse.metrics.en import en
+from polyfuse.metrics.fmi import fmi_dct, fmi_edge, fmi_gradient, fmi_none, fmi_wavelet
 from polyfuse.metrics.inputs import prepare
+from polyfuse.metrics.labf import labf
+from polyfuse.metrics.mef_ssim import mef_ssim
 from polyfuse.metrics.metric import Metric
 from polyfuse.metrics.mi import mi
+from polyfuse.metrics.ms_ssim import ms_ssim
 from polyfuse.metrics.mse import mse
+from polyfuse.metrics.nabf import nabf
+from polyfuse.metrics.nabf_petrovic import nabf_petrovic
+from polyfuse.metrics.ncie import ncie
 from polyfuse.metrics.nmi import nmi
 from polyfuse.metrics.protocols import find_protocol
 from polyfuse.metrics.psnr import psnr
 from polyfuse.metrics.qabf import qabf
+from polyfuse.metrics.qabf_petrovic import qabf_petrovic
+from polyfuse.metrics.qc import qc
+from polyfuse.metrics.qcb import qcb
+from polyfuse.metrics.qcv import qcv
+from polyfuse.metrics.qg import qg
+from polyfuse.metrics.qs import qs
+from polyfuse.metrics.qsf import qsf
+from polyfuse.metrics.qw import qw
+from polyfuse.metrics.qy import qy
 from polyfuse.metrics.rmse import rmse
 from polyfuse.metrics.scd import scd
 from polyfuse.metrics.sd import sd
 from polyfuse.metrics.sf import sf
 from polyfuse.metrics.ssim import ssim
+from polyfuse.metrics.te import te
 from polyfuse.metrics.vif import vif
+from polyfuse.metrics.viff import viff
 
-_ORDER = (en, sd, sf, ag, ei, mi, nmi, ce, scd, cc, mse, rmse, psnr, vif, qabf, ssim)
+_ORDER = (
+    *(en, sd, sf, ag, ei),
+    *(mi, nmi, ce, te, ncie, scd, cc, mse, rmse, psnr),
+    *(vif, viff),
+    *(qabf, nabf, labf, qabf_petrovic, nabf_petrovic, qg, qsf),
+    *(ssim, ms_ssim, mef_ssim, qy, qs, qw, qc),
+    *(qcb, qcv),
+    *(fmi_none, fmi_gradient, fmi_edge, fmi_dct, fmi_wavelet),
+)
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ORDER}
 """Every metric by the name tables print."""
 
@@ -87,7 +114,7 @@ def score(
         fused: (N, 1 or 3, H, W), see `Metric`.
         a: First source, same N, H and W.
         b: Second source.
-        metrics: Names or metrics; None for all that the protocol has.
+        metrics: Names or metrics; None for all that the protocol has and this installation can compute.
         protocol: Whose conventions to follow.
         terms: Names of metrics whose one-sided terms are wanted too.
         data_range: Value of white, see `Metric`.
@@ -99,13 +126,14 @@ def score(
 
     >>> import torch
     >>> picture = torch.arange(4096, dtype=torch.float64).view(1, 1, 64, 64) / 4095
-    >>> score(picture, picture, picture, metrics=["VIF", "SSIM"]).values["VIF"].tolist()
-    [2.0]
+    >>> round(score(picture, picture, picture, metrics=["VIF", "SSIM"]).values["VIF"].item(), 6)
+    2.0
     """
     rules = find_protocol(protocol)
-    chosen = (
-        metrics_of(protocol) if metrics is None else [m if isinstance(m, Metric) else find_metric(m) for m in metrics]
-    )
+    if metrics is None:
+        chosen = [metric for metric in metrics_of(protocol) if metric.package is None or find_spec(metric.package)]
+    else:
+        chosen = [find_metric(metric) if isinstance(metric, str) else metric for metric in metrics]
     for metric in chosen:
         metric.variant(protocol)
     pictures = prepare(fused, a, b, rules, data_range=data_range, clip=clip)

@@ -1,4 +1,4 @@
-"""CE: what the field calls cross entropy, a divergence of the grey levels of a source from those of the fused picture."""
+"""CE: what the field calls cross entropy, a divergence of a source's grey levels from the fused picture's."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ ce = Metric(
     variants={
         "canonical": _FLOOR,
         "ce_eps": _FLOOR,
-        "vifb": Added(note="bits, mean of both, missing levels left out; per channel, averaged", term=_dropped, mean=True),
-        "vifb_gray": Added(note="bits, mean of both, missing levels left out, on grey pictures", term=_dropped, mean=True),
+        "vifb": Added(note="bits, mean of both, missing levels left out; per channel", term=_dropped, mean=True),
+        "vifb_gray": Added(note="bits, mean of both, missing levels left out, on grey", term=_dropped, mean=True),
         "fnet": Added(note="bits, sum of both, missing levels left out, on grey pictures", term=_dropped),
         "survey": Joint(note="binary cross entropy of sigmoids of grey levels: only near-black pixels count",
                         compute=_of_sigmoids),

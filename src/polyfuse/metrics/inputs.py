@@ -87,19 +87,19 @@ def to_scale(x: Tensor, name: str, *, data_range: float | None, clip: bool) -> T
     white = _TYPE_RANGES[x.dtype] if data_range is None else float(data_range)
     if not 0 < white < float("inf"):
         raise InputError(f"data_range is {data_range}: give the value of white, for example 1 or 255.")
+    if x.dtype == torch.uint8 and white == PEAK:
+        return x.double()
     values = x.double()
     finite = values.isfinite().flatten(1).all(dim=1)
     if not finite.all():
         where = int(finite.logical_not().nonzero()[0])
         raise InputError(f"{name} holds NaN or infinity in picture {where}: find out where it comes from.")
-    if white != PEAK:
-        values = values * PEAK / white
-    if x.dtype != torch.uint8:
-        whole = values.round()
-        values = torch.where((values - whole).abs() < SNAP, whole, values)
-    low, high = float(values.min()), float(values.max())
+    values = values * PEAK / white
+    whole = values.round()
+    values = torch.where((values - whole).abs() < SNAP, whole, values)
     if clip:
         return values.clamp(0, PEAK)
+    low, high = float(values.min()), float(values.max())
     if low < 0 or high > PEAK:
         found = f"{low * white / PEAK:.6g} to {high * white / PEAK:.6g}"
         raise InputError(f"{name} goes from {found}, outside 0 to {white:g}: pass data_range, or clip=True to cut.")

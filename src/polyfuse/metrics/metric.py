@@ -37,6 +37,8 @@ class Variant(ABC):
     """What is particular about it, in one line."""
     min_size: int = 1
     """Shortest side for which it has a value."""
+    symmetric: bool = True
+    """Whether exchanging the sources leaves the score unchanged, up to rounding."""
 
     @abstractmethod
     def value(self, pictures: Statistics) -> Tensor:
@@ -139,8 +141,8 @@ class Metric:
     """Protocol name to variant."""
     needs_sources: bool = True
     """Whether it looks at the sources; if not, `a` and `b` may be left out."""
-    symmetric: bool = True
-    """Whether exchanging the sources leaves it unchanged (any exception is named in `quirks`)."""
+    package: str | None = None
+    """Optional package without which it cannot be computed."""
 
     def __call__(
         self,

@@ -28,7 +28,7 @@ class Protocol:
 
 
 _ALL = (
-    Protocol("canonical", "polyfuse's own choice: no hidden constants, every case defined", "float64", whole_levels=False),
+    Protocol("canonical", "our own choice: no hidden constants, every case defined", "float64", whole_levels=False),
     Protocol("cddfuse", "the evaluator of CDDFuse, the scale of the tables of FNet, SMFNet and DAE-Fuse", "opencv"),
     Protocol("fnet", "the six columns of FNet's Table I", "opencv"),
     Protocol("smfnet", "the evaluator of SMFNet where it differs from CDDFuse's", "opencv"),
@@ -36,7 +36,7 @@ _ALL = (
     Protocol("vifb_gray", "VIFB's CE, Qcb and Qcv on grey pictures", "opencv"),
     Protocol("ce_eps", "canonical CE on grey pictures as CDDFuse's evaluator reads them", "opencv"),
     Protocol("linfeng", "the MATLAB set Evaluation-for-Image-Fusion, as its code runs today", "matlab"),
-    Protocol("linfeng_workbook", "the spreadsheet published with that set: an older version on 8-bit integers", "matlab"),
+    Protocol("linfeng_workbook", "the spreadsheet published with that set, by an older version", "matlab"),
     Protocol("survey", "the Python set of the 2024-25 survey (IVIF_ZOO)", "pillow"),
     Protocol("liu2012", "the MATLAB set of Liu et al., TPAMI 2012", "opencv"),
 )  # fmt: skip

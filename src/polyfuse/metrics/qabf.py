@@ -31,27 +31,26 @@ def edges(plane: Plane) -> tuple[Tensor, Tensor]:
     return plane.once("qabf edges", measure)
 
 
-def _preservation(match: Match, *, tie: float | None, scale: float) -> Tensor:
-    """How well strength and angle of each source edge are kept, (N, H, W)."""
+def _kept(match: Match, *, tie: float | None, scale: float) -> Tensor:
+    """Strength of the source's edges times how well the fused picture keeps strength and angle, summed, (N,)."""
     (strength, angle), (fused_strength, fused_angle) = edges(match.source), edges(match.fused)
     ratio = torch.minimum(strength, fused_strength).div_(torch.maximum(strength, fused_strength))
     ties = fused_strength * scale if tie is None else torch.where(strength > 0, tie, 0.0)
     ratio = torch.where(strength == fused_strength, ties, ratio)
     turn = 1 - (angle - fused_angle).abs_().div_(math.pi / 2)
-    kept = ratio.sub_(STRENGTH_CENTRE).mul_(STRENGTH_SLOPE).sigmoid_()
-    kept *= turn.sub_(ANGLE_CENTRE).mul_(ANGLE_SLOPE).sigmoid_()
-    return kept.mul_(STRENGTH_GAIN * ANGLE_GAIN)
+    quality = ratio.sub_(STRENGTH_CENTRE).mul_(STRENGTH_SLOPE).sigmoid_()
+    quality *= turn.sub_(ANGLE_CENTRE).mul_(ANGLE_SLOPE).sigmoid_()
+    return quality.mul_(strength).sum(dim=(1, 2)) * (STRENGTH_GAIN * ANGLE_GAIN)
 
 
 def _edge_transfer(pictures: Statistics, *, tie: float | None, scale: float, empty: float) -> Tensor:
-    kept = pictures.fused.values.new_zeros(pictures.fused.values.shape[0])
-    total = kept.clone()
-    for match in (pictures.match_a, pictures.match_b):
-        strength = edges(match.source)[0]
-        quality = match.once(("qabf", tie, scale), partial(_preservation, match, tie=tie, scale=scale))
-        kept += (quality * strength).sum(dim=(1, 2))
-        total += strength.sum(dim=(1, 2))
-    return torch.where(total > 0, kept / total, empty)
+    def of(match: Match) -> tuple[Tensor, Tensor]:
+        kept = match.once(("qabf", tie, scale), partial(_kept, match, tie=tie, scale=scale))
+        return kept, edges(match.source)[0].sum(dim=(1, 2))
+
+    (kept_a, total_a), (kept_b, total_b) = of(pictures.match_a), of(pictures.match_b)
+    total = total_a + total_b
+    return torch.where(total > 0, (kept_a + kept_b) / total, empty)
 
 
 def _variant(note: str, *, tie: float | None = None, scale: float = 1.0, empty: float = torch.nan) -> Joint:

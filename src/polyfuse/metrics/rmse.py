@@ -32,7 +32,7 @@ rmse = Metric(
     "picture's size.",
     variants={
         "canonical": Joint(note="root of the mean over both sources, on 0..255", compute=_root),
-        "vifb": Added(note="root of the sum, divided by the number of pixels; per channel, averaged", term=root_over_pixels,
+        "vifb": Added(note="root of the sum over the number of pixels; per channel, averaged", term=root_over_pixels,
                       mean=True),
     },
 )  # fmt: skip

@@ -26,7 +26,8 @@ def _side_by_side(fused: Plane) -> Tensor:
     channels = fused.channels
     wide = x.unflatten(0, (-1, channels)).transpose(1, 2).flatten(2)  # (N, H, channels * W)
     sums = wide.diff(dim=1).square().sum(dim=(1, 2)) + wide.diff(dim=2).square().sum(dim=(1, 2))
-    return (sums / wide[0].numel()).sqrt().repeat_interleave(channels)
+    frequency: Tensor = (sums / wide[0].numel()).sqrt()
+    return frequency.repeat_interleave(channels)
 
 
 _PLAIN = Alone(note="each direction divided by its own number of differences", compute=_frequency)

@@ -12,7 +12,7 @@ from torch import Tensor
 from polyfuse.metrics.metric import Added, Metric
 from polyfuse.metrics.statistics import Match, Plane
 from polyfuse.ops.padding import extend
-from polyfuse.ops.windows import correlate_columns, correlate_rows, correlate_window, gaussian_window
+from polyfuse.ops.windows import correlate, correlate_window, gaussian_window
 
 K1, K2 = 0.01, 0.03
 UNIFORM_SIZE = 7
@@ -37,8 +37,8 @@ def _gaussian_mean_everywhere(x: Tensor) -> Tensor:
 def _uniform_mean(x: Tensor) -> Tensor:
     """Mean over 7x7 where it lies inside, each pass rounded to float32 as scikit-image does; (N, H - 6, W - 6)."""
     ones = [1.0] * UNIFORM_SIZE
-    down = (correlate_rows(x, ones) / UNIFORM_SIZE).float()
-    return (correlate_columns(down.double(), ones) / UNIFORM_SIZE).float()
+    down = (correlate(x, ones, -2) / UNIFORM_SIZE).float()
+    return (correlate(down.double(), ones, -1) / UNIFORM_SIZE).float()
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Convention:
     def similarity(self, match: Match) -> tuple[Tensor, Tensor]:
         """Luminance and contrast-structure factors, two maps."""
         (mean_x, square_x), (mean_y, square_y) = self.moments(match.source), self.moments(match.fused)
-        product = match.once(("ssim", self.mean), lambda: self.mean(match.source.values * match.fused.values))
+        product = self.mean(match.source.values * match.fused.values)
         c1, c2 = (K1 * self.peak) ** 2, (K2 * self.peak) ** 2
         unbias = UNIFORM_SIZE**2 / (UNIFORM_SIZE**2 - 1) if self.sample else 1.0
         means = mean_x * mean_y
@@ -80,8 +80,8 @@ def _variant(note: str, convention: Convention, *, mean: bool, min_size: int = 1
 
 
 GAUSSIAN = Convention(gaussian_mean, 255.0)
-_CDDFUSE = _variant("uniform 7x7 window, sample variances, L = 2, sum of both", Convention(_uniform_mean, 2.0, sample=True),
-                    mean=False, min_size=UNIFORM_SIZE)  # fmt: skip
+_CDDFUSE = _variant("uniform 7x7 window, sample variances, L = 2, sum of both",
+                    Convention(_uniform_mean, 2.0, sample=True), mean=False, min_size=UNIFORM_SIZE)  # fmt: skip
 
 ssim = Metric(
     name="SSIM",

@@ -46,12 +46,12 @@ class Windows:
         start, stop = -(size + 1) / 2, (size - 1) / 2
         return [start + (stop - start) * index / (size - 1) for index in range(size)]
 
-    def mean(self, x: Tensor, scale: int) -> Tensor:
+    def mean(self, x: Tensor, scale: int, *, step: int = 1) -> Tensor:
         """Local mean of (N, H, W): smaller by the window, or of the same size where the border is zero."""
         weights = self.weights(scale)
         if self.shifted:
             x = functional.pad(x, (len(weights) // 2,) * 4)
-        return correlate_window(x, weights)
+        return correlate_window(x, weights, step=step)
 
     def product(self, x: Tensor, y: Tensor, scale: int) -> Tensor:
         """Pointwise product on a scale."""
@@ -66,11 +66,9 @@ def _picture(plane: Plane, scale: int, windows: Windows) -> Tensor:
     """The picture of a scale: smoothed with that scale's window and halved, from the one before."""
     if scale == 1:
         return plane.values
-
-    def reduce() -> Tensor:
-        return windows.mean(_picture(plane, scale - 1, windows), scale)[:, ::2, ::2].contiguous()
-
-    return plane.once(("vif picture", scale, windows), reduce)
+    return plane.once(
+        ("vif picture", scale, windows), lambda: windows.mean(_picture(plane, scale - 1, windows), scale, step=2)
+    )
 
 
 def _moments(plane: Plane, scale: int, windows: Windows) -> tuple[Tensor, Tensor]:

@@ -44,4 +44,5 @@ def _shares(index: Tensor, bins: int) -> Tensor:
 
 def entropy(shares: Tensor) -> Tensor:
     """-sum h ln h in nats over all axes but the first, empty bins skipped; (N,) float64."""
-    return torch.special.entr(shares).flatten(1).sum(dim=1)
+    terms: Tensor = torch.special.entr(shares)
+    return terms.flatten(1).sum(dim=1)

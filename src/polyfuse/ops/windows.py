@@ -13,44 +13,44 @@ def gaussian_window(size: int, sigma: float, *, dtype: torch.dtype, device: torc
     return weights / weights.sum()
 
 
-def correlate_rows(x: Tensor, weights: list[float]) -> Tensor:
-    """Correlate the columns direction (vertically), output only where the window lies inside.
-
-    Args:
-        x: (..., H, W).
-        weights: One weight per tap, top to bottom.
-
-    Returns:
-        (..., H - taps + 1, W).
-    """
-    return _correlate(x, weights, -2)
-
-
-def correlate_columns(x: Tensor, weights: list[float]) -> Tensor:
-    """The same along rows (horizontally): (..., H, W - taps + 1)."""
-    return _correlate(x, weights, -1)
-
-
-def _correlate(x: Tensor, weights: list[float], axis: int) -> Tensor:
-    """Sum of shifted copies: one pass over memory per tap, where a float64 convolution unfolds the picture."""
-    size = x.shape[axis] - len(weights) + 1
-    total = x.narrow(axis, 0, size) * weights[0]
-    for tap, weight in enumerate(weights[1:], start=1):
-        total.add_(x.narrow(axis, tap, size), alpha=weight)
-    return total
-
-
-def correlate_window(x: Tensor, weights: list[float]) -> Tensor:
-    """Correlate with the outer product of `weights` with itself, output only where the window lies inside.
+def correlate_window(x: Tensor, weights: list[float], *, step: int = 1) -> Tensor:
+    """Correlate with the outer product of `weights` with itself, only where the window lies inside.
 
     Args:
         x: (N, H, W).
         weights: One weight per tap.
+        step: Keep every so many rows and columns of the result, from the first.
 
     Returns:
-        (N, H - taps + 1, W - taps + 1).
+        (N, ceil((H - taps + 1) / step), ceil((W - taps + 1) / step)).
     """
-    if x.device.type != "cpu" or x.shape[0] == 1:
-        return correlate_columns(correlate_rows(x, weights), weights)
-    # one picture at a time stays in cache
-    return torch.stack([correlate_columns(correlate_rows(plane, weights), weights) for plane in x])
+    if x.device.type == "cpu" and x.shape[0] > 1:
+        # one picture at a time stays in cache
+        return torch.cat([correlate_window(plane[None], weights, step=step) for plane in x])
+    return correlate(correlate(x, weights, -2, step=step), weights, -1, step=step)
+
+
+def correlate(x: Tensor, weights: list[float], axis: int, *, step: int = 1) -> Tensor:
+    """Correlate along one axis, only where the window lies inside.
+
+    A sum of shifted copies: one pass over memory per tap, where a float64 convolution would unfold the picture.
+
+    Args:
+        x: (..., H, W).
+        weights: One weight per tap, first to last.
+        axis: -2 for columns (vertically), -1 for rows (horizontally).
+        step: Keep every so many positions, from the first.
+
+    Returns:
+        The same shape but for `axis`, which is shorter by the taps less one, then by `step`.
+    """
+    size = x.shape[axis] - len(weights) + 1
+
+    def shifted(tap: int) -> Tensor:
+        part = x.narrow(axis, tap, size)
+        return part if step == 1 else part[..., ::step] if axis == -1 else part[..., ::step, :]
+
+    total = shifted(0) * weights[0]
+    for tap, weight in enumerate(weights[1:], start=1):
+        total.add_(shifted(tap), alpha=weight)
+    return total

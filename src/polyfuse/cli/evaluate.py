@@ -1,0 +1,243 @@
+"""`polyfuse evaluate`: scores of one fused picture, or of the folders of several methods."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from polyfuse.cli.options import PATH, speaker, talk_options
+from polyfuse.cli.output import json_document
+from polyfuse.cli.progress import progress
+from polyfuse.errors import PartialError, UsageError
+
+if TYPE_CHECKING:
+    from polyfuse.evaluation import Collected, Item, Method, Report, Task
+
+PIPE_WIDTH = 120
+"""Characters of a line where stdout is no terminal."""
+
+
+@click.command("evaluate")
+@click.argument("paths", type=PATH, nargs=-1, metavar="[FUSED] A B")
+@click.option("--fused", "named", multiple=True, metavar="NAME=PATH", help="A method and its pictures; repeat it.")
+@click.option("--protocol", default="cddfuse", show_default=True, metavar="NAME", help="Whose conventions to follow.")
+@click.option(
+    "--metrics",
+    metavar="LIST",
+    help='Names such as "MI,VIF,Qabf", or all; default is all of the protocol but those that take over a second for a '
+    "640x480 pair.",
+)
+@click.option("--baselines", is_flag=True, help="Add rows: each source copied, their average, their maximum.")
+@click.option("--compare", multiple=True, metavar="PAPER", help="Add published rows: fnet, smfnet, daefuse; repeat it.")
+@click.option("--dataset", metavar="NAME", help="Data set for --compare; default is guessed from the path of A.")
+@click.option("-o", "--out", type=PATH, metavar="DIR", help="Write CSV, JSON, Markdown, LaTeX and charts there.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json", "md", "latex"]),
+    default="table",
+    show_default=True,
+    help="What goes to stdout.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout: --format json.")
+@click.option("--no-charts", is_flag=True, help="Draw no charts in --out.")
+@click.option(
+    "--match",
+    type=click.Choice(["stem", "order"]),
+    default="stem",
+    show_default=True,
+    help="How the files of folders find each other.",
+)
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes; default is one a core if worth it.")
+@click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda, ...")
+@click.option("--max-pixels", type=click.IntRange(1), metavar="N", help="Refuse pictures with more pixels.")
+@click.option(
+    "--on-error",
+    type=click.Choice(["stop", "skip"]),
+    default="stop",
+    show_default=True,
+    help="What to do about a picture that is missing or damaged.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace existing files in --out.")
+@talk_options
+def command(paths: tuple[Path, ...], named: tuple[str, ...], **values: Any) -> None:
+    """Score FUSED, made from A (infrared, MRI) and B (visible, CT, PET, SPECT).
+
+    They are three files, or three folders whose files are matched by stem; or A alone is a CSV file with the columns a,
+    b and optionally name. With --fused only A and B are given. The table goes to stdout, everything else to stderr.
+    """
+    values["as_json"] = values["as_json"] or values["form"] == "json"
+    with json_document(values["as_json"]) as document:
+        sources = 1 if paths and paths[-1].suffix.lower() == ".csv" else 2
+        if len(paths) != sources + (not named):
+            wanted = "A and B alone" if named else "FUSED, A and B"
+            raise UsageError(f"{len(paths)} paths are given: give {wanted} (or a CSV file of pairs for A and B).")
+        a, b = paths[-sources], paths[-1] if sources == 2 else None
+        methods = _methods(named) if named else {_name(paths[0]): paths[0]}
+        values |= {"fused": {name: str(path) for name, path in methods.items()}, "a": str(a), "b": b and str(b)}
+        _evaluate(methods, a, b, values, document)
+
+
+def _methods(named: tuple[str, ...]) -> dict[str, Path]:
+    """Name and path of each `--fused`."""
+    methods: dict[str, Path] = {}
+    for text in named:
+        name, sign, path = text.partition("=")
+        if not sign:
+            name, path = _name(Path(text)), text
+        name = name.strip()
+        if not name or not path:
+            raise UsageError(f"--fused {text} lacks a name or a path: write NAME=PATH.")
+        if name in methods:
+            raise UsageError(f"--fused names {name} twice: choose another name for one of them.")
+        methods[name] = Path(path)
+    return methods
+
+
+def _name(path: Path) -> str:
+    """What a method without a name is called: its folder or file."""
+    return path.resolve().name if path.is_dir() else path.stem
+
+
+def _evaluate(
+    methods: dict[str, Path], a: Path, b: Path | None, values: dict[str, Any], document: dict[str, Any]
+) -> None:
+    """Find, score and show; `document` gets what `--json` prints."""
+    import torch
+
+    from polyfuse.evaluation import Task, check_ready, choose_metrics, find_items
+    from polyfuse.io import DEFAULT_MAX_PIXELS
+
+    say, skip = speaker(values["quiet"]), values["on_error"] == "skip"
+    asked = None if values["metrics"] is None else [n for n in values["metrics"].replace(",", " ").split() if n]
+    metrics = choose_metrics(asked, values["protocol"])
+    if not metrics:
+        raise UsageError("--metrics names none: write for example MI,VIF,Qabf.")
+    published, published_notes = _published(a, values, say)
+    if values["out"] is not None:
+        check_ready(values["out"], metrics, charts=not values["no_charts"], overwrite=values["overwrite"])
+    items, notes = find_items(methods, a, b, match=values["match"], skip_missing=skip)
+    for note in (*published_notes, *notes):
+        say(note)
+    # One thread wherever it is computed: the same bytes whatever --workers says, and two threads for maps this small
+    # wait for each other (measured on a busy machine: 28 s of processor time instead of 2.5 for 30 pictures).
+    torch.set_num_threads(1)
+    task = Task(
+        tuple(metric.name for metric in metrics),
+        values["protocol"],
+        values["baselines"],
+        values["device"],
+        values["max_pixels"] or DEFAULT_MAX_PIXELS,
+    )
+    collected = _score(items, task, values, say)
+    _show(collected, task, _rows(methods, task), published, values, document, say)
+    if collected.failures:
+        names = [name for name, _ in collected.failures]
+        some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        raise PartialError(f"{len(names)} could not be scored ({some}): see the lines above, the others are complete.")
+
+
+def _rows(methods: dict[str, Path], task: Task) -> list[Method]:
+    """Rows of the table."""
+    from polyfuse.evaluation import BASELINES, Method
+
+    return [*(Method(name) for name in methods), *(BASELINES if task.baselines else ())]
+
+
+def _published(a: Path, values: dict[str, Any], say: Callable[[str], None]) -> tuple[list[Any], list[str]]:
+    """What `--compare` adds, and notes on what it cannot."""
+    from polyfuse.evaluation.published import find_dataset, find_paper, guess_dataset, published_tables
+
+    if not values["compare"]:
+        if values["dataset"] is not None:
+            raise UsageError("--dataset says which published rows are shown: pass --compare as well.")
+        return [], []
+    papers = [find_paper(name) for name in values["compare"]]
+    if values["dataset"] is not None:
+        dataset = find_dataset(values["dataset"])
+    else:
+        guess = guess_dataset(a.resolve())
+        if guess is None:
+            raise UsageError(f"the path {a} tells no data set to compare with: pass --dataset, for example TNO.")
+        dataset = guess
+        say(f"data set {dataset}, told by the path {a}: pass --dataset if it is another")
+    return published_tables(papers, dataset, values["protocol"])
+
+
+def _score(items: list[Item], task: Task, values: dict[str, Any], say: Callable[[str], None]) -> Collected:
+    """Score all items, telling progress and failures.
+
+    Raises:
+        PolyfuseError: The first failure, where it stops the run.
+    """
+    from polyfuse.evaluation import BASELINES, Collected, score_items
+
+    skip = values["on_error"] == "skip"
+    rows = len(items[0].fused) + len(items[0].missing) + (len(BASELINES) if task.baselines else 0)
+    collected = Collected()
+    with (
+        progress(rows * len(items), say, tell_failures=skip, quiet=values["quiet"], unit="pictures") as shown,
+        closing(score_items(items, task, workers=values["workers"], on_error=values["on_error"])) as runs,
+    ):
+        for scored in runs:
+            collected.add(scored)
+            methods = [m for m in scored.evaluations if m.kind == "method"]  # of baselines the table's last lines tell
+            notes = dict.fromkeys(note for m in methods for note in scored.evaluations[m].notes)
+            shown.done(scored.item.name, notes, advance=rows)
+            for name, error in scored.failures():
+                shown.done(name, error=error, advance=0)
+    if collected.failures and not skip:
+        name, error = collected.failures[0]
+        if rows * len(items) == 1:
+            raise error
+        raise type(error)(f"{name}: {str(error).rstrip('.')}; --on-error skip scores the others.") from error
+    return collected
+
+
+def _show(
+    collected: Collected,
+    task: Task,
+    methods: list[Method],
+    published: list[Any],
+    values: dict[str, Any],
+    document: dict[str, Any],
+    say: Callable[[str], None],
+) -> None:
+    """Write the files and print the table."""
+    from polyfuse.evaluation import make_report, save
+    from polyfuse.evaluation.records import document as everything
+
+    names = ("fused", "a", "b", "protocol", "metrics", "baselines", "compare", "dataset", "match", "device", "on_error")
+    settings = {name: list(v) if isinstance(v := values[name], tuple) else v for name in names}
+    report = make_report(collected, task, methods, published=published, settings=settings)
+    document.update(everything(report))
+    if values["out"] is not None:
+        paths = list(save(report, values["out"], charts=not values["no_charts"], overwrite=values["overwrite"]))
+        document["files"] = [str(path) for path in paths]
+        say(f"{len(paths)} files are in {values['out']}")
+    if not values["as_json"]:
+        click.echo(_text(report, values["form"]), nl=False)
+        if values["form"] != "table":
+            for text in report.warnings:
+                say(f"warning: {text}")
+
+
+def _text(report: Report, form: str) -> str:
+    """What goes to stdout."""
+    from polyfuse.evaluation.documents import latex, markdown
+    from polyfuse.evaluation.records import summary_csv
+    from polyfuse.evaluation.tables import make_grid
+    from polyfuse.evaluation.terminal import terminal_text
+
+    if form != "table":
+        makers: dict[str, Callable[[Report], str]] = {"csv": summary_csv, "md": markdown, "latex": latex}
+        return makers[form](report)
+    styled = sys.stdout.isatty()
+    width = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
+    return terminal_text(make_grid(report), width=width, styled=styled) + "\n"

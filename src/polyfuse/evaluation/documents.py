@@ -1,0 +1,100 @@
+"""The table for a page or a paper: Markdown, and LaTeX with booktabs."""
+
+from __future__ import annotations
+
+from polyfuse.evaluation.report import Report, versions
+from polyfuse.evaluation.tables import Cell, Grid, GridColumn, make_grid
+
+_LATEX_SIGNS = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+}
+_LATEX_ARROWS = {"up": r"$\uparrow$", "down": r"$\downarrow$", "zero": r"$\to 0$", "none": ""}
+_LATEX_MARKS = {"best": r"\textbf{%s}", "second": r"\underline{%s}", "": "%s"}
+_MARKDOWN_MARKS = {"best": "**%s**", "second": "_%s_", "": "%s"}
+
+
+def markdown(report: Report) -> str:
+    """The whole table in GitHub's Markdown."""
+    grid = make_grid(report)
+    lines = [
+        _line("method", *(column.heading for column in grid.columns)),
+        "|---|" + "---:|" * len(grid.columns),
+    ]
+    for section in grid.sections:
+        if section.title:
+            lines.append(_line(f"_{section.title}_", *([""] * len(grid.columns))))
+        lines += [
+            _line(name, *(_MARKDOWN_MARKS[c.mark] % c.text if c.text else "" for c in cells))
+            for name, cells in section.rows
+        ]
+    marks = ["**best**, _second best_"] if len(grid.sections[0].rows) > 1 else []
+    return "\n".join([*lines, "", *(f"- {text}" for text in [*marks, *grid.footer])]) + "\n"
+
+
+def _line(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+
+
+def latex(report: Report) -> str:
+    """The values as papers print them: booktabs, best in bold, second best underlined. Lower terms are in the others.
+
+    The packages booktabs and, for a wide table, graphicx are needed.
+    """
+    grid = make_grid(report)
+    chosen = [
+        index for index, c in enumerate(grid.columns) if c.group == "rank" or (c.source and c.source.part == "value")
+    ]
+    headings = [_latex_heading(grid.columns[index]) for index in chosen]
+    body = [line for index in range(len(grid.sections)) for line in _latex_section(grid, index, chosen)]
+    lines = [
+        f"% polyfuse {versions()['polyfuse']}, protocol {report.task.protocol}, {report.num_pairs} pairs, "
+        f"list sha256 {report.pairs_sha256}",
+        *(f"% {text}" for text in grid.footer),
+        r"\begin{table}",
+        r"  \centering",
+        f"  \\caption{{Mean over {report.num_pairs} pairs, protocol {escape(report.task.protocol)}. "
+        r"Best in bold, second best underlined.}",
+        f"  \\begin{{tabular}}{{l{'c' * len(chosen)}}}",
+        r"    \toprule",
+        "    " + " & ".join(["Method", *headings]) + r" \\",
+        r"    \midrule",
+        *(f"    {line}" for line in body),
+        r"    \bottomrule",
+        r"  \end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _latex_section(grid: Grid, index: int, chosen: list[int]) -> list[str]:
+    """Rows of one section, after a rule and a title unless it is the first."""
+    section = grid.sections[index]
+    lines = []
+    if section.title:
+        lines = [r"\midrule", rf"\multicolumn{{{len(chosen) + 1}}}{{l}}{{\emph{{{escape(section.title)}}}}} \\"]
+    for name, cells in section.rows:
+        lines.append(" & ".join([escape(name), *(_latex_cell(cells[i]) for i in chosen)]) + r" \\")
+    return lines
+
+
+def _latex_cell(cell: Cell) -> str:
+    return _LATEX_MARKS[cell.mark] % cell.text if cell.text else "--"
+
+
+def _latex_heading(column: GridColumn) -> str:
+    if column.source is None:
+        return rf"Rank {_LATEX_ARROWS['down']}"
+    metric = column.source.metric
+    return f"{escape(metric.name)} {_LATEX_ARROWS[metric.direction]}".rstrip()
+
+
+def escape(text: str) -> str:
+    r"""Text that LaTeX prints as it stands.
+
+    >>> print(escape("50 % of a_b"))
+    50 \% of a\_b
+    """
+    return "".join(_LATEX_SIGNS.get(sign, sign) for sign in text)

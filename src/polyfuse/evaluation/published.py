@@ -1,0 +1,142 @@
+"""Rows that papers printed, to stand beside ours: claims with their source, never ranked with what was measured."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from polyfuse.errors import UsageError
+
+PAPERS = {"fnet": "FNet", "smfnet": "SMFNet", "daefuse": "DAE-Fuse"}
+"""What `--compare` takes, and the paper's name."""
+CAVEAT = (
+    "published rows are what the papers print: training data, number of pairs and code may differ from ours, so they "
+    "are neither ranked nor marked"
+)
+_ABLATIONS = {("FNet", "Table III"), ("SMFNet", "Table 5")}
+"""Tables of variants of one method: no comparison of methods."""
+_SAME_SET = {
+    "CT-MRI": "MRI-CT",
+    "PET-MRI": "MRI-PET",
+    "SPECT-MRI": "MRI-SPECT",
+    "Harvard MRI-PET": "MRI-PET",
+    "Harvard CT-MRI": "MRI-CT",
+}
+"""Other names of a data set, in papers and by users."""
+_LIKE_CDDFUSE = {"EN", "SD", "SF", "AG", "MI", "SCD", "VIF", "Qabf", "SSIM"}
+_PROTOCOLS: dict[str, dict[str, tuple[str, ...]]] = {
+    # FNet measures these four as CDDFuse does; CE and Qcb come from elsewhere (reference, sections 4 and 5).
+    "FNet": {**dict.fromkeys(("MI", "VIF", "Qabf", "SSIM"), ("cddfuse", "fnet")), "CE": ("fnet",), "Qcb": ("fnet",)},
+    # SMFNet's AG lacks the factor 1/sqrt(2) (reference, section 2.4), so only its own protocol compares with it.
+    "SMFNet": {**dict.fromkeys(_LIKE_CDDFUSE - {"AG"}, ("cddfuse",)), "AG": ("smfnet",)},
+    "DAE-Fuse": dict.fromkeys(_LIKE_CDDFUSE, ("cddfuse",)),
+}
+"""Protocols whose numbers compare with those printed."""
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """The rows of one table for one data set."""
+
+    paper: str
+    """Who printed it."""
+    table: str
+    """Where."""
+    dataset: str
+    """As printed there."""
+    rows: dict[str, dict[str, str]]
+    """Values by method and metric, as printed."""
+
+    @property
+    def title(self) -> str:
+        """For a heading."""
+        return f"published ({self.paper}, {self.table.removeprefix('T-')}, {self.dataset})"
+
+
+@cache
+def published_rows() -> tuple[dict[str, str], ...]:
+    """Every row that ships with the package: paper, table, task, dataset, method, metric, value, direction."""
+    text = resources.files("polyfuse.evaluation").joinpath("published.csv").read_text(encoding="utf-8")
+    return tuple(csv.DictReader(text.splitlines()))
+
+
+def find_paper(name: str) -> str:
+    """The paper of that name; case and hyphens do not matter.
+
+    Raises:
+        UsageError: If it is none of `PAPERS`.
+    """
+    paper = PAPERS.get(_plain(name))
+    if paper is None:
+        raise UsageError(f"there are no published rows of {name!r}: use {', '.join(PAPERS)}.")
+    return paper
+
+
+def find_dataset(name: str) -> str:
+    """The data set of that name, spelled as here.
+
+    Raises:
+        UsageError: If no table has it; the nearest names are given.
+    """
+    known = _known_sets()
+    if _plain(name) not in known:
+        near = difflib.get_close_matches(_plain(name), known, n=2, cutoff=0.5)
+        names = [known[match] for match in near] or sorted(set(known.values()))
+        raise UsageError(f"no published table has the data set {name!r}: use {', '.join(dict.fromkeys(names))}.")
+    return known[_plain(name)]
+
+
+def guess_dataset(folder: Path) -> str | None:
+    """The data set that a folder of the path is named after, the innermost first, or None.
+
+    >>> guess_dataset(Path("data/TNO_test/ir"))
+    'TNO'
+    """
+    known = _known_sets()
+    for part in reversed(folder.parts):
+        name = known.get(_plain(re.sub(r"[_-]?(test|dataset|data|set|\d+)$", "", part.lower())))
+        if name is not None:
+            return name
+    return None
+
+
+def _known_sets() -> dict[str, str]:
+    """Plain spelling to name."""
+    printed = {row["dataset"] for row in published_rows()} | set(_SAME_SET)
+    return {_plain(name): _SAME_SET.get(name, name) for name in printed}
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def published_tables(papers: Iterable[str], dataset: str, protocol: str) -> tuple[list[PublishedTable], list[str]]:
+    """What these papers print for a data set, where numbers of `protocol` compare with it.
+
+    Args:
+        papers: Any of `PAPERS`.
+        dataset: From `find_dataset`.
+        protocol: Whose conventions our numbers follow.
+
+    Returns:
+        The tables, and a note for each paper that has nothing to compare.
+    """
+    tables, notes = [], []
+    for paper in dict.fromkeys(find_paper(name) for name in papers):
+        found: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
+        for row in published_rows():
+            fits = protocol in _PROTOCOLS[paper].get(row["metric"], ()) if row["paper"] == paper else False
+            same = _SAME_SET.get(row["dataset"], row["dataset"]) == dataset
+            if fits and same and (paper, row["table"]) not in _ABLATIONS:
+                rows = found.setdefault((row["table"], row["dataset"]), {})
+                rows.setdefault(row["method"], {})[row["metric"]] = row["value"]
+        tables += [PublishedTable(paper, table, printed, rows) for (table, printed), rows in found.items()]
+        if not found:
+            notes.append(f"{paper} prints nothing for {dataset} that compares with protocol {protocol}")
+    return tables, notes

@@ -1,0 +1,103 @@
+"""The numbers for programs: CSV for each picture, CSV of the summary, and one JSON document with everything."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from polyfuse.evaluation.report import Report, Row, versions
+from polyfuse.evaluation.summary import LEVEL, RESAMPLES, SEED
+from polyfuse.metrics import Metric
+
+SCHEMA = 1
+"""Version of the JSON document."""
+
+
+def picture_csv(report: Report) -> str:
+    """One line for each picture: pair, method, kind, protocol, and every column; `nan` where there is no value."""
+    head = ["pair", "method", "kind", "protocol", *(column.key for column in report.columns)]
+    lines = [
+        [pair, method.name, method.kind, report.task.protocol, *(repr(c.of(evaluation)) for c in report.columns)]
+        for pair, method, evaluation in report.pictures
+    ]
+    return _csv(head, lines)
+
+
+def summary_csv(report: Report) -> str:
+    """One line for each method and column: mean, standard deviation, bootstrap interval, counts."""
+    head = ["method", "kind", "metric", "protocol", "direction", "mean", "sd", "ci_low", "ci_high", "n", "left_out"]
+    lines = []
+    for row in report.rows:
+        for column in report.columns:
+            cell = row.summaries[column.key]
+            numbers = (cell.mean, cell.sd, cell.low, cell.high, cell.n, cell.left_out)
+            first = (row.method.name, row.method.kind, column.key, report.task.protocol, column.better)
+            lines.append([*first, *map(repr, numbers)])
+    return _csv(head, lines)
+
+
+def _csv(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(lines)
+    return file.getvalue()
+
+
+def document(report: Report) -> dict[str, Any]:
+    """Everything as plain JSON values; numbers that are not finite are null."""
+    return {
+        "schema": SCHEMA,
+        "versions": versions(),
+        "protocol": report.task.protocol,
+        "settings": {
+            **report.settings,
+            "bootstrap": {"resamples": RESAMPLES, "level": LEVEL, "seed": SEED},
+        },
+        "pairs": {"n": report.num_pairs, "sha256": report.pairs_sha256},
+        "metrics": [_facts(metric) for metric in report.metrics],
+        "rows": [_row(row) for row in report.rows],
+        "ranked": list(report.ranked),
+        "per_picture": [
+            {
+                "pair": pair,
+                "method": method.name,
+                "kind": method.kind,
+                "values": _numbers(evaluation.values),
+                "lower": _numbers(evaluation.lower),
+                "balance": _numbers(evaluation.balance),
+                "notes": list(evaluation.notes),
+                "copies": list(evaluation.copies),
+            }
+            for pair, method, evaluation in report.pictures
+        ],
+        "published": [asdict(table) for table in report.published],
+        "notes": list(report.notes),
+        "warnings": list(report.warnings),
+        "failures": [{"name": name, "message": str(error)} for name, error in report.failures],
+    }
+
+
+def _facts(metric: Metric) -> dict[str, Any]:
+    return {"name": metric.name, "title": metric.title, "direction": metric.direction}
+
+
+def _row(row: Row) -> dict[str, Any]:
+    """One method or baseline."""
+    cells = {key: _numbers(asdict(summary)) for key, summary in row.summaries.items()}
+    return {
+        "method": row.method.name,
+        "kind": row.method.kind,
+        "pictures": row.num_pictures,
+        "average_rank": row.rank,
+        "summary": cells,
+    }
+
+
+def _numbers(values: dict[str, Any]) -> dict[str, Any]:
+    """The same without NaN and infinity, which JSON does not know."""
+    return {key: value if math.isfinite(value) else None for key, value in values.items()}

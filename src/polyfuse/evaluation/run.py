@@ -1,0 +1,220 @@
+"""Scoring many pictures: worker processes, results in order, memory that does not grow with their number."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import connection, get_context, parent_process
+from multiprocessing.synchronize import Event
+from typing import Literal
+
+import torch
+
+from polyfuse.errors import InputError, PolyfuseError, UsageError
+from polyfuse.evaluation.baselines import score_baselines
+from polyfuse.evaluation.scoring import Evaluation, Scorer, check_size, choose_metrics, read_tensor
+from polyfuse.evaluation.triples import Item, Method
+from polyfuse.io import DEFAULT_MAX_PIXELS
+from polyfuse.metrics import find_protocol
+
+AHEAD = 3
+"""Pairs under way or waiting for each worker."""
+WORTH_A_WORKER = 100
+"""Pictures for each worker: it takes some three seconds to start, in which 60 pictures of 640x480 are scored."""
+
+_given_up: Event | None = None
+"""In a worker: set once nobody waits for results any more."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is computed of every item."""
+
+    metrics: tuple[str, ...]
+    """Names."""
+    protocol: str = "cddfuse"
+    """Whose conventions."""
+    baselines: bool = False
+    """Score the trivial answers too."""
+    device: str = "cpu"
+    """Where to compute; anything but the processor works in this process."""
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    """Largest picture accepted."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What became of one item."""
+
+    item: Item
+    """The item."""
+    evaluations: dict[Method, Evaluation] = field(default_factory=dict)
+    """By method, baselines included."""
+    errors: dict[Method, PolyfuseError] = field(default_factory=dict)
+    """Methods whose picture could not be scored."""
+    error: PolyfuseError | None = None
+    """Why nothing could be scored, where a source is at fault."""
+    digests: tuple[str, str] | None = None
+    """SHA-256 of the source files, where they could be read."""
+
+    def failures(self) -> list[tuple[str, PolyfuseError]]:
+        """Name of what failed, with the method where there are several, and why."""
+        if self.error is not None:
+            return [(self.item.name, self.error)]
+        many = len(self.item.fused) + len(self.item.missing) > 1
+        return [(f"{self.item.name} of {m.name}" if many else self.item.name, e) for m, e in self.errors.items()]
+
+
+def score_items(
+    items: Sequence[Item],
+    task: Task,
+    *,
+    workers: int | None = None,
+    on_error: Literal["stop", "skip"] = "stop",
+) -> Generator[Scored, None, None]:
+    """Score every item, yielding in order what became of each as soon as it is known.
+
+    Args:
+        items: From `find_items`.
+        task: What to compute.
+        workers: Processes; None for one for each core, but none beside this one where few pictures or another device
+            are used. Each uses one thread; this process uses those it has.
+        on_error: "skip" goes on after a failed item, "stop" ends with it.
+
+    Raises:
+        UsageError: Before any work, if a metric, the protocol or the device cannot be used.
+    """
+    choose_metrics(task.metrics, task.protocol)
+    check_device(task.device)
+    if workers is None:
+        pictures = sum(len(item.fused) + 4 * task.baselines for item in items)
+        workers = min(num_cores(), len(items), pictures // WORTH_A_WORKER)
+    in_process = workers <= 1 or torch.device(task.device).type != "cpu"
+    results = _in_turn(items, task) if in_process else _spread(items, task, workers)
+    with closing(results):
+        for scored in results:
+            yield scored
+            if on_error == "stop" and scored.failures():
+                break
+
+
+def num_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_device(name: str) -> None:
+    """Refuse a device that is not there.
+
+    Raises:
+        UsageError: With the reason.
+    """
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise UsageError(f"device {name} cannot be used ({reason}): use --device cpu.") from error
+
+
+def _in_turn(items: Sequence[Item], task: Task) -> Generator[Scored, None, None]:
+    """Score in this process."""
+    for item in items:
+        yield score_item(item, task)
+
+
+def _spread(items: Sequence[Item], task: Task, workers: int) -> Generator[Scored, None, None]:
+    """Score in worker processes, with a bounded number of items under way."""
+    context = get_context("spawn")  # a fork would copy locks that torch's threads hold
+    given_up = context.Event()
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(given_up,))
+    waiting: deque[Future[Scored]] = deque()
+    try:
+        for item in items:
+            with _deaf_children():
+                waiting.append(pool.submit(_work, item, task))
+            if len(waiting) >= AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise PolyfuseError("a worker process ended, perhaps for lack of memory: pass a smaller --workers.") from error
+    finally:
+        given_up.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes that the body starts do not hear Ctrl-C, not even while they are starting: the parent ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_worker(given_up: Event) -> None:
+    """One thread; Ctrl-C is the parent's affair, and a worker does not outlive it."""
+    global _given_up
+    _given_up = given_up
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _work(item: Item, task: Task) -> Scored:
+    """Score in a worker, unless nobody waits for it any more."""
+    return Scored(item) if _given_up is not None and _given_up.is_set() else score_item(item, task)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def score_item(item: Item, task: Task) -> Scored:
+    """Score all pictures of one item; what fails is part of the result."""
+    errors: dict[Method, PolyfuseError] = {method: InputError(text) for method, text in item.missing.items()}
+    if not item.fused and not (task.baselines and item.pair.a.is_file() and item.pair.b.is_file()):
+        reasons = set(item.missing.values())
+        return Scored(item, error=InputError(reasons.pop())) if len(reasons) == 1 else Scored(item, errors=errors)
+    rules, metrics = find_protocol(task.protocol), choose_metrics(task.metrics, task.protocol)
+    evaluations: dict[Method, Evaluation] = {}
+    try:
+        sources = [read_tensor(path, rules, task.device, task.max_pixels) for path in (item.pair.a, item.pair.b)]
+        (picture_a, a), (picture_b, b) = sources
+        check_size(picture_a, picture_b, ("a", "b"))
+        baselines = score_baselines(a, b, metrics, task.protocol) if task.baselines else {}
+    except (PolyfuseError, MemoryError, RuntimeError) as error:
+        return Scored(item, error=_told(error, item.name))
+    score = Scorer(a, b, metrics, task.protocol)
+    for method, path in item.fused.items():
+        try:
+            picture, fused = read_tensor(path, rules, task.device, task.max_pixels)
+            check_size(picture, picture_a, ("fused", "a"))
+            evaluations[method] = score(fused)
+        except (PolyfuseError, MemoryError, RuntimeError) as error:
+            errors[method] = _told(error, item.name)
+    digests = (picture_a.sha256 or "", picture_b.sha256 or "")
+    return Scored(item, evaluations | baselines, errors, digests=digests)
+
+
+def _told(error: Exception, name: str) -> PolyfuseError:
+    """The error as one of ours; what is no lack of memory is a bug and goes on."""
+    if isinstance(error, PolyfuseError):
+        return error
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        return InputError(f"{name} does not fit into memory: pass --workers 1, or score smaller pictures.")
+    raise error

@@ -1,0 +1,259 @@
+"""One fused picture beside its sources: files, arrays or tensors in; values, lower terms and balance out."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from polyfuse.errors import InputError
+from polyfuse.io import DEFAULT_MAX_PIXELS, Picture, read_picture
+from polyfuse.io.channels import GREY_NOTE
+from polyfuse.io.source import shown
+from polyfuse.metrics import (
+    ARROWS,
+    METRICS,
+    Metric,
+    Protocol,
+    UndefinedMetricWarning,
+    find_metric,
+    find_protocol,
+    metrics_of,
+)
+from polyfuse.metrics.cc import pearson
+from polyfuse.metrics.inputs import prepare
+from polyfuse.metrics.statistics import Plane, Statistics
+
+Source = str | os.PathLike[str] | Picture | NDArray[Any] | Tensor
+TWO_SIDED = ("MI", "VIF", "Qabf", "SSIM")
+"""Metrics whose one-sided terms are shown: they reward a copy of one source (reference, section 8)."""
+COPY = 0.999
+"""Correlation with a source from which a fused picture is called a copy of it (reference, section 8)."""
+SLOW = "d"
+"""Cost class that is left out unless it is asked for."""
+_ONE_PICTURE = " for picture 0 of 1"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the metrics say of one fused picture; printing it shows a small table."""
+
+    protocol: str
+    """Whose conventions the numbers follow."""
+    values: dict[str, float]
+    """By metric name; NaN where the protocol has no value."""
+    lower: dict[str, float]
+    """The smaller of the two one-sided terms of MI, VIF, Qabf and SSIM: a copy of one source is low here."""
+    balance: dict[str, float]
+    """The smaller term over the larger one, 1 where both sources are served alike; NaN without a positive term."""
+    notes: tuple[str, ...] = ()
+    """Values that are not defined, and why."""
+    copies: tuple[str, ...] = ()
+    """Sources ("a", "b") that the fused picture correlates with above 0.999."""
+
+    def __str__(self) -> str:
+        """One line a metric, with its protocol and direction."""
+        lines = []
+        for name, value in self.values.items():
+            line = f"{name}[{self.protocol}] {ARROWS[METRICS[name].direction]}".ljust(24) + f"{value:12.5f}"
+            if name in self.lower:
+                line += f"   min {self.lower[name]:.5f}   bal {self.balance[name]:.3f}"
+            lines.append(line)
+        return "\n".join([*lines, *self.notes])
+
+
+def evaluate(
+    fused: Source,
+    a: Source,
+    b: Source,
+    *,
+    metrics: Iterable[str] | None = None,
+    protocol: str = "cddfuse",
+    device: str | torch.device = "cpu",
+    data_range: float | None = None,
+) -> Evaluation:
+    """Score one fused picture against its two sources.
+
+    Args:
+        fused: Path, `Picture`, array (H, W) or (H, W, 3), or tensor (H, W), (C, H, W) or (1, C, H, W); integers over
+            their full range, floats in [0, 1].
+        a: First source (infrared, MRI), of the same size.
+        b: Second source (visible, CT, PET, SPECT).
+        metrics: Names; None for all that the protocol has but the slow ones (over a second for a 640x480 pair).
+        protocol: Whose conventions to follow, see `polyfuse metrics`.
+        device: Where to compute.
+        data_range: Value of white, where it is not the default of the type.
+
+    Raises:
+        InputError: If a picture cannot be read, the sizes differ, or values are out of range.
+        UsageError: If a metric or the protocol is unknown, or the protocol does not have the metric.
+
+    >>> import numpy as np
+    >>> ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    >>> print(evaluate(ramp, ramp, ramp, metrics=["EN", "SSIM"]))
+    EN[cddfuse] ·                8.00000
+    SSIM[cddfuse] ↑              2.00000   min 1.00000   bal 1.000
+    """
+    chosen, rules = choose_metrics(metrics, protocol), find_protocol(protocol)
+    named = {"fused": fused, "a": a, "b": b}
+    pictures = {name: _as_picture(source) for name, source in named.items()}
+    tensors = {name: as_tensor(found, rules, device, name) for name, found in pictures.items()}
+    for name in ("a", "b"):
+        check_size(pictures["fused"], pictures[name], ("fused", name))
+    return Scorer(tensors["a"], tensors["b"], chosen, protocol, data_range=data_range)(tensors["fused"])
+
+
+def choose_metrics(names: Iterable[str] | None, protocol: str) -> tuple[Metric, ...]:
+    """The metrics of these names, each once; of None, all of the protocol but the slow ones; of "all", all.
+
+    Raises:
+        UsageError: If one is unknown or the protocol does not have it.
+    """
+    if names is None:
+        return tuple(metric for metric in metrics_of(protocol) if metric.cost != SLOW)
+    chosen: dict[str, Metric] = {}
+    for name in names:
+        for metric in metrics_of(protocol) if name.lower() == "all" else [find_metric(name)]:
+            metric.variant(protocol)
+            chosen[metric.name] = metric
+    return tuple(chosen.values())
+
+
+def read_tensor(
+    path: str | os.PathLike[str], rules: Protocol, device: str | torch.device, max_pixels: int = DEFAULT_MAX_PIXELS
+) -> tuple[Picture, Tensor]:
+    """A picture file and its (1, C, H, W) tensor.
+
+    Raises:
+        InputError: If the file is no picture.
+    """
+    picture = read_picture(path, max_pixels=max_pixels)
+    return picture, as_tensor(picture, rules, device, shown(path))
+
+
+def _as_picture(source: Source) -> Picture | NDArray[Any] | Tensor:
+    """Read what is a path."""
+    return read_picture(source) if isinstance(source, str | os.PathLike) else source
+
+
+def as_tensor(
+    picture: Picture | NDArray[Any] | Tensor, rules: Protocol, device: str | torch.device, name: str
+) -> Tensor:
+    """The (1, C, H, W) tensor of a picture, values as they are.
+
+    Grey that its file stores as colour becomes colour again for a protocol that scores channels: their number counts.
+
+    Raises:
+        InputError: If the shape is none of a picture.
+    """
+    if isinstance(picture, Tensor):
+        tensor = picture if picture.ndim == 4 else picture[None] if picture.ndim == 3 else picture[None, None]
+    else:
+        array = picture.array if isinstance(picture, Picture) else np.asarray(picture)
+        if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
+            raise InputError(f"{name} has shape {array.shape}: give (height, width) or (height, width, 3) RGB.")
+        try:
+            planes = torch.from_numpy(np.ascontiguousarray(array))
+        except TypeError as error:
+            raise InputError(f"{name} holds {array.dtype} values: convert to uint8, uint16 or float32.") from error
+        tensor = planes[None, None] if array.ndim == 2 else planes.permute(2, 0, 1)[None]
+        if rules.per_channel and isinstance(picture, Picture) and GREY_NOTE in picture.notes:
+            tensor = tensor.expand(1, 3, -1, -1)
+    if tensor.ndim != 4 or tensor.shape[0] != 1:
+        raise InputError(f"{name} is a tensor of shape {tuple(tensor.shape)}: give one picture at a time.")
+    return tensor.to(device)
+
+
+def check_size(fused: object, source: object, names: tuple[str, str]) -> None:
+    """Refuse pictures of different size, told by these names, or by their files where they have them.
+
+    Raises:
+        InputError: With both names and sizes.
+    """
+    if not isinstance(fused, Picture) or not isinstance(source, Picture):
+        return  # tensors are compared when they are prepared
+    if (fused.height, fused.width) != (source.height, source.width):
+        texts = [
+            f"{shown(picture.path) if picture.path else name} is {picture.width}x{picture.height}"
+            for picture, name in zip((fused, source), names, strict=True)
+        ]
+        raise InputError(f"{texts[0]} but {texts[1]}: resize or align them first.")
+
+
+class Scorer:
+    """Scores fused pictures of one pair; what the metrics need of the sources is computed once for all of them.
+
+    Args:
+        a: (1, C, H, W).
+        b: Same size.
+        metrics: What to compute.
+        protocol: Whose conventions; it has all these metrics.
+        data_range: Value of white, see `Metric`.
+    """
+
+    def __init__(
+        self, a: Tensor, b: Tensor, metrics: Sequence[Metric], protocol: str, *, data_range: float | None = None
+    ) -> None:
+        self._a, self._b, self._metrics, self._protocol, self._data_range = a, b, metrics, protocol, data_range
+        self._planes: dict[int, tuple[Plane, Plane]] = {}
+
+    def __call__(self, fused: Tensor) -> Evaluation:
+        """Score one fused picture, (1, C, H, W).
+
+        Raises:
+            InputError: If it does not fit the sources or its values are out of range.
+        """
+        rules = find_protocol(self._protocol)
+        with torch.inference_mode(), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UndefinedMetricWarning)
+            given = prepare(fused, self._a, self._b, rules, data_range=self._data_range, clip=False)
+            sources = self._planes.setdefault(given.fused.channels, (given.a, given.b))
+            pictures = Statistics.of(given.fused, *sources)
+            values = {metric.name: float(metric.value(pictures, self._protocol)) for metric in self._metrics}
+            terms = {
+                metric.name: tuple(map(float, metric.one_sided(pictures, self._protocol)))
+                for metric in self._metrics
+                if metric.name in TWO_SIDED
+            }
+            copies = tuple(name for name in ("a", "b") if _is_copy(pictures.fused, getattr(pictures, name)))
+        return Evaluation(
+            self._protocol,
+            values,
+            {name: _smaller(*pair) for name, pair in terms.items()},
+            {name: _balance(*pair) for name, pair in terms.items()},
+            _notes(caught),
+            copies,
+        )
+
+
+def _is_copy(fused: Plane, source: Plane) -> bool:
+    """Whether the fused picture is a source but for brightness and contrast."""
+    return bool(pearson(fused, source, undefined=0.0).mean() > COPY)
+
+
+def _smaller(one: float, other: float) -> float:
+    return math.nan if math.isnan(one) or math.isnan(other) else min(one, other)
+
+
+def _balance(one: float, other: float) -> float:
+    larger = max(one, other)
+    return _smaller(one, other) / larger if larger > 0 else math.nan
+
+
+def _notes(caught: Iterable[warnings.WarningMessage]) -> tuple[str, ...]:
+    """What was said about undefined values, each once; other warnings go on."""
+    notes: dict[str, None] = {}
+    for warning in caught:
+        if issubclass(warning.category, UndefinedMetricWarning):
+            notes[str(warning.message).replace(_ONE_PICTURE, "")] = None
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    return tuple(notes)

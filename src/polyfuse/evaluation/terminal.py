@@ -1,0 +1,114 @@
+"""The table as aligned text: bold and underlined on a terminal, ** and _ elsewhere; broken where it is too wide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from polyfuse.evaluation.tables import Cell, Grid, GridColumn, Section
+
+BOLD, UNDERLINED, FAINT, PLAIN = "\x1b[1m", "\x1b[4m", "\x1b[2m", "\x1b[0m"
+_SIGNS = {"best": ("**", "**"), "second": (" _", "_ "), "": ("  ", "  ")}
+_GAP = "  "
+
+
+def terminal_text(grid: Grid, *, width: int, styled: bool) -> str:
+    """Spell out the table.
+
+    Args:
+        grid: The table.
+        width: Characters of a line; more columns than fit go into further blocks below.
+        styled: Use the terminal's bold and underline instead of ** and _.
+    """
+    grid = _aligned(grid)
+    names = [name for section in grid.sections for name, _ in section.rows] + ["method"]
+    name_width = max(map(len, names))
+    widths = [_width(grid, index, styled) for index in range(len(grid.columns))]
+    blocks = [_block(grid, chosen, widths, name_width, styled) for chosen in _chunks(grid, widths, width - name_width)]
+    legend = [] if styled or not _has_marks(grid) else ["**best**, _second best_"]
+    return "\n".join("\n".join(lines) for lines in [*blocks, [*legend, *grid.footer]])
+
+
+def _aligned(grid: Grid) -> Grid:
+    """Spaces after numbers with fewer decimals than others of their column, so that points stand below each other."""
+    places = [
+        max(
+            (len(cells[index].text.partition(".")[2]) for section in grid.sections for _, cells in section.rows),
+            default=0,
+        )
+        for index in range(len(grid.columns))
+    ]
+
+    def padded(cells: Sequence[Cell]) -> tuple[Cell, ...]:
+        return tuple(
+            Cell(cell.text + " " * (wanted - len(cell.text.partition(".")[2])), cell.mark) if "." in cell.text else cell
+            for cell, wanted in zip(cells, places, strict=True)
+        )
+
+    sections = (replace(s, rows=tuple((name, padded(cells)) for name, cells in s.rows)) for s in grid.sections)
+    return replace(grid, sections=tuple(sections))
+
+
+def _chunks(grid: Grid, widths: Sequence[int], room: int) -> list[list[int]]:
+    """Columns of each block: groups stay together."""
+    chunks: list[list[int]] = [[]]
+    used = 0
+    for group in dict.fromkeys(column.group for column in grid.columns):
+        members = [index for index, column in enumerate(grid.columns) if column.group == group]
+        needed = sum(widths[index] + len(_GAP) for index in members)
+        if chunks[-1] and used + needed > room:
+            chunks.append([])
+            used = 0
+        chunks[-1] += members
+        used += needed
+    return chunks
+
+
+def _has_marks(grid: Grid, index: int | None = None) -> bool:
+    cells = [cells for section in grid.sections for _, cells in section.rows]
+    return any(cell.mark for row in cells for cell in (row if index is None else [row[index]]))
+
+
+def _width(grid: Grid, index: int, styled: bool) -> int:
+    """Characters of a column."""
+    spare = 4 if not styled and _has_marks(grid, index) else 0
+    longest = max((len(cells[index].text) for section in grid.sections for _, cells in section.rows), default=0)
+    return max(len(grid.columns[index].heading), longest + spare)
+
+
+def _block(grid: Grid, chosen: Sequence[int], widths: Sequence[int], name_width: int, styled: bool) -> list[str]:
+    """Heading, rule and rows for some of the columns."""
+    heading = "method".ljust(name_width) + "".join(_heading(grid.columns[i], widths[i]) for i in chosen)
+    lines = [heading.rstrip(), "─" * len(heading)]
+    for section in grid.sections:
+        lines += _section(grid, section, chosen, widths, name_width, styled)
+    return [*lines, ""]
+
+
+def _section(
+    grid: Grid, section: Section, chosen: Sequence[int], widths: Sequence[int], name_width: int, styled: bool
+) -> list[str]:
+    """Title and rows; published rows without a number here are left out."""
+    lines = []
+    for name, cells in section.rows:
+        if any(cells[index].text for index in chosen):
+            texts = [_cell(cells[i], widths[i], styled, _has_marks(grid, i)) for i in chosen]
+            lines.append((name.ljust(name_width) + "".join(texts)).rstrip())
+    if lines and section.title:
+        title = f"{FAINT}{section.title}{PLAIN}" if styled else section.title
+        return ["", title, *lines]
+    return lines
+
+
+def _heading(column: GridColumn, width: int) -> str:
+    return _GAP + column.heading.rjust(width)
+
+
+def _cell(cell: Cell, width: int, styled: bool, marked_column: bool) -> str:
+    """One number, right-aligned, with its mark; points stay below each other."""
+    if not styled:
+        left, right = _SIGNS[cell.mark] if marked_column else ("", "")
+        return _GAP + f"{left}{cell.text}{right}".rjust(width)
+    code = {"best": BOLD, "second": UNDERLINED, "": ""}[cell.mark]
+    space = " " * (width - len(cell.text))
+    return _GAP + space + (f"{code}{cell.text}{PLAIN}" if code else cell.text)

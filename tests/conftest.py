@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-# Before anything imports torch or numpy. Workers of pytest-xdist share the cores, so each takes one thread. They inherit
-# the environment of the process that starts them: it must not have set more.
+# Before anything imports torch or numpy. Workers of pytest-xdist share the cores, so each takes one thread. They
+# inherit the environment of the process that starts them, so that one must not choose for them.
 if "PYTEST_XDIST_WORKER" in os.environ:
     for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[_variable] = "1"

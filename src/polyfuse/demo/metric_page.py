@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from polyfuse.data.synthetic import SceneConfig, render_scene
-from polyfuse.metrics import ARROWS, PROTOCOLS, Metric, UndefinedMetricWarning
+from polyfuse.metrics import ARROWS, Metric, UndefinedMetricWarning
 from polyfuse.metrics.metric import Variant
 from polyfuse.models.classic.laplacian import Laplacian
 from polyfuse.transforms import luma
@@ -79,22 +79,29 @@ def _bound(value: float) -> str:
     return f"{value:.4g}" if math.isfinite(value) else "no limit"
 
 
-def _protocols(metric: Metric) -> str:
-    """Table of the protocols."""
-    rows = ["| protocol | whose | how | swapping sources | smallest side |", "|---|---|---|---|---|"]
+def _by_rule(metric: Metric) -> dict[Variant, list[str]]:
+    """The rules of a metric, each with the protocols that follow it."""
+    rules: dict[Variant, list[str]] = {}
     for name, variant in metric.variants.items():
+        rules.setdefault(variant, []).append(name)
+    return rules
+
+
+def _protocols(metric: Metric) -> str:
+    """Table of the rules."""
+    rows = ["| protocols | rule | swapping sources | smallest side |", "|---|---|---|---|"]
+    for variant, names in _by_rule(metric).items():
         swap = "same" if variant.symmetric else "changes it"
         swap = swap if metric.needs_sources else "no sources"
-        rows.append(f"| `{name}` | {PROTOCOLS[name].summary} | {variant.note} | {swap} | {variant.min_size} |")
+        quoted = ", ".join(f"`{name}`" for name in names)
+        rows.append(f"| {quoted} | {variant.note} | {swap} | {variant.min_size} |")
     return "## Protocols\n\n" + "\n".join(rows)
 
 
 def _example(metric: Metric) -> str:
     """Table of trivial candidates on a drawn scene, under every protocol; those with one rule share a column."""
     a, b, candidates = example_pictures()
-    columns: dict[Variant, list[str]] = {}
-    for name, variant in metric.variants.items():
-        columns.setdefault(variant, []).append(name)
+    columns = _by_rule(metric)
     first = "canonical" if "canonical" in metric.variants else next(iter(metric.variants))
     heads = [f"{metric.name}[{', '.join(names)}]" for names in columns.values()]
     if metric.needs_sources:

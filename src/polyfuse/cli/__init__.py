@@ -18,8 +18,9 @@ VERBS = {
     "fuse": "Fuse one pair of pictures, or every pair of two folders.",
     "explain": "Draw how a model came to its result.",
     "models": "List, describe, check and import models.",
+    "train": "Train a network by a recipe.",
     "demo": "Draw a scene, fuse it, and write sources and result.",
-    "data": "Draw pairs of an invented scene, with ground truth.",
+    "data": "Pack training data, or draw invented scenes with ground truth.",
 }
 """Verb and its line in `polyfuse --help`; the command itself is `polyfuse.cli.VERB.command`."""
 

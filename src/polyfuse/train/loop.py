@@ -1,6 +1,6 @@
 """The one training loop. It knows stages, turns and time; what is learned is the family's affair.
 
-A run folder holds recipe.json (as run), environment.json, a log per stage, samples, checkpoints, and the weights:
+A run folder holds recipe.json (as run), environment.json, a log per stage, curves, samples, checkpoints, and weights:
 best.safetensors (lowest validation loss of the last stage) and weights.safetensors (the end), both averaged.
 """
 
@@ -23,6 +23,7 @@ from polyfuse.data.pack import Pack
 from polyfuse.errors import DependencyError, InputError, OutputError, TrainingError, UsageError
 from polyfuse.io import write_text
 from polyfuse.train.checkpoint import NEWEST, load_checkpoint, save_checkpoint
+from polyfuse.train.curves import draw_curves
 from polyfuse.train.export import export, start_from
 from polyfuse.train.interrupts import Interrupts
 from polyfuse.train.journal import Journal
@@ -200,6 +201,7 @@ class _Run:
         if self.val_packs and (state.stage_step % rhythm.draw_every == 0 or last):
             folder = self.out / "samples" / f"{state.step:06d}"
             draw_samples(state.stage, self._averaged(), self.val_packs, folder, self.accelerator.device)
+            draw_curves(self.out)
 
     def _log(self, means: dict[str, float]) -> None:
         """Write a line and say where the run is."""
@@ -240,6 +242,7 @@ class _Run:
         """Write the last weights."""
         if not self.is_main:
             return []
+        draw_curves(self.out)
         paths = [self._export(self.out / LAST)]
         return [*paths, self.out / BEST] if (self.out / BEST).exists() else paths
 

@@ -3,10 +3,11 @@
 import os
 from pathlib import Path
 
-# Before anything imports torch or numpy. Workers of pytest-xdist share the cores, so each takes one thread.
-THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, os.cpu_count() or 1)
+# Before anything imports torch or numpy. Workers of pytest-xdist share the cores, so each takes one thread, whatever they
+# inherit from the process that started them: two that wait for each other on busy cores are ten times slower than one.
+WORKER = "PYTEST_XDIST_WORKER" in os.environ
 for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(_variable, str(THREADS))
+    os.environ[_variable] = "1" if WORKER else os.environ.get(_variable, str(min(2, os.cpu_count() or 1)))
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import numpy as np  # noqa: E402

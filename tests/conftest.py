@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-# Before anything imports torch or numpy. Workers of pytest-xdist share the cores, so each takes one thread, whatever they
-# inherit from the process that started them: two that wait for each other on busy cores are ten times slower than one.
+# Before anything imports torch or numpy. Workers of pytest-xdist share the cores, so each takes one thread, whatever it
+# inherits from the process that started it: two threads that wait for each other on busy cores are ten times slower.
 WORKER = "PYTEST_XDIST_WORKER" in os.environ
 for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_variable] = "1" if WORKER else os.environ.get(_variable, str(min(2, os.cpu_count() or 1)))

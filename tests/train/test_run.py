@@ -153,6 +153,16 @@ def test_rhythm_may_change_on_resuming(recipe: Recipe, tmp_path: Path) -> None:
     train(load_recipe(tmp_path / "run/recipe.json", ["rhythm.log_every=1"]), tmp_path / "run", resume=True)
 
 
+def test_stage_may_be_made_longer_on_resuming_but_not_shorter_than_it_is(hasty: Recipe, tmp_path: Path) -> None:
+    train(hasty, tmp_path / "run")
+    (tmp_path / "run" / NEWEST).unlink()  # the one before: 5 of 6 steps of the second stage
+    longer, shorter = (load_recipe(tmp_path / "run/recipe.json", [f"stages.1.steps={steps}"]) for steps in (8, 5))
+    with pytest.raises(UsageError, match="stage fusion has 5 steps behind it"):
+        train(shorter, tmp_path / "run", resume=True)
+    train(longer, tmp_path / "run", resume=True)
+    assert read_log(tmp_path / "run/log-fusion.csv")["step"] == [8, 10, 12, 14]
+
+
 def test_folder_with_a_run_is_not_taken_for_a_new_one(recipe: Recipe, tmp_path: Path) -> None:
     train(recipe, tmp_path / "run")
     with pytest.raises(OutputError, match="--resume"):

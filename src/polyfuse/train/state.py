@@ -107,6 +107,10 @@ class RunState:
         if state["data"] != self._data:
             raise UsageError("the checkpoint was trained on other data: resume with the packs named in its recipe.")
         self.stage_index, self.stage_step = state["stage"], state["step"]
+        if not self.finished and self.stage_step >= self.stage.steps:
+            raise UsageError(
+                f"stage {self.stage.name} has {self.stage_step} steps behind it: give it more, or as before."
+            )
         self.enter_stage()
         self.seconds, self.best = state["seconds"], state["best"]
         for name, part in self.parts.items():
@@ -118,8 +122,11 @@ class RunState:
 
 
 def _first_difference(old: Any, new: Any, key: str) -> str | None:
-    """The first key whose values differ, as text; how often things are done does not count, nor where data lie."""
-    if key in ("rhythm", "data.train", "data.val"):
+    """The first key whose values differ, as text.
+
+    These may change: how often things are done, where data lie, and how long a stage lasts (its schedule is stretched).
+    """
+    if key in ("rhythm", "data.train", "data.val") or key.endswith(".steps"):
         return None
     if isinstance(old, dict) and isinstance(new, dict):
         names = sorted({*old, *new})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-VERBS = ["data", "demo", "explain", "fuse", "models"]
+VERBS = ["data", "demo", "explain", "fuse", "models", "train"]
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "verbs"
 
 

@@ -23,6 +23,7 @@ ROOMS: dict[str, set[str]] = {
     "registry": {"models", "weights", "ops", "io"},
     "fusion": {"registry", "models", "transforms", "io", "ops"},
     "data": {"io", "transforms"},
+    "train": {"data", "models", "losses", "weights", "ops", "io"},
     "explain": {"fusion", "registry", "models", "io", "transforms", "ops"},
     "demo": {"data", "fusion", "models", "io"},
 }

@@ -16,6 +16,12 @@ class PartialError(PolyfuseError):
     exit_code = 1
 
 
+class TrainingError(PolyfuseError):
+    """Training cannot go on: a loss or a gradient is not finite."""
+
+    exit_code = 1
+
+
 class UsageError(PolyfuseError):
     """A wrong option, an unknown model or a setting that does not fit."""
 

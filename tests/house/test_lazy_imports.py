@@ -6,7 +6,19 @@ import sys
 
 import pytest
 
-HEAVY = ["torch", "numpy", "PIL", "tifffile", "safetensors", "rich", "cv2", "imagecodecs", "matplotlib"]
+HEAVY = [
+    "torch",
+    "numpy",
+    "PIL",
+    "tifffile",
+    "safetensors",
+    "rich",
+    "cv2",
+    "imagecodecs",
+    "matplotlib",
+    "accelerate",
+    "tensorboard",
+]
 LOADED = f"import json, sys; print(json.dumps([m for m in {HEAVY} if m in sys.modules]), file=sys.stderr)"
 CALL_MAIN = """
 import sys
@@ -31,7 +43,9 @@ def test_import_loads_nothing_heavy() -> None:
     assert heavy_after("import polyfuse; polyfuse.__version__; dir(polyfuse)") == []
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["fuse", "--help"], ["models", "--help"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--version"], ["fuse", "--help"], ["models", "--help"], ["train", "--help"]]
+)
 def test_help_loads_nothing_heavy(words: list[str]) -> None:
     assert heavy_after(CALL_MAIN.format(words=words)) == []
 

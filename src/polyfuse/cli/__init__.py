@@ -20,8 +20,9 @@ VERBS = {
     "metrics": "List the metrics, or explain what one rewards.",
     "explain": "Draw how a model came to its result.",
     "models": "List, describe, check and import models.",
+    "train": "Train a network by a recipe.",
     "demo": "Draw a scene, fuse it, and write sources and result.",
-    "data": "Draw pairs of an invented scene, with ground truth.",
+    "data": "Pack training data, or draw invented scenes with ground truth.",
 }
 """Verb and its line in `polyfuse --help`; the command itself is `polyfuse.cli.VERB.command`."""
 

@@ -1,4 +1,4 @@
-"""`polyfuse data`: draw scenes with ground truth."""
+"""`polyfuse data`: pack training data, draw scenes with ground truth."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from polyfuse.cli.options import PATH, talk_options
+from polyfuse.cli.options import PATH, speaker, talk_options
 from polyfuse.errors import UsageError
 
 
 @click.group("data")
 def command() -> None:
-    """Make pictures to work on."""
+    """Make pictures and data to work on."""
 
 
 @command.command("synthetic")
@@ -59,3 +59,43 @@ def synthetic(
     ]
     for path in write_scenes(out, configs, num_frames=frames, bit_depth=int(bit_depth), overwrite=overwrite):
         click.echo(path)
+
+
+@command.command("pack")
+@click.argument("folders", nargs=-1, type=PATH, metavar="[FOLDER]...")
+@click.option("--pair", nargs=2, type=PATH, multiple=True, metavar="A B", help="Two folders matched by stem.")
+@click.option("--split", default="train", show_default=True, metavar="NAME", help="Which split of each FOLDER.")
+@click.option("-o", "--out", type=PATH, required=True, metavar="FILE", help="The pack to write.")
+@click.option(
+    "--luma",
+    type=click.Choice(["full", "studio"]),
+    default="full",
+    show_default=True,
+    help="Luma of B; the published FNet was trained on studio.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@talk_options
+def pack(
+    folders: tuple[Path, ...],
+    pair: tuple[tuple[Path, Path], ...],
+    split: str,
+    out: Path,
+    luma: str,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """Pack the luma of all pairs of data sets into one file to train on.
+
+    FOLDER is a data set with SPLIT/ir and SPLIT/vi or another known layout.
+    """
+    from polyfuse.data.layouts import WITHOUT_SPLIT, PairSet, find_set
+    from polyfuse.data.pack import write_pack
+    from polyfuse.io import check_sizes, find_pairs
+
+    sets = [find_set(folder, split) for folder in folders]
+    sets += [PairSet(a.resolve().parent.name, WITHOUT_SPLIT, tuple(find_pairs(a, b))) for a, b in pair]
+    for group in sets:
+        check_sizes(group.pairs)
+    items = write_pack(out, sets, luma_b=luma, overwrite=overwrite)  # type: ignore[arg-type]
+    speaker(quiet)(f"{len(items)} pairs of {len(sets)} sets, luma {luma}")
+    click.echo(out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -59,7 +60,14 @@ class FusionTerms:
         return weights.intensity * self.intensity + weights.gradient * self.gradient + weights.ssim * self.structure
 
 
-def fusion_terms(fused: Tensor, a: Tensor, b: Tensor, *, per_sample: bool = False) -> FusionTerms:
+def fusion_terms(
+    fused: Tensor,
+    a: Tensor,
+    b: Tensor,
+    *,
+    per_sample: bool = False,
+    batch_mean: Callable[[Tensor], Tensor] = lambda mean: mean,
+) -> FusionTerms:
     """Stage II terms of FNet.
 
     Args:
@@ -67,6 +75,7 @@ def fusion_terms(fused: Tensor, a: Tensor, b: Tensor, *, per_sample: bool = Fals
         a: Same shape, in [0, 1].
         b: Same shape, in [0, 1].
         per_sample: Weigh the two similarities by each sample's own gradients instead of the batch's.  # ours
+        batch_mean: Turns a mean over this part of the batch into the mean over all processes that share it.
 
     Source: FNet paper, stage II; conventions from the official code (spec section 7).
     """
@@ -75,6 +84,8 @@ def fusion_terms(fused: Tensor, a: Tensor, b: Tensor, *, per_sample: bool = Fals
     gradient = (gradient_magnitude(fused) - torch.maximum(gradient_a, gradient_b)).abs().mean()
     dims = (1, 2, 3) if per_sample else (0, 1, 2, 3)
     strength_a, strength_b = gradient_a.mean(dim=dims), gradient_b.mean(dim=dims)
+    if not per_sample:
+        strength_a, strength_b = batch_mean(strength_a), batch_mean(strength_b)
     total = strength_a + strength_b
     # ours: two flat pictures count equally, where the official code divides by zero
     share_a = torch.where(total > 0, strength_a / total.clamp_min(torch.finfo(a.dtype).tiny), 0.5)

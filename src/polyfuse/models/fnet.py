@@ -71,7 +71,7 @@ class FNet(FusionModel):
     """
 
     precision: Precision = "float32"
-    """Arithmetic without gradients: "float32", or "bf16" operands with float32 sums and thresholds."""
+    """Arithmetic of the fast forms: "float32", or "bf16" operands with float32 sums and thresholds."""
 
     def __init__(self, config: FNetConfig | None = None) -> None:
         super().__init__()

@@ -16,6 +16,7 @@ from torch.nn import functional
 from polyfuse.errors import InputError
 from polyfuse.layers.lzsc import CoderConfig
 from polyfuse.ops.coding_forms import code_and_read, fast_form_for, needs_gradients
+from polyfuse.ops.sparse_coding import Precision
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,9 @@ class IFNet(nn.Module):
 
     Source: FNet paper, equations 12 to 14 and 24.
     """
+
+    precision: Precision = "float32"
+    """Arithmetic of the fast forms, as in FNet."""
 
     def __init__(self, config: IFNetConfig | None = None) -> None:
         super().__init__()
@@ -61,7 +65,7 @@ class IFNet(nn.Module):
         """
         if fused.ndim != 4 or fused.shape[1] != 1:
             raise InputError(f"IFNet got a tensor of shape {tuple(fused.shape)}: pass (N, 1, H, W).")
-        form = fast_form_for(fused, self.coder_a.steps(), "float32", training=needs_gradients(self, fused))
+        form = fast_form_for(fused, self.coder_a.steps(), self.precision, training=needs_gradients(self, fused))
         if form is None:
             return self.forward_plain(fused)
         (a,) = code_and_read(form, fused, self.coder_a.steps(), self.read_a)

@@ -11,6 +11,7 @@ Without gradients the rows are worked off in bands, so that the 64-channel maps 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -25,9 +26,9 @@ BAND_VALUES = 1 << 19  # values of one band of a code map on a CPU: 2 MiB
 
 def coding_form(*, training: bool, precision: Precision) -> CodingForm:
     """Return the differentiable form, or the banded one for inference with the operands `precision` names."""
-    if training:
-        return code_and_read_differentiable
     operand = torch.bfloat16 if precision == "bf16" else None
+    if training:
+        return partial(code_and_read_differentiable, operand=operand)
 
     def code_and_read_in_bands(e: Tensor, steps: Sequence[CodingStep], reads: Sequence[Tensor]) -> list[Tensor]:
         with torch.no_grad(), torch.backends.cudnn.flags(allow_tf32=precision == "tf32"):
@@ -36,14 +37,23 @@ def coding_form(*, training: bool, precision: Precision) -> CodingForm:
     return code_and_read_in_bands
 
 
-def expand(planes: Tensor, weight: Tensor) -> Tensor:
-    """Zero-padded convolution (N, c, H, W) -> (N, K, H, W) with `weight` (K, c, size, size), row split."""
-    return expand_rows(pad_rows(planes, weight.shape[-1]), weight)
+def expand(planes: Tensor, weight: Tensor, operand: torch.dtype | None = None) -> Tensor:
+    """Zero-padded convolution (N, c, H, W) -> (N, K, H, W) with `weight` (K, c, size, size), row split.
+
+    Both are multiplied as `operand`, by default as they are; the result has the dtype of `planes`.
+    """
+    operand = operand or planes.dtype
+    return expand_rows(pad_rows(planes.to(operand), weight.shape[-1]), weight.to(operand)).to(planes.dtype)
 
 
-def reduce(code: Tensor, weight: Tensor) -> Tensor:
-    """Zero-padded convolution (N, K, H, W) -> (N, m, H, W) with `weight` (m, K, size, size), row split."""
-    return gather_rows(reduce_rows(code, weight).contiguous(), weight.shape[-1])
+def reduce(code: Tensor, weight: Tensor, operand: torch.dtype | None = None) -> Tensor:
+    """Zero-padded convolution (N, K, H, W) -> (N, m, H, W) with `weight` (m, K, size, size), row split.
+
+    Both are multiplied as `operand`, by default as they are; kernel rows are summed in the dtype of `code`.
+    """
+    operand = operand or code.dtype
+    rows = reduce_rows(code.to(operand), weight.to(operand)).to(code.dtype)
+    return gather_rows(rows.contiguous(), weight.shape[-1])
 
 
 def pad_rows(planes: Tensor, size: int) -> Tensor:
@@ -77,8 +87,15 @@ def gather_rows(rows: Tensor, size: int) -> Tensor:
     return total
 
 
-def code_and_read_differentiable(e: Tensor, steps: Sequence[CodingStep], reads: Sequence[Tensor]) -> list[Tensor]:
-    """`CodingForm` with gradients."""
+def code_and_read_differentiable(
+    e: Tensor, steps: Sequence[CodingStep], reads: Sequence[Tensor], *, operand: torch.dtype | None = None
+) -> list[Tensor]:
+    """`CodingForm` with gradients; `operand` is what the convolutions multiply, their gradients included.
+
+    Planes, sums, codes and thresholds stay in the dtype of `e`. Unlike in inference the pictures are simply rounded: an
+    8-bit value loses at most half a level to bfloat16, without bias. On one thread bfloat16 takes 0.41 s for a step of
+    FNet with 4 x 64 x 64 where float32 takes 0.66 s.
+    """
     count = e.shape[1]
     found: list[Tensor] = []  # planes d of the coming step, if any
     found_prev: list[Tensor] = []  # planes d' of the coming step
@@ -86,13 +103,13 @@ def code_and_read_differentiable(e: Tensor, steps: Sequence[CodingStep], reads: 
     x = x_prev = e.new_empty(0)
     outputs = e.new_empty(0)
     for k, step in enumerate(steps):
-        pre = expand(torch.cat([e, *found, *found_prev], dim=1), torch.cat(step.expansions, dim=1))
+        pre = expand(torch.cat([e, *found, *found_prev], dim=1), torch.cat(step.expansions, dim=1), operand)
         if step.keep is not None:
             pre = _add_scaled(pre, x, step.keep)
         if step.keep_prev is not None:
             pre = _add_scaled(pre, x_prev, step.keep_prev)
         x_prev, x = x, _threshold(step, pre)
-        outputs = reduce(x, torch.cat(step_reductions(steps, k, reads)))
+        outputs = reduce(x, torch.cat(step_reductions(steps, k, reads)), operand)
         found, found_prev, waiting = [outputs[:, :count]], waiting, [outputs[:, count:]]
     return list(outputs.split(1, dim=1))
 

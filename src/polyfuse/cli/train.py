@@ -1,0 +1,59 @@
+"""`polyfuse train`: run a recipe."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from polyfuse.cli.options import PATH, speaker, talk_options
+
+
+@click.command("train")
+@click.argument("recipe")
+@click.option("-o", "--out", type=PATH, default=Path("run"), show_default=True, metavar="DIR", help="The run folder.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key of the recipe, dotted.")
+@click.option("--resume", is_flag=True, help="Go on from the newest good checkpoint of the run folder.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where to train.")
+@click.option("--devices", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Processes here.")
+@click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads of each process.")
+@talk_options
+def command(
+    recipe: str,
+    out: Path,
+    settings: tuple[str, ...],
+    resume: bool,
+    device: str,
+    devices: int,
+    threads: int | None,
+    quiet: bool,
+) -> None:
+    """Train a network by RECIPE: a TOML file, a recipe.json, or fnet-paper, fnet-cpu, fnet-gpu.
+
+    Weights files go to stdout, progress to stderr. Ctrl-C leaves a checkpoint.
+    """
+    import torch
+
+    from polyfuse.train import load_recipe, train
+
+    loaded = load_recipe(recipe, settings)
+    if devices > 1 and "RANK" not in os.environ:
+        _start_processes(devices)
+        return
+    if threads is not None:
+        torch.set_num_threads(threads)
+    for path in train(loaded, out, resume=resume, device=device, say=speaker(quiet)):
+        click.echo(path)
+
+
+def _start_processes(count: int) -> None:
+    """Run this command line in `count` processes that know of each other, and leave with the code of one that fails."""
+    from torch.distributed import run
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    try:
+        run.main(["--standalone", "--nproc-per-node", str(count), "-m", "polyfuse", *sys.argv[1:]])
+    except ChildFailedError as error:
+        raise click.exceptions.Exit(error.get_first_failure()[1].exitcode) from error

@@ -1,0 +1,138 @@
+"""Batches of random crops out of a pack. Every batch is a function of seed and step, so there is no state to lose.
+
+Sample number n = step * batch + i takes picture n mod N of the (n div N)-th random order of the N pictures, and a
+generator of its own, seeded by (seed, n), for place, orientation and brightness. Whoever knows the step knows the
+batch: a resumed run and any number of processes see the same crops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyfuse.data.pack import Pack
+from polyfuse.errors import InputError, UsageError
+
+CONTRAST_TRIES = 10
+"""How often a crop without contrast is drawn anew before it is taken as it is."""
+
+
+@dataclass(frozen=True)
+class CropConfig:
+    """How crops are made."""
+
+    size: int = 128
+    """Side of the square, pixels. Source: official code."""
+    dihedral: bool = True
+    """One of the 8 flips and quarter turns, the same for both pictures. Source: official code."""
+    min_contrast: float = 0.0
+    """Standard deviation, in [0, 1] units, that a or b must reach; 0 takes every crop."""
+    gamma_jitter: float = 0.0
+    """Each picture is raised to exp(u), u uniform in plus or minus this, on its own; 0 is off.  # ours"""
+    gain_jitter: float = 0.0
+    """Each picture is multiplied by 1 - u, u uniform in 0 to this, on its own; 0 is off.  # ours"""
+
+    def __post_init__(self) -> None:
+        """Refuse values that describe no crop."""
+        if self.size < 1 or min(self.min_contrast, self.gamma_jitter) < 0 or not 0 <= self.gain_jitter < 1:
+            raise UsageError("size must be positive, contrast and gamma not negative, gain in [0, 1): correct them.")
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The endless sequence of batches of one or several packs.
+
+    Args:
+        packs: Where the pictures are.
+        config: How crops are made.
+        batch: Crops of one step, over all processes together.
+        seed: Fixes everything.
+    """
+
+    packs: Sequence[Pack]
+    config: CropConfig
+    batch: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        """Refuse what gives no batch.
+
+        Raises:
+            InputError: If a picture is smaller than the crop.
+        """
+        if self.batch < 1:
+            raise UsageError(f"a batch of {self.batch} is empty: give at least 1.")
+        size = self.config.size
+        for pack in self.packs:
+            for item in pack.items:
+                if min(item.height, item.width) < size:
+                    raise InputError(
+                        f"{item.set}/{item.name} is {item.width}x{item.height}, smaller than crops of {size}x{size}: "
+                        "use smaller crops, or leave it out."
+                    )
+
+    @property
+    def num_pictures(self) -> int:
+        """Pairs in all packs."""
+        return sum(len(pack.items) for pack in self.packs)
+
+    def get(self, step: int, *, rank: int = 0, num_ranks: int = 1) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return this process's share of batch `step`: (a, b), each (batch / num_ranks, 1, size, size) in [0, 1].
+
+        Raises:
+            UsageError: If the batch cannot be shared evenly.
+        """
+        if self.batch % num_ranks:
+            raise UsageError(f"a batch of {self.batch} cannot be shared by {num_ranks} processes: change one of them.")
+        share = self.batch // num_ranks
+        first = step * self.batch + rank * share
+        crops = np.stack([self._crop(number) for number in range(first, first + share)])
+        return crops[:, :1], crops[:, 1:]
+
+    def _crop(self, number: int) -> NDArray[np.float32]:
+        """Sample `number`, (2, size, size)."""
+        turn, place = divmod(number, self.num_pictures)
+        a, b = self._planes(int(_order(self.seed, turn, self.num_pictures)[place]))
+        rng = np.random.default_rng((self.seed, 1, number))
+        crop = self._cut(a, b, rng)
+        if self.config.dihedral:
+            crop = np.rot90(crop, int(rng.integers(4)), axes=(1, 2))
+            crop = crop[:, :, ::-1] if rng.integers(2) else crop
+        if self.config.gamma_jitter or self.config.gain_jitter:
+            crop = np.stack([self._jittered(plane, rng) for plane in crop])
+        return np.ascontiguousarray(crop, np.float32)
+
+    def _planes(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Picture `index`, counted through all packs."""
+        for pack in self.packs:
+            if index < len(pack.items):
+                return pack.planes(index)
+            index -= len(pack.items)
+        raise IndexError(index)
+
+    def _cut(self, a: NDArray[np.uint8], b: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float64]:
+        """A random square of both pictures, (2, size, size) in [0, 1], with contrast if there is any to be had."""
+        size = self.config.size
+        crop = np.empty((2, size, size))
+        for _ in range(CONTRAST_TRIES):
+            top, left = rng.integers(a.shape[0] - size + 1), rng.integers(a.shape[1] - size + 1)
+            crop = np.stack([plane[top : top + size, left : left + size] for plane in (a, b)]) / 255
+            if crop.std(axis=(1, 2)).max() >= self.config.min_contrast:
+                break
+        return crop
+
+    def _jittered(self, plane: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+        """One picture, darker or brighter; the same seed draws the same numbers whatever their range."""
+        gamma = np.exp(self.config.gamma_jitter * rng.uniform(-1, 1))
+        jittered: NDArray[np.float64] = plane**gamma * (1 - self.config.gain_jitter * rng.uniform(0, 1))
+        return jittered
+
+
+@lru_cache(maxsize=4)
+def _order(seed: int, turn: int, count: int) -> NDArray[np.int64]:
+    """The `turn`-th random order of `count` pictures."""
+    return np.random.default_rng((seed, 0, turn)).permutation(count)

@@ -1,0 +1,158 @@
+"""A training set as one memory-mapped file: the luma of every pair as 8-bit planes, and a header that says whose.
+
+Layout: the magic bytes, two little-endian 64-bit numbers (offset and length of the header), the planes a and b of every
+item one after the other, row by row, and the header as JSON. Nothing is decoded or converted while a network trains.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyfuse.data.layouts import PairSet
+from polyfuse.errors import InputError, UsageError
+from polyfuse.io import Pair, Picture, atomic_path, read_picture
+from polyfuse.transforms.colour import LumaConvention, luma, split_official8
+
+MAGIC = b"PFPACK01"
+_PREAMBLE = struct.Struct("<8sQQ")
+
+
+@dataclass(frozen=True)
+class PackItem:
+    """One pair in a pack."""
+
+    name: str
+    """Stem of the pair."""
+    set: str
+    """Data set it comes from."""
+    split: str
+    """Split it belongs to."""
+    height: int
+    """Rows."""
+    width: int
+    """Columns."""
+    offset: int
+    """Where a starts in the file; b follows it."""
+    sha256_a: str
+    """SHA-256 of the source file of a."""
+    sha256_b: str
+    """SHA-256 of the source file of b."""
+
+
+class Pack:
+    """A pack opened for reading.
+
+    Args:
+        path: A file that `write_pack` made.
+
+    Raises:
+        InputError: If it cannot be read or is no complete pack.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._bytes: NDArray[np.uint8] = np.memmap(path, np.uint8, mode="r")
+            magic, offset, length = _PREAMBLE.unpack(self._bytes[: _PREAMBLE.size].tobytes())
+            if magic != MAGIC or offset + length != len(self._bytes):
+                raise ValueError("wrong magic bytes or length")
+            header = json.loads(self._bytes[offset:].tobytes())
+            self.items = tuple(PackItem(**item) for item in header["items"])
+            self.luma: LumaConvention = header["luma"]
+            self.sha256: str = header["sha256"]
+        except OSError as error:
+            raise InputError(f"{path} cannot be read ({error.strerror}): check the path of the pack.") from error
+        except (ValueError, KeyError, TypeError, struct.error) as error:
+            raise InputError(f"{path} is no complete pack ({error}): make it with `polyfuse data pack`.") from error
+
+    def planes(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return the luma of a and of b, each (H, W), as views of the file."""
+        item = self.items[index]
+        size = item.height * item.width
+        both = self._bytes[item.offset : item.offset + 2 * size].reshape(2, item.height, item.width)
+        return both[0], both[1]
+
+
+def write_pack(
+    path: Path,
+    sets: Sequence[PairSet],
+    *,
+    luma_b: LumaConvention,
+    overwrite: bool = False,
+    note: Callable[[int, int], None] = lambda done, total: None,
+) -> list[PackItem]:
+    """Read all pairs of `sets` and pack them.
+
+    Args:
+        path: The file to write, atomically.
+        sets: What to pack; nothing is read twice or kept in memory.
+        luma_b: Luma of b: "full", or "studio" (16 to 235), which the published FNet was trained on. a is always full.
+        overwrite: Whether an existing file may be replaced.
+        note: Called with (pairs done, pairs in all).
+
+    Returns:
+        What was packed.
+
+    Raises:
+        InputError: If a picture cannot be read, is not of 8 bits, or a pair differs in size; nothing is written then.
+        OutputError: If the file exists or cannot be written.
+    """
+    pairs = [(group, pair) for group in sets for pair in group.pairs]
+    if not pairs:
+        raise UsageError("there is nothing to pack: name at least one folder or --pair A B.")
+    with atomic_path(path, overwrite) as temporary, temporary.open("wb") as file:
+        file.seek(_PREAMBLE.size)
+        digest, items = hashlib.sha256(), []
+        for group, pair in pairs:
+            items.append(_write_pair(file, digest.update, group, pair, luma_b))
+            note(len(items), len(pairs))
+        header = {"luma": luma_b, "sha256": digest.hexdigest(), "items": [asdict(item) for item in items]}
+        offset, content = file.tell(), json.dumps(header).encode()
+        file.write(content)
+        file.seek(0)
+        file.write(_PREAMBLE.pack(MAGIC, offset, len(content)))
+    return items
+
+
+def _write_pair(
+    file: BinaryIO, update: Callable[[bytes], None], group: PairSet, pair: Pair, luma_b: LumaConvention
+) -> PackItem:
+    """Append the planes of one pair."""
+    a, b = read_picture(pair.a), read_picture(pair.b)
+    if (a.height, a.width) != (b.height, b.width):
+        raise InputError(
+            f"{pair.a} is {a.width}x{a.height} and {pair.b} {b.width}x{b.height}: align them, or leave them out."
+        )
+    offset = file.tell()
+    for plane in (luma8(a, "full"), luma8(b, luma_b)):
+        content = plane.tobytes()
+        update(content)
+        file.write(content)
+    return PackItem(
+        pair.name, group.name, group.split, a.height, a.width, offset, str(a.sha256), str(b.sha256)
+    )  # fmt: skip
+
+
+def luma8(picture: Picture, convention: LumaConvention) -> NDArray[np.uint8]:
+    """8-bit luma (H, W) of an 8-bit picture; studio luma is rounded as in the published FNet's training data.
+
+    Raises:
+        InputError: If the picture has more than 8 bits.
+    """
+    if picture.depth != 8:
+        raise InputError(f"{picture.path} has {picture.depth} bits: reduce it to 8 bits, a pack holds no more.")
+    pixels: NDArray[np.uint8] = picture.array
+    if convention == "studio":
+        return split_official8(np.repeat(pixels[..., None], 3, axis=2) if picture.is_grey else pixels)[0]
+    if picture.is_grey:
+        return pixels
+    rounded: NDArray[np.uint8] = np.rint(255 * luma(pixels / 255)).astype(np.uint8)
+    return rounded

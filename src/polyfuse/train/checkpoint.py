@@ -1,0 +1,61 @@
+"""Checkpoints: everything a run needs to go on as if it had never stopped, in one file that is whole or not there.
+
+The content is a dictionary written by `torch.save`, followed by its SHA-256; it is read as data, no code in it can run.
+The one before is kept, for the case that the newest is damaged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from polyfuse.errors import InputError
+from polyfuse.io import atomic_path
+
+NEWEST, PREVIOUS = "checkpoint.pt", "checkpoint-before.pt"
+_DIGEST_SIZE = hashlib.sha256().digest_size
+
+
+def save_checkpoint(folder: Path, state: dict[str, Any]) -> Path:
+    """Write `state` as the newest checkpoint of `folder`; what was the newest becomes the one before.
+
+    Raises:
+        OutputError: If it cannot be written; both older checkpoints stay then.
+    """
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    content = buffer.getvalue()
+    with atomic_path(folder / NEWEST, overwrite=True) as temporary:
+        temporary.write_bytes(content + hashlib.sha256(content).digest())
+        if (folder / NEWEST).exists():
+            os.replace(folder / NEWEST, folder / PREVIOUS)
+    return folder / NEWEST
+
+
+def load_checkpoint(folder: Path, note: Callable[[str], None]) -> dict[str, Any]:
+    """Read the newest checkpoint of `folder` that is whole.
+
+    Args:
+        folder: A run folder.
+        note: Gets one line for a checkpoint that is damaged.
+
+    Raises:
+        InputError: If there is none.
+    """
+    for name in (NEWEST, PREVIOUS):
+        try:
+            content = (folder / name).read_bytes()
+        except OSError:
+            continue
+        content, digest = content[:-_DIGEST_SIZE], content[-_DIGEST_SIZE:]
+        if hashlib.sha256(content).digest() == digest:
+            state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+            return state
+        note(f"{folder / name} is damaged and is passed over.")
+    raise InputError(f"{folder} has no checkpoint that can be read: start anew without --resume, in another folder.")

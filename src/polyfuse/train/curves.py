@@ -1,0 +1,52 @@
+"""The curves of a run as one picture: losses, gradient norms and rate, and the validation loss over it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from polyfuse.io import atomic_path
+from polyfuse.train.journal import read_log
+
+ROWS = ("loss", "gradient norm", "learning rate")
+
+
+def draw_curves(folder: Path) -> Path | None:
+    """Draw `curves.png` from the logs of a run folder.
+
+    Returns:
+        The picture, or None where Matplotlib is not installed or nothing is logged yet.
+    """
+    logs = sorted(folder.glob("log-*.csv"), key=lambda path: read_log(path).get("step", [0])[0])
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return None
+    if not logs:
+        return None
+    figure = Figure(figsize=(6 * len(logs), 9))
+    axes = figure.subplots(len(ROWS), len(logs), squeeze=False)
+    for column, path in enumerate(logs):
+        stage = path.stem.removeprefix("log-")
+        log, val_path = read_log(path), folder / f"val-{stage}.csv"
+        for name, values in log.items():
+            if name not in ("step", "seconds"):
+                axes[_row(name)][column].plot(log["step"], values, label=name, linewidth=1)
+        if val_path.exists():
+            val = read_log(val_path)
+            axes[0][column].plot(val["step"], val["total"], "k.-", label="validation total")
+        axes[0][column].set_title(stage)
+        for axis in (axes[0][column], axes[1][column]):
+            axis.set_yscale("log")
+        for row, label in enumerate(ROWS):
+            axes[row][column].set_ylabel(label)
+            axes[row][column].legend(fontsize="small")
+        axes[2][column].set_xlabel("step")
+    with atomic_path(folder / "curves.png", overwrite=True) as temporary:
+        figure.savefig(temporary, format="png", dpi=100)
+    return folder / "curves.png"
+
+
+def _row(name: str) -> int:
+    """Row that a column of the log belongs to; its name may begin with that of a turn."""
+    words = name.split(".")
+    return 1 if "norm" in words else 2 if words[-1] == "rate" else 0

@@ -1,0 +1,48 @@
+"""Averaged weights as a polyfuse weights file that says how it was made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from polyfuse.data.pack import Pack
+from polyfuse.errors import InputError
+from polyfuse.train.recipe import Recipe
+from polyfuse.weights.store import WeightsInfo, load_weights, save_weights
+
+
+def export(
+    path: Path, network: nn.Module, config: dict[str, Any], recipe: Recipe, packs: list[Pack], steps: int
+) -> None:
+    """Write the weights of `network`, trained for `steps` steps of `recipe` on `packs`."""
+    sets = sorted({f"{item.set}/{item.split}" for pack in packs for item in pack.items})
+    pictures = sum(len(pack.items) for pack in packs)
+    info = WeightsInfo(
+        name=recipe.name,
+        family=recipe.family,
+        config=config,
+        luma=recipe.data.luma,
+        source=f"trained by polyfuse from {recipe.start or 'random weights'}, seed {recipe.seed}, {steps} steps of "
+        f"{recipe.data.batch} crops of {recipe.data.crop.size}x{recipe.data.crop.size} out of {pictures} pairs of "
+        f"{', '.join(sets)}",
+    )
+    save_weights(path, network.state_dict(), info, overwrite=True)
+
+
+def start_from(path: Path, network: nn.Module, recipe: Recipe) -> None:
+    """Fill `network` with the weights in `path`.
+
+    Raises:
+        InputError: If they are of another family or do not fit.
+    """
+    tensors, info, _ = load_weights(path)
+    if info.family != recipe.family:
+        raise InputError(f"{path} holds weights of {info.family}, the recipe trains {recipe.family}: name others.")
+    try:
+        network.load_state_dict(tensors, strict=True)
+    except RuntimeError as error:
+        raise InputError(
+            f"{path} does not fit the recipe's network: give the configuration it was made with."
+        ) from error

@@ -1,0 +1,23 @@
+"""The families that can be trained."""
+
+from __future__ import annotations
+
+import difflib
+
+from polyfuse.errors import UsageError
+from polyfuse.train.fnet import FNET
+from polyfuse.train.stage import Family
+
+FAMILIES: dict[str, Family] = {"fnet": FNET}
+
+
+def family_of(name: str) -> Family:
+    """Return the family `name`.
+
+    Raises:
+        UsageError: If it cannot be trained, with the nearest names.
+    """
+    if name not in FAMILIES:
+        near = difflib.get_close_matches(name, FAMILIES, n=1, cutoff=0.4) or sorted(FAMILIES)
+        raise UsageError(f"there is no way to train a family {name!r}: did you mean {' or '.join(near)}?")
+    return FAMILIES[name]

@@ -1,0 +1,99 @@
+"""How FNet is trained (spec sections 6 and 7).
+
+Stage "reconstruction": FNet and IFNet together, so that both sources can be told from the fused picture.
+Stage "fusion": FNet alone, by intensity, gradient and structure, with a new optimiser.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, cast
+
+from torch import Tensor, nn
+
+from polyfuse.errors import UsageError
+from polyfuse.losses.fnet import FusionLossWeights, fusion_terms, reconstruction_terms
+from polyfuse.models.fnet import FNet, FNetConfig
+from polyfuse.models.ifnet import IFNet, IFNetConfig
+from polyfuse.train.recipe import Recipe, StageConfig
+from polyfuse.train.stage import FUSER, Batch, Family, Parts, Stage, Turn
+from polyfuse.train.strict import check_known, read_strict
+
+INVERSE = "inverse"
+
+
+def _build(recipe: Recipe) -> dict[str, nn.Module]:
+    """FNet and, where a stage needs it, IFNet with the same coder."""
+    config: FNetConfig = read_strict(FNetConfig, recipe.model, "model")
+    parts: dict[str, nn.Module] = {FUSER: FNet(config)}
+    if any(stage.kind == "reconstruction" for stage in recipe.stages):
+        parts[INVERSE] = IFNet(IFNetConfig(coder=config.coder))
+    for part in parts.values():
+        cast(FNet | IFNet, part).precision = recipe.precision
+    return parts
+
+
+def _stages(recipe: Recipe) -> list[Stage]:
+    """The stages of `recipe`."""
+    kinds = {"reconstruction": _reconstruction, "fusion": _fusion}
+    for index, stage in enumerate(recipe.stages):
+        if stage.kind not in kinds:
+            raise UsageError(f"stages.{index}.kind is {stage.kind!r}: FNet has {' and '.join(kinds)}.")
+    return [kinds[stage.kind](stage) for stage in recipe.stages]
+
+
+def _draw(parts: Parts, batch: Batch) -> Tensor:
+    """The fused picture."""
+    fused: Tensor = parts[FUSER](batch.a, batch.b)
+    return fused
+
+
+def _weights(stage: StageConfig, defaults: dict[str, float]) -> dict[str, float]:
+    """Loss weights of a stage."""
+    for name in stage.losses:
+        check_known(name, defaults, f"losses of stage {stage.kind}")
+    return defaults | stage.losses
+
+
+def _reconstruction(config: StageConfig) -> Stage:
+    """Stage I: FNet and IFNet, one Adam over both."""
+    weights = _weights(config, {"intensity_a": 1.0, "gradient_a": 1.0, "intensity_b": 1.0, "gradient_b": 1.0})
+
+    def losses(parts: Parts, batch: Batch) -> dict[str, Tensor]:
+        a, b = parts[INVERSE](parts[FUSER](batch.a, batch.b))
+        intensity_a, gradient_a = reconstruction_terms(a, batch.a)
+        intensity_b, gradient_b = reconstruction_terms(b, batch.b)
+        terms = {
+            "intensity_a": intensity_a,
+            "gradient_a": gradient_a,
+            "intensity_b": intensity_b,
+            "gradient_b": gradient_b,
+        }
+        return {name: weights[name] * term for name, term in terms.items()}
+
+    turn = Turn("both", (FUSER, INVERSE), losses, config.optimiser)
+    return Stage(config.kind, config.steps, (turn,), losses, _draw)
+
+
+def _fusion(config: StageConfig) -> Stage:
+    """Stage II: FNet alone."""
+    weights = _weights(config, asdict(FusionLossWeights()))
+
+    def losses(parts: Parts, batch: Batch) -> dict[str, Tensor]:
+        terms = fusion_terms(parts[FUSER](batch.a, batch.b), batch.a, batch.b, batch_mean=batch.mean)
+        return {
+            "intensity": weights["intensity"] * terms.intensity,
+            "gradient": weights["gradient"] * terms.gradient,
+            "ssim": weights["ssim"] * terms.structure,
+        }
+
+    turn = Turn(FUSER, (FUSER,), losses, config.optimiser)
+    return Stage(config.kind, config.steps, (turn,), losses, _draw)
+
+
+def _config(fuser: nn.Module) -> dict[str, Any]:
+    """Configuration of the network as JSON."""
+    return cast(FNet, fuser).config.to_json()
+
+
+FNET = Family(_build, _stages, _config)

@@ -1,0 +1,81 @@
+"""What a run writes down: a CSV file per stage and kind of line, and the same for TensorBoard where it is installed."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from polyfuse.io import write_text
+
+
+class Journal:
+    """The log of a run.
+
+    Args:
+        folder: The run folder; files are `log-STAGE.csv` and `val-STAGE.csv`, TensorBoard's go to `tensorboard/`.
+        first_step: Steps of all stages done before; lines of later steps, left by a run that was killed, are removed.
+        active: Whether to write at all; of several processes one does.
+    """
+
+    def __init__(self, folder: Path, first_step: int, *, active: bool = True) -> None:
+        self._folder, self._active, self._board = folder, active, None
+        if not active:
+            return
+        for path in [*folder.glob("log-*.csv"), *folder.glob("val-*.csv")]:
+            _cut(path, first_step)
+        self._board = _tensorboard(folder / "tensorboard", first_step)
+
+    def write(self, kind: str, stage: str, step: int, values: Mapping[str, float]) -> None:
+        """Append one line.
+
+        Args:
+            kind: "log" or "val".
+            stage: Name of the stage.
+            step: Steps of all stages done.
+            values: Column and value; the columns of a file must not change.
+        """
+        if not self._active:
+            return
+        path = self._folder / f"{kind}-{stage}.csv"
+        is_new = not path.exists()
+        with path.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if is_new:
+                writer.writerow(["step", *values])
+            writer.writerow([step, *(f"{value:.6g}" for value in values.values())])
+        if self._board is not None:
+            for name, value in values.items():
+                self._board.add_scalar(f"{kind}/{stage}/{name}", value, step)
+
+    def close(self) -> None:
+        """Finish TensorBoard's file."""
+        if self._board is not None:
+            self._board.close()
+
+
+def read_log(path: Path) -> dict[str, list[float]]:
+    """Columns of a log file."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else {})}
+
+
+def _cut(path: Path, first_step: int) -> None:
+    """Remove lines of steps after `first_step`, and one that was cut short."""
+    rows = list(csv.reader(path.read_text("utf-8").splitlines()))
+    kept = [row for row in rows if row == rows[0] or (len(row) == len(rows[0]) and int(row[0]) <= first_step)]
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(kept)
+    write_text(path, buffer.getvalue(), overwrite=True)
+
+
+def _tensorboard(folder: Path, first_step: int) -> Any:
+    """TensorBoard's writer, or None where TensorBoard is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder), purge_step=first_step + 1)

@@ -1,0 +1,265 @@
+"""The one training loop. It knows stages, turns and time; what is learned is the family's affair.
+
+A run folder holds recipe.json (as run), environment.json, a log per stage, curves, samples, checkpoints, and weights:
+best.safetensors (lowest validation loss of the last stage) and weights.safetensors (the end), both averaged.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from polyfuse._version import __version__
+from polyfuse.data.batches import Batches
+from polyfuse.data.pack import Pack
+from polyfuse.errors import DependencyError, InputError, OutputError, TrainingError, UsageError
+from polyfuse.io import write_text
+from polyfuse.train.checkpoint import NEWEST, load_checkpoint, save_checkpoint
+from polyfuse.train.curves import draw_curves
+from polyfuse.train.export import export, start_from
+from polyfuse.train.interrupts import Interrupts
+from polyfuse.train.journal import Journal
+from polyfuse.train.optimiser import rate_at
+from polyfuse.train.recipe import Recipe
+from polyfuse.train.stage import FUSER, Batch
+from polyfuse.train.state import RunState, seeded
+from polyfuse.train.turns import take_turn
+from polyfuse.train.validation import draw_samples, to_batch, validate, validation_batches
+
+BEST, LAST = "best.safetensors", "weights.safetensors"
+
+
+def train(
+    recipe: Recipe,
+    out: Path,
+    *,
+    resume: bool = False,
+    device: str = "cpu",
+    say: Callable[[str], None] = lambda text: None,
+) -> list[Path]:
+    """Run a recipe to its end.
+
+    Args:
+        recipe: What to do.
+        out: The run folder.
+        resume: Go on from its newest good checkpoint.
+        device: "cpu" or "cuda"; with several processes, started by torchrun, each takes its own.
+        say: Gets a line of progress now and then.
+
+    Returns:
+        The weights files written.
+
+    Raises:
+        UsageError: If the recipe does not fit itself, the data or the checkpoint.
+        InputError: If data are missing or unfit.
+        OutputError: If the folder holds another run, or cannot be written.
+        TrainingError: If a loss or gradient is not finite; a checkpoint of the state before is left.
+        KeyboardInterrupt: After a checkpoint, if interrupted.
+    """
+    run = _Run(recipe, out, device, say)
+    run.begin(resume)
+    try:
+        with Interrupts() as interrupts:
+            run.go(interrupts)
+    finally:
+        run.journal.close()
+    return run.finish()
+
+
+def _accelerator(device: str) -> Any:
+    """Device and processes, by Accelerate."""
+    try:
+        from accelerate import Accelerator
+    except ImportError as error:
+        raise DependencyError('training needs Accelerate: pip install "polyfuse[train]".') from error
+    return Accelerator(cpu=device == "cpu", mixed_precision="no")
+
+
+class _Run:
+    """A run while it goes on."""
+
+    def __init__(self, recipe: Recipe, out: Path, device: str, say: Callable[[str], None]) -> None:
+        if not recipe.data.train:
+            raise UsageError("the recipe names no data: pass --set data.train=FILE, made by `polyfuse data pack`.")
+        self.accelerator = _accelerator(device)
+        self.is_main = bool(self.accelerator.is_main_process)
+        self.recipe, self.out, self.say = recipe, out, say if self.is_main else lambda text: None
+        self.packs = _open(recipe, recipe.data.train)
+        self.val_packs = _open(recipe, recipe.data.val)
+        self.batches = Batches(self.packs, recipe.data.crop, recipe.data.batch, recipe.seed)
+        self.val_batches = validation_batches(recipe, self.val_packs, self.accelerator.device)
+        self.state = RunState(recipe, [pack.sha256 for pack in self.packs], self.accelerator.device)
+        self.sums: dict[str, float] = {}
+        self.num_summed = 0
+
+    def begin(self, resume: bool) -> None:
+        """Load the checkpoint or make the folder ready."""
+        if resume:
+            self.state.load_dict(load_checkpoint(self.out, self.say))
+            self.say(f"resumed at step {self.state.step} of {self.state.num_steps}")
+        elif (self.out / NEWEST).exists():
+            raise OutputError(f"{self.out} holds a run already: pass --resume to go on with it, or another --out.")
+        elif self.recipe.start is not None:
+            for network in (self.state.parts[FUSER], self.state.average.network):
+                start_from(Path(self.recipe.start), network, self.recipe)
+        if self.is_main:
+            write_text(self.out / "recipe.json", json.dumps(self.recipe.to_json(), indent=2) + "\n", overwrite=True)
+            write_text(self.out / "environment.json", json.dumps(self._environment(), indent=2) + "\n", overwrite=True)
+        self.journal = Journal(self.out, self.state.step, active=self.is_main)
+        self.saved = self.told = time.monotonic()
+
+    def _environment(self) -> dict[str, Any]:
+        """What the run is made with."""
+        return {
+            "polyfuse": __version__,
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+            "device": str(self.accelerator.device),
+            "processes": self.accelerator.num_processes,
+            "threads": torch.get_num_threads(),
+            "data": [{"pairs": len(pack.items), "luma": pack.luma, "sha256": pack.sha256} for pack in self.packs],
+        }
+
+    def go(self, interrupts: Interrupts) -> None:
+        """Take steps until all stages are done."""
+        state = self.state
+        while not state.finished:
+            started = time.monotonic()
+            try:
+                values = self._step()
+            except TrainingError as error:
+                self.save()
+                raise TrainingError(
+                    f"{error} at step {state.step} of stage {state.stage.name}: the state before it is in "
+                    f"{self.out / NEWEST}; train anew with a lower rate or a smaller clip."
+                ) from error
+            state.seconds += time.monotonic() - started
+            state.stage_step += 1
+            self._after_step(values)
+            if state.stage_step == state.stage.steps:
+                state.stage_index, state.stage_step = state.stage_index + 1, 0
+                state.enter_stage()
+                self.save()
+            elif time.monotonic() - self.saved >= 60 * self.recipe.rhythm.checkpoint_minutes:
+                self.save()
+            if self._anyone(interrupts.pending):
+                self.save()
+                raise KeyboardInterrupt
+
+    def _step(self) -> dict[str, float]:
+        """One batch, all turns of the stage; returns what is logged."""
+        state, accelerator = self.state, self.accelerator
+        rank, num_ranks = accelerator.process_index, accelerator.num_processes
+        arrays = self.batches.get(state.step, rank=rank, num_ranks=num_ranks)
+        batch = to_batch(*arrays, accelerator.device)
+        batch = Batch(batch.a, batch.b, self._mean)
+        values: dict[str, float] = {}
+        for index, turn in enumerate(state.stage.turns):
+            rate = rate_at(turn.optimiser, state.stage_step, state.stage.steps)
+            with seeded(hash((self.recipe.seed, state.step, index, rank)) & 0xFFFFFFFF, accelerator.device):
+                found = take_turn(state.parts, turn, state.optimisers[turn.name], rate, batch, self._mean)
+            prefix = f"{turn.name}." if len(state.stage.turns) > 1 else ""
+            values |= {f"{prefix}{name}": value for name, value in (found | {"rate": rate}).items()}
+        state.average.update(state.parts[FUSER])
+        return values
+
+    def _mean(self, value: Tensor) -> Tensor:
+        """Mean over all processes."""
+        if self.accelerator.num_processes == 1:
+            return value
+        averaged: Tensor = self.accelerator.reduce(value, reduction="mean")
+        return averaged
+
+    def _anyone(self, flag: bool) -> bool:
+        """Whether any process says so; all get the same answer."""
+        return bool(self._mean(torch.tensor(float(flag), device=self.accelerator.device)) > 0)
+
+    def _after_step(self, values: dict[str, float]) -> None:
+        """Log, validate and draw when it is time; main process only."""
+        state, rhythm = self.state, self.recipe.rhythm
+        last = state.stage_step == state.stage.steps
+        self.sums = {name: self.sums.get(name, 0.0) + value for name, value in values.items()}
+        self.num_summed += 1
+        if state.stage_step % rhythm.log_every == 0 or last:
+            means = {name: value / self.num_summed for name, value in self.sums.items()}
+            self.sums, self.num_summed = {}, 0
+            self._log(means)
+        if not self.is_main:
+            return
+        if self.val_batches and (state.stage_step % rhythm.validate_every == 0 or last):
+            self._validate()
+        if self.val_packs and (state.stage_step % rhythm.draw_every == 0 or last):
+            folder = self.out / "samples" / f"{state.step:06d}"
+            draw_samples(state.stage, self._averaged(), self.val_packs, folder, self.accelerator.device)
+            draw_curves(self.out)
+
+    def _log(self, means: dict[str, float]) -> None:
+        """Write a line and say where the run is."""
+        state = self.state
+        self.journal.write("log", state.stage.name, state.step, means | {"seconds": state.seconds})
+        left = (time.monotonic() - self.told) / self.recipe.rhythm.log_every * (state.num_steps - state.step)
+        self.told = time.monotonic()
+        losses = ", ".join(f"{name} {value:.4g}" for name, value in means.items())
+        self.say(f"step {state.step} of {state.num_steps}, {left / 60:.0f} min left, {state.stage.name}: {losses}")
+
+    def _validate(self) -> None:
+        """The validation pass; keeps the weights if they are the best of this stage."""
+        state = self.state
+        scores = validate(state.stage, self._averaged(), self.val_batches)
+        self.journal.write("val", state.stage.name, state.step, scores)
+        self.say(f"step {state.step}, validation: {', '.join(f'{name} {value:.4g}' for name, value in scores.items())}")
+        if scores["total"] < state.best and state.stage_index == len(state.stages) - 1:
+            state.best = scores["total"]
+            self._export(self.out / BEST)
+
+    def _averaged(self) -> dict[str, torch.nn.Module]:
+        """All parts, the fuser replaced by its average."""
+        return {**self.state.parts, FUSER: self.state.average.network}
+
+    def _export(self, path: Path) -> Path:
+        """Write the averaged weights."""
+        network = self.state.average.network
+        export(path, network, self.state.family.config(network), self.recipe, self.packs, self.state.step)
+        return path
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        self.saved = time.monotonic()
+        if self.is_main:
+            save_checkpoint(self.out, self.state.to_dict())
+
+    def finish(self) -> list[Path]:
+        """Write the last weights."""
+        if not self.is_main:
+            return []
+        draw_curves(self.out)
+        paths = [self._export(self.out / LAST)]
+        return [*paths, self.out / BEST] if (self.out / BEST).exists() else paths
+
+
+def _open(recipe: Recipe, paths: tuple[str, ...]) -> list[Pack]:
+    """Open packs and check that they are what the recipe says; test splits are refused.
+
+    Raises:
+        InputError: If a pack is missing, of another luma, or holds pictures to be tested on.
+    """
+    packs = [Pack(Path(path)) for path in paths]
+    for path, pack in zip(paths, packs, strict=True):
+        if pack.luma != recipe.data.luma:
+            raise InputError(
+                f"{path} has {pack.luma} luma, the recipe wants {recipe.data.luma}: pack it anew with "
+                f"--luma {recipe.data.luma}, or pass --set data.luma={pack.luma}."
+            )
+        if any(item.split == "test" for item in pack.items):
+            raise InputError(f"{path} holds a test split: pack another one, results on it would mean nothing.")
+    return packs

@@ -1,0 +1,37 @@
+"""Optimisers and rates as a recipe states them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from polyfuse.train.recipe import OptimiserConfig
+
+
+def build_optimiser(config: OptimiserConfig, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    """Adam, or AdamW where there is weight decay."""
+    kind = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
+    return kind(
+        parameters, lr=config.rate, betas=config.betas, eps=config.eps, weight_decay=config.weight_decay, foreach=True
+    )
+
+
+def rate_at(config: OptimiserConfig, step: int, steps: int) -> float:
+    """Learning rate of `step`, counted from 0, of a stage of `steps`.
+
+    A linear rise over `warmup` steps, then constant, or half a cosine that ends at `final * rate` with the last step.
+    """
+    if step < config.warmup:
+        return config.rate * (step + 1) / (config.warmup + 1)
+    if config.schedule == "constant":
+        return config.rate
+    progress = (step - config.warmup) / max(1, steps - 1 - config.warmup)
+    return config.rate * (config.final + (1 - config.final) * (1 + math.cos(math.pi * progress)) / 2)
+
+
+def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
+    """Euclidean norm of all gradients together."""
+    return torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None], foreach=True)

@@ -1,0 +1,199 @@
+"""A recipe fixes a training run: data, network, stages, optimisers, seed. TOML in, frozen dataclasses out."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from polyfuse.data.batches import CropConfig
+from polyfuse.errors import InputError, UsageError
+from polyfuse.ops.sparse_coding import Precision
+from polyfuse.train.strict import check_known, read_strict
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is trained on."""
+
+    train: tuple[str, ...] = ()
+    """Packs made by `polyfuse data pack`; relative paths count from the recipe's folder."""
+    val: tuple[str, ...] = ()
+    """Packs for the validation pass; without any there is none."""
+    luma: Literal["full", "studio"] = "studio"
+    """Luma of b that the packs must have. Source: official code trains on studio luma."""
+    batch: int = 16
+    """Crops of one step, over all processes together. Source: official code."""
+    crop: CropConfig = field(default_factory=CropConfig)
+    """How crops are made."""
+
+
+@dataclass(frozen=True)
+class OptimiserConfig:
+    """Adam and its rate over time. Defaults: official code of FNet."""
+
+    rate: float = 1e-4
+    """Highest learning rate."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Decay of the two moments."""
+    eps: float = 1e-8
+    """Added to the denominator."""
+    weight_decay: float = 0.0
+    """Decoupled weight decay (AdamW) where positive."""
+    clip: float | None = None
+    """Largest gradient norm over all parts of the optimiser."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """Rate after the warm-up."""
+    warmup: int = 0
+    """Steps of linear rise from zero."""
+    final: float = 0.0
+    """Share of the rate that the cosine ends at."""
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """One stage; what kinds, losses and optimisers there are is the family's affair."""
+
+    kind: str
+    """Name that the family knows the stage by."""
+    steps: int
+    """Optimiser steps."""
+    losses: dict[str, float] = field(default_factory=dict)
+    """Weights of losses that differ from the family's."""
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    """Optimiser of the stage; an adversarial family derives the others from it."""
+
+
+@dataclass(frozen=True)
+class RhythmConfig:
+    """How often things are done that do not change the result."""
+
+    log_every: int = 50
+    """Steps from one line of the log to the next, which holds means over them."""
+    validate_every: int = 500
+    """Steps from one validation pass to the next."""
+    draw_every: int = 2000
+    """Steps from one set of sample pictures to the next."""
+    checkpoint_minutes: float = 10.0
+    """Time from one checkpoint to the next."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that fixes a run."""
+
+    name: str
+    """Registry name of the weights, e.g. "fnet.road"."""
+    family: str
+    """Which networks and stages, e.g. "fnet"."""
+    stages: tuple[StageConfig, ...]
+    """What is done, in this order."""
+    data: DataConfig = field(default_factory=DataConfig)
+    """What is trained on."""
+    model: dict[str, Any] = field(default_factory=dict)
+    """Options of the network that differ from the family's."""
+    seed: int = 0
+    """Fixes weights, crops and order. Source: official code uses 0."""
+    ema: float = 0.999
+    """Decay per step of the averaged weights, which are the ones exported. Source: official code."""
+    precision: Precision = "float32"
+    """Arithmetic of the convolutions."""
+    start: str | None = None
+    """Weights file to begin from instead of random weights."""
+    rhythm: RhythmConfig = field(default_factory=RhythmConfig)
+    """How often things are done that do not change the result."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be run."""
+        if not self.stages or min(stage.steps for stage in self.stages) < 1:
+            raise UsageError("the recipe has no stage, or one without steps: give [[stages]] with steps of 1 or more.")
+        if not 0 <= self.ema < 1:
+            raise UsageError(f"ema {self.ema} is no decay: give a number in [0, 1).")
+        if min(self.rhythm.log_every, self.rhythm.validate_every, self.rhythm.draw_every) < 1:
+            raise UsageError("rhythm has an interval below 1 step: give 1 or more.")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain nested dictionary, as JSON would give it back."""
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return values
+
+
+def bundled_recipes() -> list[str]:
+    """Names of the recipes that come with polyfuse."""
+    folder = resources.files("polyfuse.train").joinpath("recipes")
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def load_recipe(source: str | Path, settings: Iterable[str] = ()) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        source: A TOML file, the recipe.json of a run folder, or the name of a bundled recipe.
+        settings: Changes as "key=value" with dotted keys, e.g. "stages.0.optimiser.rate=2e-4"; a value is read as
+            TOML, and as a text where it is none. Relative paths in them count from the current folder.
+
+    Raises:
+        InputError: If there is no such recipe or it is no TOML.
+        UsageError: If a key is unknown (with the nearest name) or a value is wrong.
+    """
+    path = Path(source)
+    if str(source) in bundled_recipes():
+        text, folder = resources.files("polyfuse.train").joinpath(f"recipes/{source}.toml").read_text("utf-8"), Path()
+    else:
+        try:
+            text, folder = path.read_text("utf-8"), path.parent
+        except (OSError, UnicodeDecodeError) as error:
+            names = ", ".join(bundled_recipes())
+            raise InputError(f"{source} is no recipe that can be read: give a TOML file, or one of {names}.") from error
+    try:
+        values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{source} is no TOML ({error}): correct it.") from error
+    recipe = _located(read_strict(Recipe, values, "recipe"), folder)
+    settings = list(settings)
+    if not settings:
+        return recipe
+    values = recipe.to_json()
+    for setting in settings:
+        _set(values, setting)
+    return _located(read_strict(Recipe, values, "recipe"), Path())
+
+
+def _located(recipe: Recipe, folder: Path) -> Recipe:
+    """The recipe with absolute paths; relative ones count from `folder`."""
+    data = recipe.data
+    data = replace(data, train=_absolute(data.train, folder), val=_absolute(data.val, folder))
+    start = _absolute((recipe.start,), folder)[0] if recipe.start is not None else None
+    return replace(recipe, data=data, start=start)
+
+
+def _absolute(paths: Iterable[str], folder: Path) -> tuple[str, ...]:
+    """Absolute paths, relative ones counted from `folder`."""
+    return tuple(str((folder / path).resolve()) for path in paths)
+
+
+def _set(values: dict[str, Any], setting: str) -> None:
+    """Apply one "key=value"."""
+    key, equals, text = setting.partition("=")
+    *parents, last = key.strip().split(".")
+    if not equals or not last:
+        raise UsageError(f"--set {setting} is no key=value: write for example seed=1.")
+    table: Any = values
+    for parent in parents:
+        if isinstance(table, list):
+            check_known(parent, [str(index) for index in range(len(table))], f"--set {key}")
+            table = table[int(parent)]
+        else:
+            table = table.setdefault(parent, {})
+        if not isinstance(table, dict | list):
+            raise UsageError(f"--set {key} goes below a plain value: shorten the key.")
+    if isinstance(table, list):
+        raise UsageError(f"--set {key} replaces an entry of a list: set the key of the list, or a key of the entry.")
+    try:
+        table[last] = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        table[last] = text

@@ -1,0 +1,74 @@
+"""What a family gives the loop: parts (networks), and stages made of turns.
+
+A turn is one optimiser step: which parts it trains, how the weighted losses come from a batch, which optimiser. Most
+stages have one turn; an adversarial stage has two, "discriminator" and "generator", taken one after the other on every
+batch. The loop knows nothing beyond this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from polyfuse.train.recipe import OptimiserConfig, Recipe
+
+Parts = Mapping[str, nn.Module]
+"""The networks of a family by name; "fuser" is the one that is averaged, validated and exported."""
+FUSER = "fuser"
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """This process's share of one batch."""
+
+    a: Tensor
+    """(N, 1, H, W) in [0, 1]."""
+    b: Tensor
+    """Same shape."""
+    mean: Callable[[Tensor], Tensor] = lambda value: value
+    """Mean of a tensor over all processes, for losses that depend on the whole batch; carries no gradient."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One optimiser step of a stage."""
+
+    name: str
+    """Name of the optimiser in log and checkpoint."""
+    parts: tuple[str, ...]
+    """Which parts it trains; the others are frozen meanwhile."""
+    step: Callable[[Parts, Batch], dict[str, Tensor]]
+    """Weighted losses by name; their sum is minimised."""
+    optimiser: OptimiserConfig
+    """Optimiser and rate."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of training."""
+
+    name: str
+    """Name in log and file names."""
+    steps: int
+    """How many batches it takes."""
+    turns: tuple[Turn, ...]
+    """Optimiser steps on each batch, in this order."""
+    validate: Callable[[Parts, Batch], dict[str, Tensor]]
+    """Weighted losses of the averaged parts on validation crops; the sum decides which weights are the best."""
+    draw: Callable[[Parts, Batch], Tensor]
+    """The fused picture, (N, 1, H, W), for the sample sheet."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """How to train one family."""
+
+    build: Callable[[Recipe], dict[str, nn.Module]]
+    """Fresh parts; random values come from the global generator, which the loop seeds and restores."""
+    stages: Callable[[Recipe], list[Stage]]
+    """The stages of a recipe."""
+    config: Callable[[nn.Module], dict[str, Any]]
+    """Configuration of the "fuser" as JSON, for the weights file."""

@@ -1,0 +1,138 @@
+"""The state of a run between two steps: networks, their average, optimisers, and how far it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from polyfuse.errors import UsageError
+from polyfuse.train.ema import Average
+from polyfuse.train.families import family_of
+from polyfuse.train.optimiser import build_optimiser
+from polyfuse.train.recipe import Recipe
+from polyfuse.train.stage import FUSER, Stage
+from polyfuse.train.strict import read_strict
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Give the body torch's generators seeded, and the caller its own back."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+class RunState:
+    """Everything that changes while a run goes on.
+
+    Args:
+        recipe: The run.
+        data: Hashes of the training packs.
+        device: Where the networks live.
+    """
+
+    def __init__(self, recipe: Recipe, data: list[str], device: torch.device) -> None:
+        self.recipe, self._data, self._device = recipe, data, device
+        self.family = family_of(recipe.family)
+        self.stages = self.family.stages(recipe)
+        with seeded(recipe.seed, torch.device("cpu")):
+            self.parts = {name: part.to(device) for name, part in self.family.build(recipe).items()}
+        self.average = Average(self.parts[FUSER], recipe.ema)
+        self.stage_index = 0
+        self.stage_step = 0
+        self.seconds = 0.0
+        self.enter_stage()
+
+    def enter_stage(self) -> None:
+        """New optimisers for the stage at hand, and no best score yet."""
+        self.best = math.inf
+        if not self.finished:
+            self.optimisers = {
+                turn.name: build_optimiser(
+                    turn.optimiser, [value for part in turn.parts for value in self.parts[part].parameters()]
+                )
+                for turn in self.stage.turns
+            }
+
+    @property
+    def finished(self) -> bool:
+        """Whether all stages are done."""
+        return self.stage_index == len(self.stages)
+
+    @property
+    def stage(self) -> Stage:
+        """The stage at hand."""
+        return self.stages[self.stage_index]
+
+    @property
+    def step(self) -> int:
+        """Steps done in all stages together."""
+        return sum(stage.steps for stage in self.stages[: self.stage_index]) + self.stage_step
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of all stages."""
+        return sum(stage.steps for stage in self.stages)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of a checkpoint. Crops and random numbers follow from seed and step."""
+        return {
+            "recipe": self.recipe.to_json(),
+            "data": self._data,
+            "stage": self.stage_index,
+            "step": self.stage_step,
+            "seconds": self.seconds,
+            "best": self.best,
+            "parts": {name: part.state_dict() for name, part in self.parts.items()},
+            "average": self.average.network.state_dict(),
+            "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
+        }
+
+    def load_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint.
+
+        Raises:
+            UsageError: If it is of another recipe, naming the first difference, or of other data.
+        """
+        before: Recipe = read_strict(Recipe, state["recipe"], "recipe")  # with defaults of keys that are newer
+        difference = _first_difference(before.to_json(), self.recipe.to_json(), "")
+        if difference is not None:
+            raise UsageError(
+                f"the checkpoint is of another recipe, {difference}: resume with the recipe.json of its folder."
+            )
+        if state["data"] != self._data:
+            raise UsageError("the checkpoint was trained on other data: resume with the packs named in its recipe.")
+        self.stage_index, self.stage_step = state["stage"], state["step"]
+        if not self.finished and self.stage_step >= self.stage.steps:
+            raise UsageError(
+                f"stage {self.stage.name} has {self.stage_step} steps behind it: give it more, or as before."
+            )
+        self.enter_stage()
+        self.seconds, self.best = state["seconds"], state["best"]
+        for name, part in self.parts.items():
+            part.load_state_dict(state["parts"][name])
+        self.average.network.load_state_dict(state["average"])
+        if not self.finished:
+            for name, optimiser in self.optimisers.items():
+                optimiser.load_state_dict(state["optimisers"][name])
+
+
+def _first_difference(old: Any, new: Any, key: str) -> str | None:
+    """The first key whose values differ, as text.
+
+    These may change: how often things are done, where data lie, and how long a stage lasts (its schedule is stretched).
+    """
+    if key in ("rhythm", "data.train", "data.val") or key.endswith(".steps"):
+        return None
+    if isinstance(old, dict) and isinstance(new, dict):
+        names = sorted({*old, *new})
+        found = (_first_difference(old.get(n), new.get(n), f"{key}.{n}".lstrip(".")) for n in names)
+        return next((text for text in found if text is not None), None)
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        found = (_first_difference(o, n, f"{key}.{i}") for i, (o, n) in enumerate(zip(old, new, strict=True)))
+        return next((text for text in found if text is not None), None)
+    return None if old == new else f"{key} was {old!r} and is {new!r}"

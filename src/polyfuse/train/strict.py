@@ -1,0 +1,71 @@
+"""Plain dictionaries to frozen dataclasses and nothing else: an unknown key or a wrong type is an error with advice."""
+
+from __future__ import annotations
+
+import difflib
+import types
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from polyfuse.errors import UsageError
+
+
+def read_strict(kind: type[Any], values: Any, where: str) -> Any:
+    """Build the dataclass `kind` from a dictionary.
+
+    Args:
+        kind: A dataclass whose fields are numbers, texts, flags, literals, tuples, dictionaries, or dataclasses.
+        values: What a TOML or JSON table gives.
+        where: Name of the table, for messages.
+
+    Raises:
+        UsageError: Naming the key that is unknown (with the nearest name), missing, or of a wrong type.
+    """
+    if not isinstance(values, dict):
+        raise UsageError(f"{where} is {values!r}, not a table: write its keys below [{where}].")
+    hints, known = get_type_hints(kind), {field.name: field for field in fields(kind)}
+    for key in values:
+        check_known(key, known, where)
+    for name, field in known.items():
+        if name not in values and field.default is MISSING and field.default_factory is MISSING:
+            raise UsageError(f"{where} lacks {name!r}: add it.")
+    return kind(**{key: _read(hints[key], value, f"{where}.{key}") for key, value in values.items()})
+
+
+def check_known(key: str, known: Any, where: str) -> None:
+    """Refuse a key that is not among `known`.
+
+    Raises:
+        UsageError: With the nearest names.
+    """
+    if key not in known:
+        near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.4) or sorted(known)
+        raise UsageError(f"{where} has no {key!r}: did you mean {' or '.join(near)}?")
+
+
+def _read(kind: Any, value: Any, where: str) -> Any:
+    """`value` as `kind`."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return value
+    if is_dataclass(kind):
+        return read_strict(kind, value, where)  # type: ignore[arg-type]
+    if origin in (Union, types.UnionType):  # only X | None occurs
+        wanted = next(argument for argument in arguments if argument is not type(None))
+        return None if value is None else _read(wanted, value, where)
+    if origin is Literal and value in arguments:
+        return value
+    if kind == tuple[str, ...] and isinstance(value, str):  # one path is a list of one
+        return (value,)
+    if origin is tuple and isinstance(value, list | tuple):
+        if arguments[-1] is not Ellipsis and len(value) != len(arguments):
+            raise UsageError(f"{where} has {len(value)} values: give {len(arguments)}.")
+        return tuple(_read(arguments[0], item, f"{where}.{index}") for index, item in enumerate(value))
+    if origin is dict and isinstance(value, dict):
+        return {key: _read(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if kind in (int, str, bool) and type(value) is kind:
+        return value
+    wanted = " or ".join(map(repr, arguments)) if origin is Literal else getattr(kind, "__name__", str(kind))
+    raise UsageError(f"{where} is {value!r}: give {wanted}.")

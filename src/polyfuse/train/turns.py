@@ -1,0 +1,74 @@
+"""One optimiser step: losses, a guard against numbers that are none, gradients of all processes, clipping."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from polyfuse.errors import TrainingError
+from polyfuse.train.optimiser import gradient_norm
+from polyfuse.train.stage import Batch, Parts, Turn
+
+
+def take_turn(
+    parts: Parts,
+    turn: Turn,
+    optimiser: torch.optim.Optimizer,
+    rate: float,
+    batch: Batch,
+    average: Callable[[Tensor], Tensor],
+) -> dict[str, float]:
+    """Train the parts of `turn` on `batch`.
+
+    Args:
+        parts: All networks of the family.
+        turn: What to do.
+        optimiser: Of the parts that it trains.
+        rate: Learning rate of this step.
+        batch: This process's share.
+        average: Mean of a tensor over all processes.
+
+    Returns:
+        Losses over all processes, their "total", and "norm.PART", the gradient norm of each part before clipping.
+
+    Raises:
+        TrainingError: If a loss or a gradient is not finite; no weight has been changed by this turn then.
+    """
+    for name, part in parts.items():
+        part.requires_grad_(name in turn.parts)
+    optimiser.zero_grad(set_to_none=True)
+    losses = turn.step(parts, batch)
+    total = torch.stack(list(losses.values())).sum()
+    total.backward()
+    trained = [value for name in turn.parts for value in parts[name].parameters()]
+    _average_gradients(trained, average)
+    means = average(torch.stack([*(loss.detach() for loss in losses.values()), total.detach()])).tolist()
+    values = dict(zip([*losses, "total"], means, strict=True))
+    values |= {f"norm.{name}": float(gradient_norm(parts[name].parameters())) for name in turn.parts}
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise TrainingError(f"{name} of turn {turn.name} is {value}")
+    if turn.optimiser.clip is not None:
+        norm = math.hypot(*(values[f"norm.{name}"] for name in turn.parts))
+        torch.nn.utils.clip_grads_with_norm_(trained, turn.optimiser.clip, torch.tensor(norm), foreach=True)
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    optimiser.step()
+    return values
+
+
+def _average_gradients(trained: list[nn.Parameter], average: Callable[[Tensor], Tensor]) -> None:
+    """Replace gradients by their means over all processes, in one exchange.
+
+    Not DistributedDataParallel: a stage may call any part any number of times, in any turn, and the networks here are
+    small enough for one message.
+    """
+    gradients = [value.grad for value in trained if value.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    averaged = average(flat)
+    if averaged is not flat:
+        for gradient, values in zip(gradients, averaged.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(values.view_as(gradient))

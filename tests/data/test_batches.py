@@ -1,0 +1,101 @@
+"""Batches depend on seed and step alone, and both pictures of a crop show the same place."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from polyfuse.data.batches import Batches, CropConfig
+from polyfuse.data.layouts import PairSet
+from polyfuse.data.pack import Pack, write_pack
+from polyfuse.errors import InputError, UsageError
+from polyfuse.io import Pair, write_picture
+
+MakePack = Callable[..., Pack]
+
+
+@pytest.fixture
+def make_pack(tmp_path: Path) -> MakePack:
+    """A pack of the pictures given, each used as a and, inverted, as b."""
+
+    def make(*pictures: np.ndarray) -> Pack:
+        pairs = []
+        for index, picture in enumerate(pictures):
+            a, b = tmp_path / f"a/{index}.png", tmp_path / f"b/{index}.png"
+            write_picture(a, picture, overwrite=True)
+            write_picture(b, 255 - picture, overwrite=True)
+            pairs.append(Pair(str(index), a, b))
+        write_pack(tmp_path / "x.pack", [PairSet("s", "train", tuple(pairs))], luma_b="full", overwrite=True)
+        return Pack(tmp_path / "x.pack")
+
+    return make
+
+
+@pytest.fixture
+def pack(make_pack: MakePack, rng: np.random.Generator) -> Pack:
+    """Five pictures of noise."""
+    return make_pack(*rng.integers(0, 256, (5, 20, 30), dtype=np.uint8))
+
+
+def test_same_step_gives_the_same_crops_and_another_seed_others(pack: Pack) -> None:
+    config = CropConfig(size=8)
+    first, again, other = (Batches([pack], config, 4, seed).get(7)[0] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_processes_share_the_batch_of_one_process(pack: Pack) -> None:
+    batches = Batches([pack], CropConfig(size=8), 4, seed=1)
+    shares = [batches.get(3, rank=rank, num_ranks=2)[1] for rank in range(2)]
+    np.testing.assert_array_equal(np.concatenate(shares), batches.get(3)[1])
+
+
+def test_crops_of_both_pictures_show_the_same_place_in_the_same_orientation(pack: Pack) -> None:
+    a, b = Batches([pack], CropConfig(size=8), 20, seed=1).get(0)
+    np.testing.assert_allclose(a + b, 1, atol=1e-6)  # float32 of two fractions of 255
+
+
+def test_every_picture_is_seen_once_before_any_is_seen_twice(make_pack: MakePack) -> None:
+    pack = make_pack(*(np.full((8, 8), 10 * index, np.uint8) for index in range(6)))
+    batches = Batches([pack], CropConfig(size=8), 3, seed=1)
+    seen = [np.concatenate([batches.get(2 * turn + half)[0][:, 0, 0, 0] for half in (0, 1)]) for turn in (0, 1)]
+    for turn in seen:
+        np.testing.assert_allclose(np.sort(turn) * 25.5, range(6), atol=1e-6)
+    assert not np.array_equal(*seen)
+
+
+def test_all_eight_orientations_occur(make_pack: MakePack) -> None:
+    pack = make_pack(np.arange(64, dtype=np.uint8).reshape(8, 8))
+    crops = Batches([pack], CropConfig(size=8), 100, seed=1).get(0)[0]
+    assert len({crop.tobytes() for crop in crops}) == 8
+
+
+def test_crops_without_contrast_are_drawn_anew(make_pack: MakePack) -> None:
+    half = np.zeros((8, 64), np.uint8)
+    half[:, 48:] = np.arange(16) * 16
+    taken = [
+        Batches([make_pack(half)], CropConfig(size=8, min_contrast=wanted), 40, seed=1).get(0)[0].std(axis=(1, 2, 3))
+        for wanted in (0.0, 0.05)
+    ]
+    flat_before, flat_after = (int((contrast < 0.05).sum()) for contrast in taken)
+    assert flat_before > 20
+    assert flat_after < flat_before / 3
+
+
+def test_jitter_keeps_black_and_stays_in_range(make_pack: MakePack) -> None:
+    pack = make_pack(np.arange(64, dtype=np.uint8).reshape(8, 8) * 4)
+    config = CropConfig(size=8, dihedral=False, gamma_jitter=0.5, gain_jitter=0.5)
+    crops = Batches([pack], config, 30, seed=1).get(0)[0]
+    assert (crops[:, 0, 0, 0].max(), crops.min() >= 0, crops.max() <= 1) == (0, True, True)
+    assert len({crop.tobytes() for crop in crops}) == 30
+
+
+def test_crop_larger_than_a_picture_is_an_input_error(pack: Pack) -> None:
+    with pytest.raises(InputError, match="30x20, smaller than crops of 24x24"):
+        Batches([pack], CropConfig(size=24), 4, seed=1)
+
+
+def test_batch_that_cannot_be_shared_is_a_usage_error(pack: Pack) -> None:
+    with pytest.raises(UsageError, match="cannot be shared by 3"):
+        Batches([pack], CropConfig(size=8), 4, seed=1).get(0, num_ranks=3)

@@ -1,0 +1,59 @@
+"""A tiny data set and a tiny recipe, so that a run takes a second."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from polyfuse.data.layouts import PairSet
+from polyfuse.data.pack import write_pack
+from polyfuse.io import Pair, write_picture
+from polyfuse.train import journal, loop
+
+TINY = {"coder": {"channels": 4, "kernel_size": 3, "iterations": 2}}
+
+
+@pytest.fixture(autouse=True)
+def plain_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs without Matplotlib and TensorBoard, which take longer than all steps together."""
+    monkeypatch.setattr(loop, "draw_curves", lambda folder: None)
+    monkeypatch.setattr(journal, "_tensorboard", lambda folder, first_step: None)
+
+
+@pytest.fixture
+def pack(tmp_path: Path, rng: np.random.Generator) -> Path:
+    """A pack of three pairs."""
+    pairs = []
+    for index, picture in enumerate(rng.integers(0, 256, (3, 2, 24, 24), dtype=np.uint8)):
+        paths = [tmp_path / name / f"{index}.png" for name in "ab"]
+        for path, plane in zip(paths, picture, strict=True):
+            write_picture(path, plane)
+        pairs.append(Pair(str(index), *paths))
+    write_pack(tmp_path / "x.pack", [PairSet("noise", "train", tuple(pairs))], luma_b="full")
+    return tmp_path / "x.pack"
+
+
+@pytest.fixture
+def write_recipe(tmp_path: Path, pack: Path) -> Callable[..., Path]:
+    """Write a recipe of both FNet stages, a few steps each, with changes; returns its path."""
+
+    def write(name: str = "recipe.json", steps: int = 6, **changes: Any) -> Path:
+        recipe = {
+            "name": "fnet.test",
+            "family": "fnet",
+            "model": TINY,
+            "ema": 0.9,
+            "data": {"train": str(pack), "val": str(pack), "luma": "full", "batch": 2, "crop": {"size": 16}},
+            "stages": [
+                {"kind": "reconstruction", "steps": steps},
+                {"kind": "fusion", "steps": steps, "optimiser": {"schedule": "cosine", "warmup": 2, "clip": 1.0}},
+            ],
+            "rhythm": {"log_every": 2, "validate_every": 3, "draw_every": 100},
+        }
+        (tmp_path / name).write_text(json.dumps(recipe | changes), encoding="utf-8")
+        return tmp_path / name
+
+    return write

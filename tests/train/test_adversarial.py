@@ -1,0 +1,88 @@
+"""A stage with a discriminator of its own fits the loop as it is."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from polyfuse.train import families, load_recipe, loop, train
+from polyfuse.train.checkpoint import load_checkpoint
+from polyfuse.train.journal import read_log
+from polyfuse.train.recipe import OptimiserConfig, Recipe
+from polyfuse.train.stage import FUSER, Batch, Family, Parts, Stage, Turn
+
+
+class Blend(nn.Module):
+    """The smallest fusion network: a weighted sum."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix = nn.Conv2d(2, 1, 1)
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        mixed: Tensor = self.mix(torch.cat([a, b], dim=1))
+        return mixed
+
+
+def _judge(parts: Parts, batch: Batch) -> dict[str, Tensor]:
+    """Tell a from the fused picture."""
+    fused = parts[FUSER](batch.a, batch.b).detach()
+    return {"real": (parts["judge"](batch.a) - 1).square().mean(), "fake": parts["judge"](fused).square().mean()}
+
+
+def _cheat(parts: Parts, batch: Batch) -> dict[str, Tensor]:
+    """Be taken for a, and stay near b."""
+    fused = parts[FUSER](batch.a, batch.b)
+    return {"adversarial": (parts["judge"](fused) - 1).square().mean(), "content": (fused - batch.b).abs().mean()}
+
+
+def _stages(recipe: Recipe) -> list[Stage]:
+    """One stage, two optimisers."""
+    turns = (
+        Turn("judge", ("judge",), _judge, OptimiserConfig(rate=1e-2)),
+        Turn("fuse", (FUSER,), _cheat, OptimiserConfig(rate=1e-3)),
+    )
+    return [Stage("duel", recipe.stages[0].steps, turns, _cheat, lambda parts, batch: parts[FUSER](batch.a, batch.b))]
+
+
+@pytest.fixture
+def recipe(write_recipe: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Recipe:
+    """Six steps of the duel, with a checkpoint after each."""
+    duel = Family(lambda recipe: {FUSER: Blend(), "judge": nn.Conv2d(1, 1, 3)}, _stages, lambda fuser: {})
+    monkeypatch.setitem(families.FAMILIES, "duel", duel)
+    path = write_recipe(family="duel", stages=[{"kind": "duel", "steps": 6}], rhythm={"log_every": 2})
+    return load_recipe(path, ["rhythm.checkpoint_minutes=0"])
+
+
+def test_each_turn_trains_its_own_parts_and_no_others(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = []
+
+    def watched(parts: Parts, turn: Turn, *arguments: Any) -> dict[str, float]:
+        before = {name: [value.clone() for value in part.parameters()] for name, part in parts.items()}
+        values = original(parts, turn, *arguments)
+        after = {name: list(part.parameters()) for name, part in parts.items()}
+        pairs = {name: zip(before[name], after[name], strict=True) for name in parts}
+        changed.append((turn.name, {name for name in parts if not all(torch.equal(x, y) for x, y in pairs[name])}))
+        return values
+
+    original = loop.take_turn
+    monkeypatch.setattr(loop, "take_turn", watched)
+    train(recipe, tmp_path / "run")
+    assert changed == 6 * [("judge", {"judge"}), ("fuse", {FUSER})]
+
+
+def test_losses_and_norms_of_both_turns_are_logged(recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe, tmp_path / "run")
+    log = read_log(tmp_path / "run/log-duel.csv")
+    assert {"judge.real", "judge.norm.judge", "fuse.adversarial", "fuse.norm.fuser", "fuse.rate"} <= set(log)
+
+
+def test_checkpoint_holds_both_networks_and_both_optimisers(recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe, tmp_path / "run")
+    state = load_checkpoint(tmp_path / "run", print)
+    assert (set(state["parts"]), set(state["optimisers"])) == ({FUSER, "judge"}, {"judge", "fuse"})

@@ -1,0 +1,24 @@
+"""The curves and TensorBoard's file show what the log holds."""
+
+from pathlib import Path
+
+import pytest
+
+from polyfuse.io import read_picture
+from polyfuse.train.curves import draw_curves
+from polyfuse.train.journal import Journal
+
+pytest.importorskip("matplotlib")
+
+
+def test_curves_of_a_stage_become_a_picture(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, 0)
+    for step in (1, 2):
+        journal.write("log", "fusion", step, {"total": 2.0 / step, "norm.fuser": 1.0, "rate": 1e-4, "seconds": step})
+    journal.write("val", "fusion", 2, {"total": 1.0})
+    assert draw_curves(tmp_path) == tmp_path / "curves.png"
+    assert read_picture(tmp_path / "curves.png").width > 300
+
+
+def test_folder_without_a_log_has_no_curves(tmp_path: Path) -> None:
+    assert draw_curves(tmp_path) is None

@@ -1,0 +1,96 @@
+"""Recipes are read strictly: what is not known is refused with the nearest name."""
+
+from pathlib import Path
+
+import pytest
+
+from polyfuse.errors import InputError, UsageError
+from polyfuse.train import bundled_recipes, load_recipe
+from polyfuse.train.families import family_of
+
+MINIMAL = 'name = "x"\nfamily = "fnet"\n[[stages]]\nkind = "fusion"\nsteps = 5\n'
+
+
+def read(folder: Path, text: str, *settings: str) -> object:
+    """The recipe of a text."""
+    (folder / "r.toml").write_text(text, encoding="utf-8")
+    return load_recipe(folder / "r.toml", settings)
+
+
+@pytest.mark.parametrize("name", bundled_recipes())
+def test_bundled_recipe_fits_its_family(name: str) -> None:
+    recipe = load_recipe(name)
+    assert len(family_of(recipe.family).stages(recipe)) == len(recipe.stages)
+
+
+def test_paper_recipe_has_the_published_settings() -> None:
+    recipe = load_recipe("fnet-paper")
+    assert [(stage.kind, stage.steps) for stage in recipe.stages] == [("reconstruction", 20000), ("fusion", 20000)]
+    assert recipe.stages[1].losses == {"intensity": 20, "gradient": 20, "ssim": 15}
+    assert {(s.optimiser.rate, s.optimiser.betas, s.optimiser.schedule, s.optimiser.clip) for s in recipe.stages} == {
+        (1e-4, (0.9, 0.999), "constant", None)
+    }
+    assert (recipe.data.luma, recipe.data.batch, recipe.data.crop.size, recipe.ema) == ("studio", 16, 128, 0.999)
+
+
+def test_recipe_survives_its_own_json(tmp_path: Path) -> None:
+    import json
+
+    recipe = load_recipe("fnet-cpu")
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe.to_json()), encoding="utf-8")
+    assert load_recipe(tmp_path / "recipe.json") == recipe
+
+
+def test_setting_changes_a_key_below_a_list(tmp_path: Path) -> None:
+    recipe = read(tmp_path, MINIMAL, "stages.0.optimiser.rate=2e-4", "seed=7", "data.train=a b.pack")
+    assert recipe.stages[0].optimiser.rate == 2e-4  # type: ignore[attr-defined]
+    assert recipe.seed == 7  # type: ignore[attr-defined]
+    assert recipe.data.train == (str(Path("a b.pack").resolve()),)  # type: ignore[attr-defined]
+
+
+def test_path_in_a_recipe_counts_from_its_folder(tmp_path: Path) -> None:
+    recipe = read(tmp_path, MINIMAL + '[data]\ntrain = "x.pack"\n')
+    assert recipe.data.train == (str(tmp_path / "x.pack"),)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("text", "setting", "message"),
+    [
+        ("sede = 1\n" + MINIMAL, None, "recipe has no 'sede': did you mean seed"),
+        (MINIMAL + "stepz = 3\n", None, "stages.0 has no 'stepz': did you mean steps"),
+        (MINIMAL, "data.crop.sizes=3", "data.crop has no 'sizes': did you mean size"),
+        (MINIMAL, "stages.1.steps=3", "has no '1'"),
+        (MINIMAL, "seed", "no key=value"),
+        (MINIMAL, "seed=many", "recipe.seed is 'many': give int"),
+        (MINIMAL, "stages.0.optimiser.schedule=cosin", "give 'constant' or 'cosine'"),
+        (MINIMAL, "stages.0.steps=0", "without steps"),
+        ('name = "x"\n', None, "lacks 'family'"),
+    ],
+)
+def test_wrong_recipe_is_refused_with_advice(tmp_path: Path, text: str, setting: str | None, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        read(tmp_path, text, *([setting] if setting else []))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["family=fnett"], "family 'fnett': did you mean fnet"),
+        (["stages.0.kind=fuse"], "stages.0.kind is 'fuse': FNet has reconstruction and fusion"),
+        (["stages.0.losses.gradiant=1.0"], "no 'gradiant': did you mean gradient"),
+    ],
+)
+def test_what_the_family_does_not_know_is_refused(tmp_path: Path, settings: list[str], message: str) -> None:
+    recipe = read(tmp_path, MINIMAL, *settings)
+    with pytest.raises(UsageError, match=message):
+        family_of(recipe.family).stages(recipe)  # type: ignore[attr-defined, arg-type]
+
+
+def test_unknown_recipe_names_the_bundled_ones() -> None:
+    with pytest.raises(InputError, match=", ".join(bundled_recipes())):
+        load_recipe("fnet-mars")
+
+
+def test_broken_toml_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is no TOML"):
+        read(tmp_path, "name = = 3")

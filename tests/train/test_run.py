@@ -1,0 +1,263 @@
+"""A run from end to end: what it leaves, that stopping changes nothing, and how it ends badly."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from polyfuse import registry
+from polyfuse.errors import InputError, OutputError, TrainingError, UsageError
+from polyfuse.train import Recipe, load_recipe, train
+from polyfuse.train import loop as loop_module
+from polyfuse.train.checkpoint import NEWEST, PREVIOUS, load_checkpoint, save_checkpoint
+from polyfuse.train.interrupts import Interrupts
+from polyfuse.train.journal import read_log
+from polyfuse.weights.store import load_weights
+
+WriteRecipe = Callable[..., Path]
+
+
+class Stop(Exception):
+    """Stands in for a power cut."""
+
+
+def tensors(run: Path) -> dict[str, Tensor]:
+    """The final weights of a run."""
+    return load_weights(run / "weights.safetensors")[0]
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    """Whether all tensors agree bit by bit."""
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """Let the run end without warning once so many steps are taken."""
+    taken = iter(range(steps))
+
+    def take_turn(*arguments: Any, **named: Any) -> dict[str, float]:
+        if next(taken, None) is None:
+            raise Stop
+        return original(*arguments, **named)
+
+    original = loop_module.take_turn
+    monkeypatch.setattr(loop_module, "take_turn", take_turn)
+
+
+@pytest.fixture
+def recipe(write_recipe: WriteRecipe) -> Recipe:
+    """Two stages of six steps."""
+    return load_recipe(write_recipe())
+
+
+@pytest.fixture
+def hasty(write_recipe: WriteRecipe) -> Recipe:
+    """The same with a checkpoint after every step."""
+    return load_recipe(write_recipe(), ["rhythm.checkpoint_minutes=0"])
+
+
+def test_run_leaves_weights_that_fuse_and_a_folder_that_explains_itself(recipe: Recipe, tmp_path: Path) -> None:
+    paths = train(recipe, tmp_path / "run")
+    assert [path.name for path in paths] == ["weights.safetensors", "best.safetensors"]
+    info = load_weights(paths[0])[1]
+    assert (info.name, info.luma, "noise/train" in info.source) == ("fnet.test", "full", True)
+    assert registry.load("fnet", weights=paths[1]).spec.parameters > 0
+    found = {str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    assert {"recipe.json", "environment.json", "log-reconstruction.csv", "log-fusion.csv", "val-fusion.csv"} <= found
+    assert {"samples/000012/0.png", "checkpoint.pt"} <= found
+    assert load_recipe(tmp_path / "run/recipe.json") == recipe
+
+
+def test_log_holds_losses_norms_and_rate_at_every_interval(recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe, tmp_path / "run")
+    log = read_log(tmp_path / "run/log-fusion.csv")
+    assert log["step"] == [8, 10, 12]
+    assert set(log) == {"step", "intensity", "gradient", "ssim", "total", "norm.fuser", "rate", "seconds"}
+    total = log["total"][0]
+    assert total == pytest.approx(log["intensity"][0] + log["gradient"][0] + log["ssim"][0], rel=1e-5)  # 6 digits
+    assert set(read_log(tmp_path / "run/log-reconstruction.csv")) >= {"norm.fuser", "norm.inverse"}
+
+
+def test_same_recipe_gives_the_same_bits_and_leaves_the_callers_random_numbers(recipe: Recipe, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    before = torch.random.get_rng_state()
+    train(recipe, tmp_path / "one")
+    assert torch.equal(torch.random.get_rng_state(), before)
+    torch.manual_seed(2)
+    train(recipe, tmp_path / "two")
+    assert same(tensors(tmp_path / "one"), tensors(tmp_path / "two"))
+
+
+@pytest.mark.parametrize("steps", [3, 10])  # in the first stage, in the second
+def test_resumed_run_ends_with_the_same_bits_and_the_same_log(
+    hasty: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    train(hasty, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        stop_after(patch, steps)
+        with pytest.raises(Stop):
+            train(hasty, tmp_path / "run")
+    train(hasty, tmp_path / "run", resume=True)
+    assert same(tensors(tmp_path / "whole"), tensors(tmp_path / "run"))
+    assert same(
+        load_weights(tmp_path / "whole/best.safetensors")[0], load_weights(tmp_path / "run/best.safetensors")[0]
+    )
+    for name in ("val-reconstruction.csv", "val-fusion.csv"):
+        assert (tmp_path / "whole" / name).read_text() == (tmp_path / "run" / name).read_text()
+    assert read_log(tmp_path / "run/log-fusion.csv")["step"] == [8, 10, 12]
+
+
+def test_log_lines_after_the_checkpoint_are_not_doubled(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_after(patch, 11)  # the last checkpoint is that of the stage's end, after 6
+        with pytest.raises(Stop):
+            train(recipe, tmp_path / "run")
+    assert read_log(tmp_path / "run/log-fusion.csv")["step"] == [8, 10]
+    train(recipe, tmp_path / "run", resume=True)
+    assert read_log(tmp_path / "run/log-fusion.csv")["step"] == [8, 10, 12]
+
+
+def test_damaged_checkpoint_is_passed_over_for_the_one_before(hasty: Recipe, tmp_path: Path) -> None:
+    train(hasty, tmp_path / "run")
+    weights = tensors(tmp_path / "run")
+    newest = tmp_path / "run" / NEWEST
+    newest.write_bytes(newest.read_bytes()[:-100])
+    said: list[str] = []
+    train(hasty, tmp_path / "run", resume=True, say=said.append)
+    assert f"{newest} is damaged and is passed over." in said
+    assert same(tensors(tmp_path / "run"), weights)
+
+
+def test_two_damaged_checkpoints_are_an_input_error(hasty: Recipe, tmp_path: Path) -> None:
+    train(hasty, tmp_path / "run")
+    for name in (NEWEST, PREVIOUS):
+        (tmp_path / "run" / name).write_bytes(b"")
+    with pytest.raises(InputError, match="no checkpoint that can be read"):
+        train(hasty, tmp_path / "run", resume=True)
+
+
+def test_checkpoint_of_another_recipe_is_refused_by_the_first_key(recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe, tmp_path / "run")
+    other = load_recipe(tmp_path / "run/recipe.json", ["stages.1.optimiser.rate=1.0"])
+    with pytest.raises(UsageError, match=r"stages.1.optimiser.rate was 0.0001 and is 1.0"):
+        train(other, tmp_path / "run", resume=True)
+
+
+def test_rhythm_may_change_on_resuming(recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe, tmp_path / "run")
+    train(load_recipe(tmp_path / "run/recipe.json", ["rhythm.log_every=1"]), tmp_path / "run", resume=True)
+
+
+def test_stage_may_be_made_longer_on_resuming_but_not_shorter_than_it_is(hasty: Recipe, tmp_path: Path) -> None:
+    train(hasty, tmp_path / "run")
+    (tmp_path / "run" / NEWEST).unlink()  # the one before: 5 of 6 steps of the second stage
+    longer, shorter = (load_recipe(tmp_path / "run/recipe.json", [f"stages.1.steps={steps}"]) for steps in (8, 5))
+    with pytest.raises(UsageError, match="stage fusion has 5 steps behind it"):
+        train(shorter, tmp_path / "run", resume=True)
+    train(longer, tmp_path / "run", resume=True)
+    assert read_log(tmp_path / "run/log-fusion.csv")["step"] == [8, 10, 12, 14]
+
+
+def test_folder_with_a_run_is_not_taken_for_a_new_one(recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe, tmp_path / "run")
+    with pytest.raises(OutputError, match="--resume"):
+        train(recipe, tmp_path / "run")
+
+
+def test_loss_that_is_no_number_names_step_and_loss_and_keeps_the_state_before(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from polyfuse.train import fnet
+
+    calls = iter(range(100))
+    original = fnet.fusion_terms
+
+    def spoilt(*arguments: Any, **named: Any) -> Any:
+        terms = original(*arguments, **named)
+        return terms if next(calls) < 2 else type(terms)(terms.intensity, terms.gradient * torch.nan, terms.structure)
+
+    monkeypatch.setattr(fnet, "fusion_terms", spoilt)
+    with pytest.raises(
+        TrainingError, match=r"^gradient of turn fuser is nan at step 8 of stage fusion: .*checkpoint\.pt"
+    ):
+        train(recipe, tmp_path / "run")
+    state = load_checkpoint(tmp_path / "run", print)
+    assert (state["stage"], state["step"]) == (1, 2)
+    assert all(value.isfinite().all() for part in state["parts"].values() for value in part.values())
+
+
+def test_interrupted_run_leaves_a_checkpoint_and_ends_with_the_same_bits(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(recipe, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(Interrupts, "pending", property(lambda self: True, lambda self, value: None), raising=False)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, tmp_path / "run")
+    assert load_checkpoint(tmp_path / "run", print)["step"] == 1
+    train(recipe, tmp_path / "run", resume=True)
+    assert same(tensors(tmp_path / "whole"), tensors(tmp_path / "run"))
+
+
+def test_full_disk_during_a_checkpoint_leaves_the_older_ones(
+    hasty: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_after(patch, 4)
+        with pytest.raises(Stop):
+            train(hasty, tmp_path / "run")
+    before = [(tmp_path / "run" / name).read_bytes() for name in (NEWEST, PREVIOUS)]
+    with monkeypatch.context() as patch:
+
+        def full(path: Path, content: bytes) -> int:
+            raise OSError(28, "No space left on device")
+
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(OutputError, match="free some space"):
+            save_checkpoint(tmp_path / "run", {"step": 1})
+    assert [(tmp_path / "run" / name).read_bytes() for name in (NEWEST, PREVIOUS)] == before
+    assert not list((tmp_path / "run").glob(".polyfuse-*"))
+
+
+def test_training_goes_on_from_a_weights_file(recipe: Recipe, tmp_path: Path, write_recipe: WriteRecipe) -> None:
+    train(recipe, tmp_path / "run")
+    start = tmp_path / "run/weights.safetensors"
+    frozen = {"kind": "fusion", "steps": 1, "optimiser": {"rate": 0.0}}
+    again = load_recipe(write_recipe("again.json", start=str(start), stages=[frozen]))
+    train(again, tmp_path / "again")
+    assert same(tensors(tmp_path / "again"), tensors(tmp_path / "run"))
+
+
+def test_weights_of_another_network_are_no_start(recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe, tmp_path / "run")
+    start = tmp_path / "run/weights.safetensors"
+    other = load_recipe(tmp_path / "run/recipe.json", [f'start="{start}"', "model.coder.channels=5"])
+    with pytest.raises(InputError, match="does not fit the recipe's network"):
+        train(other, tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("setting", "error", "message"),
+    [
+        ("data.train=[]", UsageError, "names no data"),
+        ("data.train=gone.pack", InputError, "gone.pack cannot be read"),
+        ("data.luma=studio", InputError, "has full luma, the recipe wants studio"),
+        ("data.crop.size=25", InputError, "24x24, smaller than crops of 25x25"),
+    ],
+)
+def test_data_that_do_not_fit_are_refused(
+    recipe: Recipe, tmp_path: Path, write_recipe: WriteRecipe, setting: str, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        train(load_recipe(write_recipe(), [setting]), tmp_path / "run")
+
+
+def test_test_split_is_refused(recipe: Recipe, tmp_path: Path, pack: Path) -> None:
+    pack.write_bytes(pack.read_bytes().replace(b'"split": "train"', b'"split": "test" '))
+    with pytest.raises(InputError, match="holds a test split"):
+        train(recipe, tmp_path / "run")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from polyfuse.errors import InputError, UsageError
-from polyfuse.metrics import en, find_metric, find_protocol, mi, mse, score, sd
+from polyfuse.metrics import computable_metrics, en, find_metric, find_protocol, metrics_of, mi, mse, score, sd
 from polyfuse.metrics.grey import to_grey
 
 A = torch.arange(64, dtype=torch.uint8).view(1, 1, 8, 8)
@@ -100,3 +100,10 @@ def test_grey_conventions_differ_where_the_sum_ends_in_a_half() -> None:
     sums = (rgb * torch.tensor([0.299, 0.587, 0.114], dtype=torch.float64).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
     assert 0 < differing.sum() < 0.01 * differing.numel()
     assert ((sums[differing] % 1 - 0.5).abs() < 1e-4).all()
+
+
+def test_metric_whose_package_is_missing_is_left_out_unless_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("polyfuse.metrics.catalogue.find_spec", lambda name: None)
+    names = {metric.name for metric in computable_metrics("linfeng")}
+    assert "FMI_wavelet" not in names
+    assert {metric.name for metric in metrics_of("linfeng")} - names == {"FMI_wavelet"}

@@ -24,6 +24,7 @@ from polyfuse.metrics import (
     Metric,
     Protocol,
     UndefinedMetricWarning,
+    computable_metrics,
     find_metric,
     find_protocol,
     metrics_of,
@@ -112,13 +113,15 @@ def evaluate(
 
 
 def choose_metrics(names: Iterable[str] | None, protocol: str) -> tuple[Metric, ...]:
-    """The metrics of these names, each once; of None, all of the protocol but the slow ones; of "all", all.
+    """The metrics of these names, each once; of "all", all.
+
+    None stands for all of the protocol but the slow ones and those whose optional package is missing.
 
     Raises:
         UsageError: If one is unknown or the protocol does not have it.
     """
     if names is None:
-        return tuple(metric for metric in metrics_of(protocol) if metric.cost != SLOW)
+        return tuple(metric for metric in computable_metrics(protocol) if metric.cost != SLOW)
     chosen: dict[str, Metric] = {}
     for name in names:
         for metric in metrics_of(protocol) if name.lower() == "all" else [find_metric(name)]:

@@ -6,7 +6,7 @@ score(fused, a, b, metrics=["MI", "VIF", "Qabf"]).values
 """
 
 from polyfuse.metrics.ag import ag
-from polyfuse.metrics.catalogue import METRICS, Scores, find_metric, metrics_of, score
+from polyfuse.metrics.catalogue import METRICS, Scores, computable_metrics, find_metric, metrics_of, score
 from polyfuse.metrics.cc import cc
 from polyfuse.metrics.ce import ce
 from polyfuse.metrics.ei import ei
@@ -54,6 +54,7 @@ __all__ = [
     "ag",
     "cc",
     "ce",
+    "computable_metrics",
     "ei",
     "en",
     "find_metric",

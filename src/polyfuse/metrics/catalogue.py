@@ -85,6 +85,11 @@ def metrics_of(protocol: str) -> list[Metric]:
     return [metric for metric in METRICS.values() if protocol in metric.variants]
 
 
+def computable_metrics(protocol: str) -> list[Metric]:
+    """The metrics of `protocol` that this installation can compute: all but those whose optional package is missing."""
+    return [metric for metric in metrics_of(protocol) if metric.package is None or find_spec(metric.package)]
+
+
 @dataclass(frozen=True, eq=False)
 class Scores:
     """Values of several metrics under one protocol."""
@@ -131,7 +136,7 @@ def score(
     """
     rules = find_protocol(protocol)
     if metrics is None:
-        chosen = [metric for metric in metrics_of(protocol) if metric.package is None or find_spec(metric.package)]
+        chosen = computable_metrics(protocol)
     else:
         chosen = [find_metric(metric) if isinstance(metric, str) else metric for metric in metrics]
     for metric in chosen:

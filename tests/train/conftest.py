@@ -23,17 +23,17 @@ def plain_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "_tensorboard", lambda folder, first_step: None)
 
 
-@pytest.fixture
-def pack(tmp_path: Path, rng: np.random.Generator) -> Path:
+@pytest.fixture(scope="session")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pack of three pairs."""
-    pairs = []
-    for index, picture in enumerate(rng.integers(0, 256, (3, 2, 24, 24), dtype=np.uint8)):
-        paths = [tmp_path / name / f"{index}.png" for name in "ab"]
+    folder, pairs = tmp_path_factory.mktemp("pack"), []
+    for index, picture in enumerate(np.random.default_rng(5).integers(0, 256, (3, 2, 24, 24), dtype=np.uint8)):
+        paths = [folder / name / f"{index}.png" for name in "ab"]
         for path, plane in zip(paths, picture, strict=True):
             write_picture(path, plane)
         pairs.append(Pair(str(index), *paths))
-    write_pack(tmp_path / "x.pack", [PairSet("noise", "train", tuple(pairs))], luma_b="full")
-    return tmp_path / "x.pack"
+    write_pack(folder / "x.pack", [PairSet("noise", "train", tuple(pairs))], luma_b="full")
+    return folder / "x.pack"
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def write_recipe(tmp_path: Path, pack: Path) -> Callable[..., Path]:
                 {"kind": "reconstruction", "steps": steps},
                 {"kind": "fusion", "steps": steps, "optimiser": {"schedule": "cosine", "warmup": 2, "clip": 1.0}},
             ],
-            "rhythm": {"log_every": 2, "validate_every": 3, "draw_every": 100},
+            "rhythm": {"log_every": 2, "validate_every": 3, "validation_crop": 16, "draw_every": 100},
         }
         (tmp_path / name).write_text(json.dumps(recipe | changes), encoding="utf-8")
         return tmp_path / name

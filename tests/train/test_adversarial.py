@@ -53,7 +53,9 @@ def recipe(write_recipe: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -
     """Six steps of the duel, with a checkpoint after each."""
     duel = Family(lambda recipe: {FUSER: Blend(), "judge": nn.Conv2d(1, 1, 3)}, _stages, lambda fuser: {})
     monkeypatch.setitem(families.FAMILIES, "duel", duel)
-    path = write_recipe(family="duel", stages=[{"kind": "duel", "steps": 6}], rhythm={"log_every": 2})
+    path = write_recipe(
+        family="duel", stages=[{"kind": "duel", "steps": 6}], rhythm={"log_every": 2, "validation_crop": 16}
+    )
     return load_recipe(path, ["rhythm.checkpoint_minutes=0"])
 
 

@@ -1,5 +1,7 @@
 """A run from end to end: what it leaves, that stopping changes nothing, and how it ends badly."""
 
+import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,12 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from polyfuse import registry
+from polyfuse import cli, registry
 from polyfuse.errors import InputError, OutputError, TrainingError, UsageError
 from polyfuse.train import Recipe, load_recipe, train
 from polyfuse.train import loop as loop_module
 from polyfuse.train.checkpoint import NEWEST, PREVIOUS, load_checkpoint, save_checkpoint
-from polyfuse.train.interrupts import Interrupts
 from polyfuse.train.journal import read_log
 from polyfuse.weights.store import load_weights
 
@@ -59,6 +60,23 @@ def hasty(write_recipe: WriteRecipe) -> Recipe:
     return load_recipe(write_recipe(), ["rhythm.checkpoint_minutes=0"])
 
 
+@pytest.fixture(scope="module")
+def finished_once() -> dict[str, Path]:
+    """Where the finished run of this module is, once there is one."""
+    return {}
+
+
+@pytest.fixture
+def finished(
+    hasty: Recipe, finished_once: dict[str, Path], tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> Path:
+    """A run that is over, this test's own copy."""
+    if not finished_once:
+        finished_once["run"] = tmp_path_factory.mktemp("finished") / "run"
+        train(hasty, finished_once["run"])
+    return Path(shutil.copytree(finished_once["run"], tmp_path / "run"))
+
+
 def test_run_leaves_weights_that_fuse_and_a_folder_that_explains_itself(recipe: Recipe, tmp_path: Path) -> None:
     paths = train(recipe, tmp_path / "run")
     assert [path.name for path in paths] == ["weights.safetensors", "best.safetensors"]
@@ -93,21 +111,18 @@ def test_same_recipe_gives_the_same_bits_and_leaves_the_callers_random_numbers(r
 
 @pytest.mark.parametrize("steps", [3, 10])  # in the first stage, in the second
 def test_resumed_run_ends_with_the_same_bits_and_the_same_log(
-    hasty: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+    hasty: Recipe, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
-    train(hasty, tmp_path / "whole")
     with monkeypatch.context() as patch:
         stop_after(patch, steps)
         with pytest.raises(Stop):
-            train(hasty, tmp_path / "run")
-    train(hasty, tmp_path / "run", resume=True)
-    assert same(tensors(tmp_path / "whole"), tensors(tmp_path / "run"))
-    assert same(
-        load_weights(tmp_path / "whole/best.safetensors")[0], load_weights(tmp_path / "run/best.safetensors")[0]
-    )
+            train(hasty, tmp_path / "new")
+    train(hasty, tmp_path / "new", resume=True)
+    assert same(tensors(finished), tensors(tmp_path / "new"))
+    assert same(load_weights(finished / "best.safetensors")[0], load_weights(tmp_path / "new/best.safetensors")[0])
     for name in ("val-reconstruction.csv", "val-fusion.csv"):
-        assert (tmp_path / "whole" / name).read_text() == (tmp_path / "run" / name).read_text()
-    assert read_log(tmp_path / "run/log-fusion.csv")["step"] == [8, 10, 12]
+        assert (finished / name).read_text() == (tmp_path / "new" / name).read_text()
+    assert read_log(tmp_path / "new/log-fusion.csv")["step"] == [8, 10, 12]
 
 
 def test_log_lines_after_the_checkpoint_are_not_doubled(
@@ -122,51 +137,45 @@ def test_log_lines_after_the_checkpoint_are_not_doubled(
     assert read_log(tmp_path / "run/log-fusion.csv")["step"] == [8, 10, 12]
 
 
-def test_damaged_checkpoint_is_passed_over_for_the_one_before(hasty: Recipe, tmp_path: Path) -> None:
-    train(hasty, tmp_path / "run")
-    weights = tensors(tmp_path / "run")
-    newest = tmp_path / "run" / NEWEST
+def test_damaged_checkpoint_is_passed_over_for_the_one_before(hasty: Recipe, finished: Path) -> None:
+    weights = tensors(finished)
+    newest = finished / NEWEST
     newest.write_bytes(newest.read_bytes()[:-100])
     said: list[str] = []
-    train(hasty, tmp_path / "run", resume=True, say=said.append)
+    train(hasty, finished, resume=True, say=said.append)
     assert f"{newest} is damaged and is passed over." in said
-    assert same(tensors(tmp_path / "run"), weights)
+    assert same(tensors(finished), weights)
 
 
-def test_two_damaged_checkpoints_are_an_input_error(hasty: Recipe, tmp_path: Path) -> None:
-    train(hasty, tmp_path / "run")
+def test_two_damaged_checkpoints_are_an_input_error(hasty: Recipe, finished: Path) -> None:
     for name in (NEWEST, PREVIOUS):
-        (tmp_path / "run" / name).write_bytes(b"")
+        (finished / name).write_bytes(b"")
     with pytest.raises(InputError, match="no checkpoint that can be read"):
-        train(hasty, tmp_path / "run", resume=True)
+        train(hasty, finished, resume=True)
 
 
-def test_checkpoint_of_another_recipe_is_refused_by_the_first_key(recipe: Recipe, tmp_path: Path) -> None:
-    train(recipe, tmp_path / "run")
-    other = load_recipe(tmp_path / "run/recipe.json", ["stages.1.optimiser.rate=1.0"])
+def test_checkpoint_of_another_recipe_is_refused_by_the_first_key(recipe: Recipe, finished: Path) -> None:
+    other = load_recipe(finished / "recipe.json", ["stages.1.optimiser.rate=1.0"])
     with pytest.raises(UsageError, match=r"stages.1.optimiser.rate was 0.0001 and is 1.0"):
-        train(other, tmp_path / "run", resume=True)
+        train(other, finished, resume=True)
 
 
-def test_rhythm_may_change_on_resuming(recipe: Recipe, tmp_path: Path) -> None:
-    train(recipe, tmp_path / "run")
-    train(load_recipe(tmp_path / "run/recipe.json", ["rhythm.log_every=1"]), tmp_path / "run", resume=True)
+def test_rhythm_may_change_on_resuming(recipe: Recipe, finished: Path) -> None:
+    train(load_recipe(finished / "recipe.json", ["rhythm.log_every=1"]), finished, resume=True)
 
 
-def test_stage_may_be_made_longer_on_resuming_but_not_shorter_than_it_is(hasty: Recipe, tmp_path: Path) -> None:
-    train(hasty, tmp_path / "run")
-    (tmp_path / "run" / NEWEST).unlink()  # the one before: 5 of 6 steps of the second stage
-    longer, shorter = (load_recipe(tmp_path / "run/recipe.json", [f"stages.1.steps={steps}"]) for steps in (8, 5))
+def test_stage_may_be_made_longer_on_resuming_but_not_shorter_than_it_is(finished: Path) -> None:
+    (finished / NEWEST).unlink()  # the one before: 5 of 6 steps of the second stage
+    longer, shorter = (load_recipe(finished / "recipe.json", [f"stages.1.steps={steps}"]) for steps in (8, 5))
     with pytest.raises(UsageError, match="stage fusion has 5 steps behind it"):
-        train(shorter, tmp_path / "run", resume=True)
-    train(longer, tmp_path / "run", resume=True)
-    assert read_log(tmp_path / "run/log-fusion.csv")["step"] == [8, 10, 12, 14]
+        train(shorter, finished, resume=True)
+    train(longer, finished, resume=True)
+    assert read_log(finished / "log-fusion.csv")["step"] == [8, 10, 12, 14]
 
 
-def test_folder_with_a_run_is_not_taken_for_a_new_one(recipe: Recipe, tmp_path: Path) -> None:
-    train(recipe, tmp_path / "run")
+def test_folder_with_a_run_is_not_taken_for_a_new_one(recipe: Recipe, finished: Path) -> None:
     with pytest.raises(OutputError, match="--resume"):
-        train(recipe, tmp_path / "run")
+        train(recipe, finished)
 
 
 def test_loss_that_is_no_number_names_step_and_loss_and_keeps_the_state_before(
@@ -191,27 +200,27 @@ def test_loss_that_is_no_number_names_step_and_loss_and_keeps_the_state_before(
     assert all(value.isfinite().all() for part in state["parts"].values() for value in part.values())
 
 
-def test_interrupted_run_leaves_a_checkpoint_and_ends_with_the_same_bits(
-    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_run_leaves_a_checkpoint_exits_with_130_and_ends_with_the_same_bits(
+    write_recipe: WriteRecipe, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
-    train(recipe, tmp_path / "whole")
+    command = ["train", str(write_recipe()), "-o", str(tmp_path / "new")]
+
+    def interrupted(*arguments: Any, **named: Any) -> dict[str, float]:
+        signal.raise_signal(number)
+        return original(*arguments, **named)
+
+    original = loop_module.take_turn
     with monkeypatch.context() as patch:
-        patch.setattr(Interrupts, "pending", property(lambda self: True, lambda self, value: None), raising=False)
-        with pytest.raises(KeyboardInterrupt):
-            train(recipe, tmp_path / "run")
-    assert load_checkpoint(tmp_path / "run", print)["step"] == 1
-    train(recipe, tmp_path / "run", resume=True)
-    assert same(tensors(tmp_path / "whole"), tensors(tmp_path / "run"))
+        patch.setattr(loop_module, "take_turn", interrupted)
+        assert cli.run(command) == 130
+    assert load_checkpoint(tmp_path / "new", print)["step"] == 1
+    assert cli.run([*command, "--resume"]) == 0
+    assert same(tensors(finished), tensors(tmp_path / "new"))
 
 
-def test_full_disk_during_a_checkpoint_leaves_the_older_ones(
-    hasty: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        stop_after(patch, 4)
-        with pytest.raises(Stop):
-            train(hasty, tmp_path / "run")
-    before = [(tmp_path / "run" / name).read_bytes() for name in (NEWEST, PREVIOUS)]
+def test_full_disk_during_a_checkpoint_leaves_the_older_ones(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = [(finished / name).read_bytes() for name in (NEWEST, PREVIOUS)]
     with monkeypatch.context() as patch:
 
         def full(path: Path, content: bytes) -> int:
@@ -219,24 +228,22 @@ def test_full_disk_during_a_checkpoint_leaves_the_older_ones(
 
         patch.setattr(Path, "write_bytes", full)
         with pytest.raises(OutputError, match="free some space"):
-            save_checkpoint(tmp_path / "run", {"step": 1})
-    assert [(tmp_path / "run" / name).read_bytes() for name in (NEWEST, PREVIOUS)] == before
-    assert not list((tmp_path / "run").glob(".polyfuse-*"))
+            save_checkpoint(finished, {"step": 1})
+    assert [(finished / name).read_bytes() for name in (NEWEST, PREVIOUS)] == before
+    assert not list(finished.glob(".polyfuse-*"))
 
 
-def test_training_goes_on_from_a_weights_file(recipe: Recipe, tmp_path: Path, write_recipe: WriteRecipe) -> None:
-    train(recipe, tmp_path / "run")
-    start = tmp_path / "run/weights.safetensors"
+def test_training_goes_on_from_a_weights_file(finished: Path, tmp_path: Path, write_recipe: WriteRecipe) -> None:
+    start = finished / "weights.safetensors"
     frozen = {"kind": "fusion", "steps": 1, "optimiser": {"rate": 0.0}}
     again = load_recipe(write_recipe("again.json", start=str(start), stages=[frozen]))
     train(again, tmp_path / "again")
-    assert same(tensors(tmp_path / "again"), tensors(tmp_path / "run"))
+    assert same(tensors(tmp_path / "again"), tensors(finished))
 
 
-def test_weights_of_another_network_are_no_start(recipe: Recipe, tmp_path: Path) -> None:
-    train(recipe, tmp_path / "run")
-    start = tmp_path / "run/weights.safetensors"
-    other = load_recipe(tmp_path / "run/recipe.json", [f'start="{start}"', "model.coder.channels=5"])
+def test_weights_of_another_network_are_no_start(finished: Path, tmp_path: Path) -> None:
+    start = finished / "weights.safetensors"
+    other = load_recipe(finished / "recipe.json", [f'start="{start}"', "model.coder.channels=5"])
     with pytest.raises(InputError, match="does not fit the recipe's network"):
         train(other, tmp_path / "other")
 
@@ -251,13 +258,15 @@ def test_weights_of_another_network_are_no_start(recipe: Recipe, tmp_path: Path)
     ],
 )
 def test_data_that_do_not_fit_are_refused(
-    recipe: Recipe, tmp_path: Path, write_recipe: WriteRecipe, setting: str, error: type[Exception], message: str
+    tmp_path: Path, write_recipe: WriteRecipe, setting: str, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
         train(load_recipe(write_recipe(), [setting]), tmp_path / "run")
 
 
-def test_test_split_is_refused(recipe: Recipe, tmp_path: Path, pack: Path) -> None:
-    pack.write_bytes(pack.read_bytes().replace(b'"split": "train"', b'"split": "test" '))
+def test_test_split_is_refused(write_recipe: WriteRecipe, tmp_path: Path, pack: Path) -> None:
+    content = pack.read_bytes().replace(b'"split": "train"', b'"split": "test" ')
+    (tmp_path / "test.pack").write_bytes(content)
+    recipe = load_recipe(write_recipe(), [f"data.train={tmp_path / 'test.pack'}"])
     with pytest.raises(InputError, match="holds a test split"):
         train(recipe, tmp_path / "run")

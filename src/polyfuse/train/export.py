@@ -19,14 +19,15 @@ def export(
     """Write the weights of `network`, trained for `steps` steps of `recipe` on `packs`."""
     sets = sorted({f"{item.set}/{item.split}" for pack in packs for item in pack.items})
     pictures = sum(len(pack.items) for pack in packs)
+    start = Path(recipe.start).name if recipe.start is not None else "random weights"
+    data = recipe.data
     info = WeightsInfo(
         name=recipe.name,
         family=recipe.family,
         config=config,
-        luma=recipe.data.luma,
-        source=f"trained by polyfuse from {recipe.start or 'random weights'}, seed {recipe.seed}, {steps} steps of "
-        f"{recipe.data.batch} crops of {recipe.data.crop.size}x{recipe.data.crop.size} out of {pictures} pairs of "
-        f"{', '.join(sets)}",
+        luma=data.luma,
+        source=f"trained by polyfuse from {start}, seed {recipe.seed}, {steps} steps of {data.batch} crops of "
+        f"{data.crop.size}x{data.crop.size} out of {pictures} pairs of {', '.join(sets)}",
     )
     save_weights(path, network.state_dict(), info, overwrite=True)
 

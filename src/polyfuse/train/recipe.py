@@ -70,12 +70,14 @@ class StageConfig:
 
 @dataclass(frozen=True)
 class RhythmConfig:
-    """How often things are done that do not change the result."""
+    """How often things are done that do not change how the weights develop."""
 
     log_every: int = 50
     """Steps from one line of the log to the next, which holds means over them."""
     validate_every: int = 500
     """Steps from one validation pass to the next."""
+    validation_crop: int = 128
+    """Side of the validation crops, pixels: large, for weights meant for whole pictures."""
     draw_every: int = 2000
     """Steps from one set of sample pictures to the next."""
     checkpoint_minutes: float = 10.0
@@ -105,7 +107,7 @@ class Recipe:
     start: str | None = None
     """Weights file to begin from instead of random weights."""
     rhythm: RhythmConfig = field(default_factory=RhythmConfig)
-    """How often things are done that do not change the result."""
+    """How often things are done that do not change how the weights develop."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""

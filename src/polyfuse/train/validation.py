@@ -19,6 +19,7 @@ from polyfuse.train.stage import Batch, Parts, Stage
 MAX_CROPS = 128
 """Crops of a validation pass; fewer where there are few pictures."""
 CROPS_PER_PICTURE = 4
+VALIDATION_BATCH = 4
 NUM_SAMPLES = 3
 SAMPLE_SIDE = 320
 """Largest side of a sample picture, pixels."""
@@ -28,10 +29,10 @@ def validation_batches(recipe: Recipe, packs: Sequence[Pack], device: torch.devi
     """The fixed validation crops: the same in every pass and every run with these packs and this crop size."""
     if not packs:
         return []
-    config = CropConfig(size=recipe.data.crop.size, dihedral=False)
-    batches = Batches(packs, config, recipe.data.batch, seed=0)
+    config = CropConfig(size=recipe.rhythm.validation_crop, dihedral=False)
+    batches = Batches(packs, config, VALIDATION_BATCH, seed=0)
     num_crops = min(MAX_CROPS, CROPS_PER_PICTURE * batches.num_pictures)
-    return [to_batch(*batches.get(index), device) for index in range(max(1, num_crops // recipe.data.batch))]
+    return [to_batch(*batches.get(index), device) for index in range(-(-num_crops // VALIDATION_BATCH))]
 
 
 def to_batch(a: NDArray[np.float32], b: NDArray[np.float32], device: torch.device) -> Batch:

@@ -99,3 +99,39 @@ def test_crop_larger_than_a_picture_is_an_input_error(pack: Pack) -> None:
 def test_batch_that_cannot_be_shared_is_a_usage_error(pack: Pack) -> None:
     with pytest.raises(UsageError, match="cannot be shared by 3"):
         Batches([pack], CropConfig(size=8), 4, seed=1).get(0, num_ranks=3)
+
+
+def test_halved_crops_are_means_of_four_pixels(make_pack: MakePack, rng: np.random.Generator) -> None:
+    picture = rng.integers(0, 256, (16, 16), dtype=np.uint8)
+    whole = CropConfig(size=8, dihedral=False, halve=1.0)
+    a, _ = Batches([make_pack(picture)], whole, 1, seed=1).get(0)
+    expected = picture.reshape(8, 2, 8, 2).mean(axis=(1, 3)) / 255
+    np.testing.assert_allclose(a[0, 0], expected, atol=1e-6)
+
+
+def test_half_of_the_crops_are_halved(make_pack: MakePack) -> None:
+    board = (np.indices((40, 40)).sum(axis=0) % 2 * 255).astype(np.uint8)  # pixels are 0 or 1, their means 0.5
+    a, _ = Batches([make_pack(board)], CropConfig(size=8, halve=0.5), 100, seed=1).get(0)
+    grey = (a == 0.5).all(axis=(1, 2, 3)).sum()
+    assert 30 < grey < 70
+
+
+def test_noise_differs_from_picture_to_picture_and_stays_in_range(make_pack: MakePack) -> None:
+    pack = make_pack(np.full((16, 16), 128, np.uint8))
+    a, b = Batches([pack], CropConfig(size=16, noise=0.1), 50, seed=1).get(0)
+    deviations = np.concatenate([a, b]).std(axis=(1, 2, 3))
+    assert deviations.min() < 0.02 < 0.08 < deviations.max() < 0.12
+    assert not np.allclose(a - a.mean(), -(b - b.mean()), atol=1e-3)  # each picture has noise of its own
+    black = make_pack(np.zeros((16, 16), np.uint8))
+    assert Batches([black], CropConfig(size=16, noise=0.1), 4, seed=1).get(0)[0].min() == 0
+
+
+def test_crop_cut_twice_as_large_must_fit(pack: Pack) -> None:
+    with pytest.raises(InputError, match="smaller than crops of 24x24"):
+        Batches([pack], CropConfig(size=12, halve=0.5), 1, seed=0)
+
+
+@pytest.mark.parametrize("options", [{"halve": 1.5}, {"noise": -0.1}, {"gain_jitter": 1.0}, {"size": 0}])
+def test_options_that_describe_no_crop_are_usage_errors(options: dict[str, float]) -> None:
+    with pytest.raises(UsageError):
+        CropConfig(**options)  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "fusion": {"registry", "models", "transforms", "io", "ops"},
     "data": {"io", "transforms"},
     "evaluation": {"metrics", "io", "transforms", "ops"},
-    "train": {"data", "models", "losses", "weights", "ops", "io"},
+    "train": {"data", "models", "losses", "metrics", "weights", "ops", "io"},
     "explain": {"fusion", "registry", "models", "io", "transforms", "ops"},
     "demo": {"data", "fusion", "metrics", "models", "io", "transforms"},
 }

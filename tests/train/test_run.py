@@ -12,6 +12,8 @@ from torch import Tensor
 
 from polyfuse import cli, registry
 from polyfuse.errors import InputError, OutputError, TrainingError, UsageError
+from polyfuse.io import read_picture
+from polyfuse.metrics import score
 from polyfuse.train import Recipe, load_recipe, train
 from polyfuse.train import loop as loop_module
 from polyfuse.train.checkpoint import NEWEST, PREVIOUS, load_checkpoint, save_checkpoint
@@ -270,3 +272,16 @@ def test_test_split_is_refused(write_recipe: WriteRecipe, tmp_path: Path, pack: 
     recipe = load_recipe(write_recipe(), [f"data.train={tmp_path / 'test.pack'}"])
     with pytest.raises(InputError, match="holds a test split"):
         train(recipe, tmp_path / "run")
+
+
+def test_metrics_are_those_of_the_sample_pictures(recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe, tmp_path / "run")
+    sheets = [read_picture(path).array for path in sorted((tmp_path / "run/samples/000012").glob("*.png"))]
+    found = []
+    for sheet in sheets:
+        planes = torch.from_numpy(sheet).view(16, 3, 1, 16).permute(1, 2, 0, 3).unsqueeze(1) / 255
+        found.append(score(planes[2], planes[0], planes[1], metrics=["SF", "SSIM"]).values)
+    logged = read_log(tmp_path / "run/metrics-fusion.csv")
+    assert (len(sheets), logged["step"]) == (3, [12])
+    for name in ("SF", "SSIM"):
+        assert logged[name][0] == pytest.approx(float(torch.cat([values[name] for values in found]).mean()), rel=1e-5)

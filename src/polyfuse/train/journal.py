@@ -10,12 +10,15 @@ from typing import Any
 
 from polyfuse.io import write_text
 
+KINDS = ("log", "val", "metrics")
+"""Training losses and norms, validation losses, metrics of validation pictures."""
+
 
 class Journal:
     """The log of a run.
 
     Args:
-        folder: The run folder; files are `log-STAGE.csv` and `val-STAGE.csv`, TensorBoard's go to `tensorboard/`.
+        folder: The run folder; files are `KIND-STAGE.csv`, TensorBoard's go to `tensorboard/`.
         first_step: Steps of all stages done before; lines of later steps, left by a run that was killed, are removed.
         active: Whether to write at all; of several processes one does.
     """
@@ -24,7 +27,7 @@ class Journal:
         self._folder, self._active, self._board = folder, active, None
         if not active:
             return
-        for path in [*folder.glob("log-*.csv"), *folder.glob("val-*.csv")]:
+        for path in [file for kind in KINDS for file in folder.glob(f"{kind}-*.csv")]:
             _cut(path, first_step)
         self._board = _tensorboard(folder / "tensorboard", first_step)
 
@@ -32,7 +35,7 @@ class Journal:
         """Append one line.
 
         Args:
-            kind: "log" or "val".
+            kind: One of `KINDS`.
             stage: Name of the stage.
             step: Steps of all stages done.
             values: Column and value; the columns of a file must not change.

@@ -32,7 +32,7 @@ from polyfuse.train.recipe import Recipe
 from polyfuse.train.stage import FUSER, Batch
 from polyfuse.train.state import RunState, seeded
 from polyfuse.train.turns import take_turn
-from polyfuse.train.validation import draw_samples, to_batch, validate, validation_batches
+from polyfuse.train.validation import draw_samples, score_samples, to_batch, validate, validation_batches
 
 BEST, LAST = "best.safetensors", "weights.safetensors"
 
@@ -201,6 +201,7 @@ class _Run:
         if self.val_packs and (state.stage_step % rhythm.draw_every == 0 or last):
             folder = self.out / "samples" / f"{state.step:06d}"
             draw_samples(state.stage, self._averaged(), self.val_packs, folder, self.accelerator.device)
+            self._score()
             draw_curves(self.out)
 
     def _log(self, means: dict[str, float]) -> None:
@@ -221,6 +222,13 @@ class _Run:
         if scores["total"] < state.best and state.stage_index == len(state.stages) - 1:
             state.best = scores["total"]
             self._export(self.out / BEST)
+
+    def _score(self) -> None:
+        """The metric pass."""
+        state = self.state
+        scores = score_samples(state.stage, self._averaged(), self.val_packs, self.accelerator.device)
+        self.journal.write("metrics", state.stage.name, state.step, scores)
+        self.say(f"step {state.step}, metrics: {', '.join(f'{name} {value:.4g}' for name, value in scores.items())}")
 
     def _averaged(self) -> dict[str, torch.nn.Module]:
         """All parts, the fuser replaced by its average."""

@@ -1,9 +1,9 @@
-"""The validation pass and the sample pictures: what the averaged weights do with pictures they are not trained on."""
+"""Validation losses, sample pictures and their scores: what the averaged weights do with pictures not trained on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from polyfuse.data.batches import Batches, CropConfig
 from polyfuse.data.pack import Pack
 from polyfuse.io import write_picture
+from polyfuse.metrics import UndefinedMetricWarning, score
 from polyfuse.train.recipe import Recipe
 from polyfuse.train.stage import Batch, Parts, Stage
 
@@ -21,8 +22,15 @@ MAX_CROPS = 128
 CROPS_PER_PICTURE = 4
 VALIDATION_BATCH = 4
 NUM_SAMPLES = 3
-SAMPLE_SIDE = 320
-"""Largest side of a sample picture, pixels."""
+"""Sample pictures that are drawn."""
+NUM_SCORED = 8
+"""Pictures that are scored."""
+SIDE = 320
+"""Largest side of a picture drawn or scored, pixels."""
+MULTIPLE = 16
+"""Its sides are multiples of this, for networks that reduce their input."""
+METRICS = ("SF", "MI", "SCD", "VIF", "Qabf", "SSIM")
+"""What is scored, under protocol cddfuse."""
 
 
 def validation_batches(recipe: Recipe, packs: Sequence[Pack], device: torch.device) -> list[Batch]:
@@ -50,18 +58,40 @@ def validate(stage: Stage, parts: Parts, batches: Sequence[Batch]) -> dict[str, 
 
 @torch.no_grad()
 def draw_samples(stage: Stage, parts: Parts, packs: Sequence[Pack], folder: Path, device: torch.device) -> None:
-    """Write a, b and the fused picture of the first validation pictures side by side."""
+    """Write a, b and the fused picture of some validation pictures side by side."""
+    for name, a, b in _middles(packs, NUM_SAMPLES):
+        fused = _fuse(stage, parts, a, b, device)[0, 0].mul(255).to(torch.uint8).numpy()
+        write_picture(folder / f"{name}.png", np.concatenate([a, b, fused], axis=1), overwrite=True)
+
+
+@torch.no_grad()
+def score_samples(stage: Stage, parts: Parts, packs: Sequence[Pack], device: torch.device) -> dict[str, float]:
+    """Mean metrics of some validation pictures, rounded to 8 bits as files are; NaN where all are too small for one."""
+    found = []
+    for _, a, b in _middles(packs, NUM_SCORED):
+        fused = _fuse(stage, parts, a, b, device)
+        sources = (torch.from_numpy(plane)[None, None] / 255 for plane in (a, b))
+        with warnings.catch_warnings(action="ignore", category=UndefinedMetricWarning):
+            found.append(score(fused, *sources, metrics=METRICS).values)
+    return {name: float(torch.cat([values[name] for values in found]).nanmean()) for name in METRICS}
+
+
+def _middles(packs: Sequence[Pack], count: int) -> Iterator[tuple[str, NDArray[np.uint8], NDArray[np.uint8]]]:
+    """Name and the middles of both planes of about `count` pictures, evenly chosen."""
     pictures = [(pack, index) for pack in packs for index in range(len(pack.items))]
-    chosen = pictures[:: max(1, len(pictures) // NUM_SAMPLES)][:NUM_SAMPLES]
-    for pack, index in chosen:
-        planes = [_centre(plane) for plane in pack.planes(index)]
-        a, b = (np.divide(plane[None, None], 255, dtype=np.float32) for plane in planes)
-        fused = stage.draw(parts, replace(to_batch(a, b, device)))[0, 0].clamp(0, 1).mul(255).round().cpu()
-        sheet = np.concatenate([*planes, fused.numpy().astype(np.uint8)], axis=1)
-        write_picture(folder / f"{pack.items[index].name}.png", sheet, overwrite=True)
+    for pack, index in pictures[:: max(1, len(pictures) // count)][:count]:
+        a, b = (_middle(plane) for plane in pack.planes(index))
+        yield pack.items[index].name, a, b
 
 
-def _centre(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The middle of a picture, at most SAMPLE_SIDE wide and high."""
-    top, left = (max(0, length - SAMPLE_SIDE) // 2 for length in plane.shape)
-    return plane[top : top + SAMPLE_SIDE, left : left + SAMPLE_SIDE]
+def _middle(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The middle of a picture, at most SIDE wide and high."""
+    height, width = (min(SIDE, max(MULTIPLE, length // MULTIPLE * MULTIPLE)) for length in plane.shape)
+    top, left = (plane.shape[0] - height) // 2, (plane.shape[1] - width) // 2
+    return np.ascontiguousarray(plane[max(0, top) :, max(0, left) :][:height, :width])
+
+
+def _fuse(stage: Stage, parts: Parts, a: NDArray[np.uint8], b: NDArray[np.uint8], device: torch.device) -> torch.Tensor:
+    """The fused picture, (1, 1, H, W) in [0, 1] in steps of 1/255, on the CPU."""
+    batch = to_batch(*(np.divide(plane[None, None], 255, dtype=np.float32) for plane in (a, b)), device)
+    return stage.draw(parts, batch).float().clamp(0, 1).mul(255).round().div(255).cpu()

@@ -162,3 +162,26 @@ def test_reflecting_border_is_differentiable(with_formula_weights) -> None:
     model = with_formula_weights(FNet(FNetConfig(border="reflect")))
     model(*random_pair(1, 1, 3, 4)).sum().backward()
     assert torch.isfinite(model.coder_u.w_theta.grad).all()
+
+
+@pytest.mark.parametrize("border", ["zeros", "reflect"])
+def test_black_background_is_kept_where_asked_and_nothing_else_changes(border: str, formula_fnet) -> None:
+    a, b = random_pair(1, 1, 30, 40)
+    a[..., :10] = b[..., :10] = 0
+    a[..., 12:14] = 0  # black in one source only
+    plain = FNet(FNetConfig(border=border)).eval()
+    keeping = FNet(FNetConfig(border=border, keep_black=True)).eval()
+    for model in (plain, keeping):
+        model.load_state_dict(formula_fnet.state_dict())
+    with torch.no_grad():
+        before, after = plain(a, b), keeping(a, b)
+    assert before[..., :10].abs().max() > 0.01
+    assert after[..., :10].abs().max() == 0
+    assert torch.equal(after[..., 10:], before[..., 10:])
+    assert torch.equal(keeping.explain(a, b)["fused"][..., :10], torch.zeros(1, 1, 30, 10))
+
+
+def test_weights_of_before_keep_black_are_read() -> None:
+    values = FNetConfig().to_json()
+    del values["keep_black"]
+    assert FNetConfig.from_json(values) == FNetConfig()

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from polyfuse.errors import InputError, UsageError
 from polyfuse.layers.lzsc import CoderConfig, CoderTrace, SparseCoder
 from polyfuse.models.spec import FusionModel, ModelSpec, Observer
+from polyfuse.ops.black import keep_black
 from polyfuse.ops.coding_forms import code_and_read, fast_form_for, needs_gradients
 from polyfuse.ops.padding import reflect_pad
 from polyfuse.ops.sparse_coding import Precision
@@ -45,6 +46,8 @@ class FNetConfig:
     """Options of the three sparse-coding blocks."""
     border: Literal["zeros", "reflect"] = "zeros"
     """Zero padding as published, or mirrored pictures, which removes the brighter rim of about 16 pixels (ours)."""
+    keep_black: bool = False
+    """Exactly black wherever both sources are, for medical pictures (ours)."""
 
     def __post_init__(self) -> None:
         """Refuse unknown borders."""
@@ -58,7 +61,9 @@ class FNetConfig:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> FNetConfig:
         """Inverse of `to_json`."""
-        return cls(coder=CoderConfig(**values["coder"]), border=values["border"])
+        return cls(
+            coder=CoderConfig(**values["coder"]), border=values["border"], keep_black=values.get("keep_black", False)
+        )
 
 
 class FNet(FusionModel):
@@ -122,10 +127,11 @@ class FNet(FusionModel):
         check_pair(a, b)
         if self.config.border == "reflect":  # ours
             height, width = a.shape[-2:]
-            a, b = reflect_pad(a, REFLECT_MARGIN), reflect_pad(b, REFLECT_MARGIN)
+            fused = self._forward_fast(reflect_pad(a, REFLECT_MARGIN), reflect_pad(b, REFLECT_MARGIN))
+            fused = fused[..., REFLECT_MARGIN : REFLECT_MARGIN + height, REFLECT_MARGIN : REFLECT_MARGIN + width]
+        else:
             fused = self._forward_fast(a, b)
-            return fused[..., REFLECT_MARGIN : REFLECT_MARGIN + height, REFLECT_MARGIN : REFLECT_MARGIN + width]
-        return self._forward_fast(a, b)
+        return keep_black(fused, a, b) if self.config.keep_black else fused
 
     def _forward_fast(self, a: Tensor, b: Tensor) -> Tensor:
         """`forward_plain` in the fastest form there is for these tensors, or itself where there is none."""
@@ -192,6 +198,8 @@ class FNet(FusionModel):
         code_z = self._traced("z", self.coder_z, residual, found, note)
         found["fused_u"], found["fused_z"] = self.decode_u(code_u), self.decode_z(code_z)
         found["fused_v"] = self.decode_v(code_v)
+        if self.config.keep_black:
+            found |= {name: keep_black(found[name], a, b) for name in ("fused_u", "fused_z", "fused_v")}
         found["fused"] = found["fused_u"] + found["fused_z"] + found["fused_v"]
         return found
 

@@ -6,9 +6,10 @@ import difflib
 
 from polyfuse.errors import UsageError
 from polyfuse.train.fnet import FNET
+from polyfuse.train.fnet_t import FNET_T
 from polyfuse.train.stage import Family
 
-FAMILIES: dict[str, Family] = {"fnet": FNET}
+FAMILIES: dict[str, Family] = {"fnet": FNET, "fnet-t": FNET_T}
 
 
 def family_of(name: str) -> Family:

@@ -237,7 +237,9 @@ class _Run:
     def _export(self, path: Path) -> Path:
         """Write the averaged weights."""
         network = self.state.average.network
-        export(path, network, self.state.family.config(network), self.recipe, self.packs, self.state.step)
+        state = self.state
+        origins = [stage.origin for stage in state.stages[: state.stage_index + 1]]
+        export(path, network, state.family.config(network), self.recipe, self.packs, state.step, origins)
         return path
 
     def save(self) -> None:

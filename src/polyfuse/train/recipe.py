@@ -106,6 +106,8 @@ class Recipe:
     """Arithmetic of the convolutions."""
     start: str | None = None
     """Weights file to begin from instead of random weights."""
+    teacher: str | None = None
+    """Weights file of the frozen network that a stage imitates."""
     rhythm: RhythmConfig = field(default_factory=RhythmConfig)
     """How often things are done that do not change how the weights develop."""
 
@@ -169,8 +171,10 @@ def _located(recipe: Recipe, folder: Path) -> Recipe:
     """The recipe with absolute paths; relative ones count from `folder`."""
     data = recipe.data
     data = replace(data, train=_absolute(data.train, folder), val=_absolute(data.val, folder))
-    start = _absolute((recipe.start,), folder)[0] if recipe.start is not None else None
-    return replace(recipe, data=data, start=start)
+    start, teacher = (
+        None if path is None else _absolute((path,), folder)[0] for path in (recipe.start, recipe.teacher)
+    )
+    return replace(recipe, data=data, start=start, teacher=teacher)
 
 
 def _absolute(paths: Iterable[str], folder: Path) -> tuple[str, ...]:

@@ -133,7 +133,8 @@ class RunState:
 def _first_difference(old: Any, new: Any, key: str) -> str | None:
     """The first key whose values differ, as text.
 
-    These may change: how often things are done, where data and a teacher lie, and how long a stage lasts (its schedule is stretched).
+    These may change: how often things are done, where data and a teacher lie, and how long a stage lasts (its schedule
+    is stretched).
     """
     if key in ("rhythm", "data.train", "data.val", "teacher") or key.endswith(".steps"):
         return None

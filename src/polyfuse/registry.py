@@ -123,7 +123,7 @@ def load(
         device: Where the model lives: "cpu", "cuda", ...
         precision: Arithmetic of learned models: "float32", "bf16" or, on CUDA, "tf32"; "auto" takes bf16 where the
             processor multiplies it itself.
-        border: Borders of FNet; None as the weights were made.
+        border: Borders of FNet; None as the weights were made; other families have no choice.
 
     Returns:
         An `nn.Module` with `spec` and `provenance`, in evaluation mode and frozen (`requires_grad_(True)` thaws it);
@@ -144,7 +144,9 @@ def load(
         raise UsageError(f"there is no model {name!r}: did you mean {', '.join(near)}? `polyfuse models list` has all.")
     entry = entries[name]
     if entry.needs_weights and weights is None:
-        raise UsageError(f"model {name} needs weights: pass --weights FILE, made by `polyfuse models import`.")
+        raise UsageError(
+            f"model {name} needs weights: pass --weights FILE, made by `polyfuse train` or `polyfuse models import`."
+        )
     if weights is not None and not entry.needs_weights:
         takers = ", ".join(other.name for other in entries.values() if other.needs_weights)
         raise UsageError(f"model {name} takes no weights file: drop --weights, or use --model {takers}.")

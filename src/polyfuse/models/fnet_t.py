@@ -28,6 +28,7 @@ from polyfuse.errors import UsageError
 from polyfuse.models.fnet import check_pair
 from polyfuse.models.spec import FusionModel, ModelSpec, Observer
 from polyfuse.ops.black import keep_black
+from polyfuse.ops.blocks import from_blocks, to_blocks
 from polyfuse.ops.sparse_coding import Precision
 
 NUM_PLANES = 3  # a, b and the larger of both
@@ -133,10 +134,10 @@ class FNetT(FusionModel):
         dtype = torch.bfloat16 if self.precision == "bf16" else a.dtype
         around = (margin, margin + -width % unshuffle, margin, margin + -height % unshuffle)
         planes = functional.pad(torch.cat([a, b, base], dim=1).to(dtype), around, mode="replicate")
-        x = functional.pixel_unshuffle(planes, unshuffle).contiguous(memory_format=torch.channels_last)
+        x = to_blocks(planes, unshuffle)
         for conv in self.hidden:
             x = functional.leaky_relu(functional.conv2d(x, conv.weight.to(dtype)), LEAK, inplace=True)  # type: ignore[operator]
-        pixels = functional.pixel_shuffle(functional.conv2d(x, self.read.weight.to(dtype)), unshuffle)
+        pixels = from_blocks(functional.conv2d(x, self.read.weight.to(dtype)), unshuffle)
         residual = pixels[..., :height, :width].to(a.dtype)
         return keep_black(residual, a, b) if self.config.keep_black else residual
 

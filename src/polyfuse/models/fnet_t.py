@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -89,7 +89,7 @@ class FNetT(FusionModel):
         self.hidden = nn.ModuleList(self._conv(*pair) for pair in pairwise(sizes))
         self.read = self._conv(channels, blocks)
         for conv in self.hidden:
-            nn.init.kaiming_uniform_(conv.weight, LEAK)  # type: ignore[arg-type]
+            nn.init.kaiming_uniform_(cast(nn.Conv2d, conv).weight, LEAK)
         nn.init.xavier_uniform_(self.read.weight, READ_GAIN)
 
     def _conv(self, inputs: int, outputs: int) -> nn.Conv2d:
@@ -136,7 +136,8 @@ class FNetT(FusionModel):
         planes = functional.pad(torch.cat([a, b, base], dim=1).to(dtype), around, mode="replicate")
         x = to_blocks(planes, unshuffle)
         for conv in self.hidden:
-            x = functional.leaky_relu(functional.conv2d(x, conv.weight.to(dtype)), LEAK, inplace=True)  # type: ignore[operator]
+            weight = cast(nn.Conv2d, conv).weight.to(dtype)
+            x = functional.leaky_relu(functional.conv2d(x, weight), LEAK, inplace=True)
         pixels = from_blocks(functional.conv2d(x, self.read.weight.to(dtype)), unshuffle)
         residual = pixels[..., :height, :width].to(a.dtype)
         return keep_black(residual, a, b) if self.config.keep_black else residual

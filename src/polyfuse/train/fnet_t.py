@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from torch import nn
@@ -10,7 +12,7 @@ from polyfuse.errors import UsageError
 from polyfuse.models.fnet_t import FNetT, FNetTConfig
 from polyfuse.train import distil_stage
 from polyfuse.train.fusion_stage import fusion_stage
-from polyfuse.train.recipe import Recipe
+from polyfuse.train.recipe import Recipe, StageConfig
 from polyfuse.train.stage import FUSER, Family, Stage
 from polyfuse.train.strict import read_strict
 
@@ -24,7 +26,10 @@ def _build(recipe: Recipe) -> dict[str, nn.Module]:
 
 def _stages(recipe: Recipe) -> list[Stage]:
     """The stages of `recipe`."""
-    kinds = {"fusion": fusion_stage, distil_stage.KIND: lambda stage: distil_stage.distil_stage(stage, recipe)}
+    kinds: dict[str, Callable[[StageConfig], Stage]] = {
+        "fusion": fusion_stage,
+        distil_stage.KIND: partial(distil_stage.distil_stage, recipe=recipe),
+    }
     for index, stage in enumerate(recipe.stages):
         if stage.kind not in kinds:
             raise UsageError(f"stages.{index}.kind is {stage.kind!r}: FNet-T has {' and '.join(kinds)}.")

@@ -23,14 +23,26 @@ INVERSE = "inverse"
 
 
 def _build(recipe: Recipe) -> dict[str, nn.Module]:
-    """FNet and, where a stage needs it, IFNet with the same coder."""
-    config: FNetConfig = read_strict(FNetConfig, recipe.model, "model")
+    """FNet and, where a stage needs it, IFNet."""
+    config, inverse_config = _configs(recipe)
     parts: dict[str, nn.Module] = {FUSER: FNet(config)}
     if any(stage.kind == "reconstruction" for stage in recipe.stages):
-        parts[INVERSE] = IFNet(IFNetConfig(coder=config.coder))
+        parts[INVERSE] = IFNet(inverse_config)
     for part in parts.values():
         cast(FNet | IFNet, part).precision = recipe.precision
     return parts
+
+
+def _configs(recipe: Recipe) -> tuple[FNetConfig, IFNetConfig]:
+    """Configuration of both networks: IFNet's coder is FNet's, but for what [parts.inverse.coder] changes."""
+    config: FNetConfig = read_strict(FNetConfig, recipe.model, "model")
+    for name in recipe.parts:
+        check_known(name, [INVERSE], "parts")
+    values = recipe.parts.get(INVERSE, {})
+    read_strict(IFNetConfig, values, "parts.inverse")  # as written, so that messages are of what was written
+    coder = asdict(config.coder) | values.get("coder", {})
+    inverse_config: IFNetConfig = read_strict(IFNetConfig, values | {"coder": coder}, "parts.inverse")
+    return config, inverse_config
 
 
 def _stages(recipe: Recipe) -> list[Stage]:

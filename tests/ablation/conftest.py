@@ -24,12 +24,12 @@ def plain_run(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write_pairs(folder: Path, count: int, seed: int) -> list[Pair]:
-    """Pairs of 48x40 pixels in the folders a and b: blocks, so that the metrics have something to find."""
+    """Pairs of 112x96 pixels in the folders a and b: blocks, so that every metric has something to find."""
     pairs = []
-    for index, blocks in enumerate(np.random.default_rng(seed).integers(0, 256, (count, 2, 5, 6), dtype=np.uint8)):
+    for index, blocks in enumerate(np.random.default_rng(seed).integers(0, 256, (count, 2, 6, 7), dtype=np.uint8)):
         paths = [folder / name / f"{index}.png" for name in "ab"]
         for path, plane in zip(paths, blocks, strict=True):
-            write_picture(path, np.kron(plane, np.ones((8, 8), dtype=np.uint8)))
+            write_picture(path, np.kron(plane, np.ones((16, 16), dtype=np.uint8)))
         pairs.append(Pair(str(index), *paths))
     return pairs
 

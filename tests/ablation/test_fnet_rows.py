@@ -106,13 +106,13 @@ def test_weights_of_a_row_are_not_called_like_those_of_the_full_model(base: Reci
 
 @pytest.mark.parametrize("name", ["AE11", "AE12"])
 def test_row_about_stage_one_needs_a_recipe_with_it(base: Recipe, name: str) -> None:
-    with pytest.raises(UsageError, match=f"^{name} .* needs a recipe with a stage 'reconstruction': .*--rows without"):
+    with pytest.raises(UsageError, match=rf"^{name} .* needs a recipe with a stage 'reconstruction': .*--rows without"):
         variant_recipe(replace(base, stages=base.stages[1:]), VARIANTS[name], 0)
 
 
 def test_row_that_the_recipe_is_already_is_refused(base: Recipe) -> None:
     soft = variant_recipe(base, VARIANTS["AE2"], 0)
-    with pytest.raises(UsageError, match="^AE2 .* is what the recipe does already"):
+    with pytest.raises(UsageError, match=r"^AE2 .* is what the recipe does already"):
         variant_recipe(soft, VARIANTS["AE2"], 0)
 
 
@@ -122,7 +122,8 @@ def test_chosen_rows_come_in_the_papers_order_with_the_full_model_first() -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "advice"), [("AE16", "did you mean AE6 or AE1 or AE15"), ("x", "it has AE1, AE2"), ("AF3", "did you mean AE3")]
+    ("name", "advice"),
+    [("AE16", "did you mean AE6 or AE1 or AE15"), ("x", "it has AE1, AE2"), ("AF3", "did you mean AE3")],
 )
 def test_unknown_row_names_the_nearest(name: str, advice: str) -> None:
     with pytest.raises(UsageError, match=f"has no row '{name}': .*{advice}"):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from polyfuse.ablation.pictures import Pictures
 from polyfuse.ablation.plan import Run
 from polyfuse.ablation.study import Study, Variant
+from polyfuse.ablation.work import read_scores
 from polyfuse.data.pack import Pack
 from polyfuse.evaluation.published import PublishedTable, published_variants
 from polyfuse.evaluation.summary import Summary, summarise
@@ -87,73 +89,71 @@ class Comparison:
         return len(both), sum(entry.agrees for entry in both)
 
 
-def compare(
-    study: Study, base: Recipe, runs: Sequence[Run], scores: Sequence[dict[str, Any] | None], dataset: str | None
-) -> Comparison:
-    """Put the scores of all runs together.
+def compare(study: Study, base: Recipe, runs: Sequence[Run], pictures: Pictures, dataset: str | None) -> Comparison:
+    """Put the scores of all runs together, from their files alone.
 
     Args:
         study: The study.
         base: Recipe of the unchanged model.
         runs: From `make_plan`.
-        scores: From `read_scores`, one for each run; None where there are none.
+        pictures: What they are scored on; a run that is not is left out.
         dataset: From `find_dataset`: whose published rows to show, None for none.
     """
     found: dict[str, dict[int, dict[str, Any]]] = {run.variant.name: {} for run in runs}
-    for run, document in zip(runs, scores, strict=True):
-        if document is not None:
-            found[run.variant.name][run.recipe.seed] = document
-    variants = {run.variant.name: run.variant for run in runs}
-    values = {
-        name: {seed: _means(study, document) for seed, document in by_seed.items()} for name, by_seed in found.items()
-    }
-    summaries = {
-        name: {m: summarise([means[m] for means in by_seed.values()]) for m in study.metrics}
-        for name, by_seed in values.items()
-    }
+    for run in runs:
+        scores = read_scores(study, run, pictures)
+        if scores is not None:
+            found[run.variant.name][run.recipe.seed] = scores["rows"][0]["summary"]
+    values = {name: {seed: _means(study, cells) for seed, cells in seeds.items()} for name, seeds in found.items()}
     printed = published_variants(study.paper, dataset, study.protocol) if dataset is not None else None
-    full = summaries[study.full.name]
-    first = next((document for document in scores if document is not None), None)
+    lines = []
+    for variant in {run.variant.name: run.variant for run in runs}.values():
+        entries = {name: _entry(study, variant, name, values, printed) for name in study.metrics}
+        lines.append(Line(variant, values[variant.name], entries))
     return Comparison(
-        study,
-        tuple(
-            Line(variant, values[name], {m: _entry(study, variant, m, summaries[name][m], full[m], printed)
-                                         for m in study.metrics})
-            for name, variant in variants.items()
-        ),
-        len({run.recipe.seed for run in runs}),
-        0 if first is None else first["pairs"]["n"],
-        "" if first is None else first["pairs"]["sha256"],
-        budget_of(base),
-        printed,
-        tuple(
-            f"{run.name}: {note}"
-            for run, document in zip(runs, scores, strict=True)
-            if document is not None
-            for note in document["notes"]
-        ),
-    )  # fmt: skip
+        study=study,
+        lines=tuple(lines),
+        num_seeds=len({run.recipe.seed for run in runs}),
+        num_pairs=len(pictures.pairs),
+        pairs_sha256=pictures.sha256,
+        budget=budget_of(base),
+        printed=printed,
+        notes=tuple(_left_out(study, found)),
+    )
 
 
-def _means(study: Study, document: Mapping[str, Any]) -> dict[str, float]:
+def _means(study: Study, cells: Mapping[str, Any]) -> dict[str, float]:
     """Mean over all pictures by metric."""
-    cells = document["rows"][0]["summary"]
     return {name: math.nan if cells[name]["mean"] is None else cells[name]["mean"] for name in study.metrics}
 
 
+def _left_out(study: Study, found: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> Iterator[str]:
+    """One line for each metric that has no value for some pictures."""
+    for metric in study.metrics:
+        counts = {name: sum(cells[metric]["left_out"] for cells in seeds.values()) for name, seeds in found.items()}
+        texts = [f"{count} of {name}" for name, count in counts.items() if count]
+        if texts:
+            yield f"{metric}: no finite value, left out of the mean: {', '.join(texts)}"
+
+
 def _entry(
-    study: Study, variant: Variant, metric: str, ours: Summary, full: Summary, printed: PublishedTable | None
+    study: Study,
+    variant: Variant,
+    metric: str,
+    values: Mapping[str, Mapping[int, Mapping[str, float]]],
+    printed: PublishedTable | None,
 ) -> Entry:
     """One metric of one row."""
+    ours, full = (summarise([means[metric] for means in values[v.name].values()]) for v in (variant, study.full))
     rows = {} if printed is None else printed.rows
     value, unchanged = (rows.get(v.printed, {}).get(metric) for v in (variant, study.full))
     is_full = variant is study.full
     return Entry(
         ours,
-        math.nan if is_full else ours.mean - full.mean,
-        math.nan if is_full or min(ours.n, full.n) < 2 else math.hypot(*(s.sd / math.sqrt(s.n) for s in (ours, full))),
-        None if value is None else Decimal(value),
-        None if is_full or value is None or unchanged is None else Decimal(value) - Decimal(unchanged),
+        difference=math.nan if is_full else ours.mean - full.mean,
+        error=math.nan if is_full else math.hypot(*(s.sd / math.sqrt(s.n) if s.n else math.nan for s in (ours, full))),
+        printed=None if value is None else Decimal(value),
+        printed_difference=None if is_full or not value or not unchanged else Decimal(value) - Decimal(unchanged),
     )
 
 

@@ -47,16 +47,22 @@ def grid(comparison: Comparison) -> Grid:
 
 def _texts(entry: Entry, comparison: Comparison) -> list[str]:
     """The cells of one metric of one row."""
-    ours = f"{entry.ours.mean:.{DIGITS}f}" if math.isfinite(entry.ours.mean) else NO_VALUE
+    ours = _rounded(entry.ours.mean) if math.isfinite(entry.ours.mean) else NO_VALUE
     if math.isfinite(entry.ours.sd):
-        ours += f"±{entry.ours.sd:.{DIGITS}f}"
-    difference = f"{entry.difference:+.{DIGITS}f}" if math.isfinite(entry.difference) else ""
+        ours += f"±{_rounded(entry.ours.sd)}"
+    difference = _rounded(entry.difference, sign="+") if math.isfinite(entry.difference) else ""
     if difference and not entry.is_clear:
         difference = f"({difference})"
     if comparison.printed is None:
         return [ours, difference]
     printed = "" if entry.printed is None else f"{entry.printed}"
     return [ours, difference, printed, "" if entry.printed_difference is None else f"{entry.printed_difference:+}"]
+
+
+def _rounded(value: float, sign: str = "") -> str:
+    """The number as printed; what rounds to zero has no sign."""
+    text = f"{value:{sign}.{DIGITS}f}"
+    return text.lstrip("+-") if float(text) == 0 else text
 
 
 def _footer(comparison: Comparison) -> list[str]:

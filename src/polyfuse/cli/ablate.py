@@ -84,8 +84,7 @@ def _ablate(family: str, a: Path, b: Path, values: dict[str, Any], document: dic
     if values["threads"] is not None:
         torch.set_num_threads(values["threads"])
     failed = [] if values["table_only"] else _run_all(study, runs, pictures, values, say)
-    scores = [ablation.read_scores(study, run, pictures) for run in runs]
-    comparison = ablation.compare(study, base, runs, scores, dataset)
+    comparison = ablation.compare(study, base, runs, pictures, dataset)
     document.update(everything(comparison))
     if not values["as_json"] and values["form"] != "json":
         click.echo(_text(comparison, values["form"]), nl=False)

@@ -174,6 +174,11 @@ def test_unknown_key_is_refused_with_the_nearest(make_recipe, setting: str, near
         family_of("fnet-t").build(make_recipe("fusion", settings=(setting,)))
 
 
+def test_options_of_a_network_that_is_not_there_are_refused(make_recipe) -> None:
+    with pytest.raises(UsageError, match=r"no parts\.inverse: drop it"):
+        family_of("fnet-t").build(make_recipe("fusion", settings=("parts.inverse.coder.channels=8",)))
+
+
 def test_only_fnet_teaches(make_recipe, tmp_path: Path) -> None:
     path, student = tmp_path / "student.safetensors", FNetT()
     save_weights(path, student.state_dict(), WeightsInfo("fnet-t.x", "fnet-t", student.config.to_json()))

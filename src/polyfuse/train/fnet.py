@@ -6,6 +6,7 @@ Stage "fusion": FNet alone, by intensity, gradient and structure, with a new opt
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, cast
 
 from torch import Tensor, nn
@@ -18,20 +19,32 @@ from polyfuse.train.distil_stage import check_teacher
 from polyfuse.train.fusion_stage import draw, fusion_stage, loss_weights
 from polyfuse.train.recipe import Recipe, StageConfig
 from polyfuse.train.stage import FUSER, Batch, Family, Parts, Stage, Turn
-from polyfuse.train.strict import read_strict
+from polyfuse.train.strict import check_known, read_strict
 
 INVERSE = "inverse"
 
 
 def _build(recipe: Recipe) -> dict[str, nn.Module]:
-    """FNet and, where a stage needs it, IFNet with the same coder."""
-    config: FNetConfig = read_strict(FNetConfig, recipe.model, "model")
+    """FNet and, where a stage needs it, IFNet."""
+    config, inverse_config = _configs(recipe)
     parts: dict[str, nn.Module] = {FUSER: FNet(config)}
     if any(stage.kind == "reconstruction" for stage in recipe.stages):
-        parts[INVERSE] = IFNet(IFNetConfig(coder=config.coder))
+        parts[INVERSE] = IFNet(inverse_config)
     for part in parts.values():
         cast(FNet | IFNet, part).precision = recipe.precision
     return parts
+
+
+def _configs(recipe: Recipe) -> tuple[FNetConfig, IFNetConfig]:
+    """Configuration of both networks: IFNet's coder is FNet's, but for what [parts.inverse.coder] changes."""
+    config: FNetConfig = read_strict(FNetConfig, recipe.model, "model")
+    for name in recipe.parts:
+        check_known(name, [INVERSE], "parts")
+    values = recipe.parts.get(INVERSE, {})
+    read_strict(IFNetConfig, values, "parts.inverse")  # as written, so that messages are of what was written
+    coder = asdict(config.coder) | values.get("coder", {})
+    inverse_config: IFNetConfig = read_strict(IFNetConfig, values | {"coder": coder}, "parts.inverse")
+    return config, inverse_config
 
 
 def _stages(recipe: Recipe) -> list[Stage]:

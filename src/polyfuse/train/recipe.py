@@ -98,6 +98,8 @@ class Recipe:
     """What is trained on."""
     model: dict[str, Any] = field(default_factory=dict)
     """Options of the network that differ from the family's."""
+    parts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Options of the networks that only help in training, by part, that differ from the family's."""
     seed: int = 0
     """Fixes weights, crops and order. Source: official code uses 0."""
     ema: float = 0.999

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from polyfuse.errors import UsageError
+from polyfuse.train.difference import first_difference
 from polyfuse.train.ema import Average
 from polyfuse.train.families import family_of
 from polyfuse.train.optimiser import build_optimiser
@@ -104,7 +105,7 @@ class RunState:
             UsageError: If it is of another recipe, naming the first difference, of other data, or of another teacher.
         """
         before: Recipe = read_strict(Recipe, state["recipe"], "recipe")  # with defaults of keys that are newer
-        difference = _first_difference(before.to_json(), self.recipe.to_json(), "")
+        difference = first_difference(before, self.recipe)
         if difference is not None:
             raise UsageError(
                 f"the checkpoint is of another recipe, {difference}: resume with the recipe.json of its folder."
@@ -128,21 +129,3 @@ class RunState:
         if not self.finished:
             for name, optimiser in self.optimisers.items():
                 optimiser.load_state_dict(state["optimisers"][name])
-
-
-def _first_difference(old: Any, new: Any, key: str) -> str | None:
-    """The first key whose values differ, as text.
-
-    These may change: how often things are done, where data and a teacher lie, and how long a stage lasts (its schedule
-    is stretched).
-    """
-    if key in ("rhythm", "data.train", "data.val", "teacher") or key.endswith(".steps"):
-        return None
-    if isinstance(old, dict) and isinstance(new, dict):
-        names = sorted({*old, *new})
-        found = (_first_difference(old.get(n), new.get(n), f"{key}.{n}".lstrip(".")) for n in names)
-        return next((text for text in found if text is not None), None)
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        found = (_first_difference(o, n, f"{key}.{i}") for i, (o, n) in enumerate(zip(old, new, strict=True)))
-        return next((text for text in found if text is not None), None)
-    return None if old == new else f"{key} was {old!r} and is {new!r}"

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 @click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads for training and fusing.")
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes for scoring, as in evaluate.")
 @talk_options
-def command(family: str, a: Path, b: Path, **values: Any) -> None:  # fmt: skip
+def command(family: str, a: Path, b: Path, **values: Any) -> None:
     """Train every row of the ablation study of FAMILY (fnet), fuse the pairs of A and B with each, and score them.
 
     The budget is the recipe's, changed with --set. The same command again goes on where it stopped and skips what is

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from fractions import Fraction
 
 from polyfuse.errors import InputError
+from polyfuse.io.source import shown
 from polyfuse.video.reader import ClipInfo, Frame, read_frames
+
+LOST_SHARE = 0.02
+"""Share of its announced frames, beside one, that a clip may lack before it counts as cut off: headers round."""
 
 
 class FramePairs:
@@ -21,30 +26,41 @@ class FramePairs:
 
     def __init__(self, a: ClipInfo, b: ClipInfo) -> None:
         self.a, self.b = a, b
-        self._ending: list[str] = []
-        self._num_a = self._num_b = 0
+        self._ending = ""
+        self._seen, self._damaged = {"a": 0, "b": 0}, {"a": 0, "b": 0}
 
-    def __iter__(self) -> Iterator[tuple[Frame, Frame]]:
-        """Decode both clips from their beginning, in step."""
-        self._ending, self._num_a, self._num_b = [], 0, 0
-        frames_a, frames_b = read_frames(self.a), read_frames(self.b)
+    def __iter__(self) -> Generator[tuple[Frame, Frame], None, None]:
+        """Decode both clips from their beginning, in step.
+
+        Raises:
+            InputError: If a clip cannot be decoded.
+        """
+        self._ending, self._seen, self._damaged = "", {"a": 0, "b": 0}, {"a": 0, "b": 0}
+        frames_a = self._counted("a", self.a)
         current = next(frames_a, None)
         if current is None:
-            raise InputError(f"{self.a.path} has no frame that can be decoded: get it again")
-        self._num_a = 1
+            raise InputError(f"{shown(self.a.path)} has no frame that can be decoded: get it again")
         following = next(frames_a, None)
-        for frame in frames_b:
+        end = Fraction(0)
+        for frame in self._counted("b", self.b):
             while following is not None and abs(following.time - frame.time) < abs(current.time - frame.time):
                 current, following = following, next(frames_a, None)
-                self._num_a += 1
             if following is None and frame.time >= current.time + self.a.period - self.b.period / 2:
-                self._ending = [f"a ends after {float(current.time + self.a.period):.2f} s: the rest of b is left out"]
+                self._ending = f"a ends after {float(current.time + self.a.period):.2f} s: the rest of b is left out"
                 return
-            self._num_b += 1
             end = frame.time + self.b.period
             yield current, frame
-        if following is not None and following.time >= end + self.a.period / 2:
-            self._ending = [f"b ends after {float(end):.2f} s: the rest of a is left out"]
+        while following is not None and following.time < end - self.a.period / 2:
+            following = next(frames_a, None)
+        if following is not None:
+            self._ending = f"b ends after {float(end):.2f} s: the rest of a is left out"
+
+    def _counted(self, name: str, info: ClipInfo) -> Iterator[Frame]:
+        """The frames of one clip, with a tally."""
+        for frame in read_frames(info):
+            self._seen[name] += 1
+            self._damaged[name] += frame.is_damaged
+            yield frame
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -55,8 +71,13 @@ class FramePairs:
                 f"a has {float(self.a.rate):g} frames/s and b {float(self.b.rate):g}: "
                 "each frame of b takes the nearest of a"
             )
-        if not self._ending:
-            for name, info, seen in (("a", self.a, self._num_a), ("b", self.b, self._num_b)):
-                if seen < 0.98 * info.num_frames - 1:
-                    notes.append(f"{name} has {seen} frames of {info.num_frames}: the file is cut off")
-        return (*notes, *self._ending)
+        if self._ending:
+            notes.append(self._ending)
+        ended = self._ending[:1]  # name of the shorter clip; the other was not read to its end
+        for name, info in (("a", self.a), ("b", self.b)):
+            if self._damaged[name]:
+                notes.append(f"{name} has {self._damaged[name]} damaged frames: look at the result there")
+            read_whole = ended in ("", name)
+            if read_whole and self._seen[name] < (1 - LOST_SHARE) * info.num_frames - 1:
+                notes.append(f"only {self._seen[name]} of {info.num_frames} frames of {name} are there: it is cut off")
+        return tuple(notes)

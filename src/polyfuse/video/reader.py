@@ -36,6 +36,8 @@ class Frame:
     """Time stamp after the first frame's, in units of the clip's time base."""
     time: Fraction
     """The same in seconds."""
+    is_damaged: bool = False
+    """Whether the decoder had to guess some of it."""
 
 
 @dataclass(frozen=True)
@@ -164,10 +166,14 @@ def _later_colour(container: Any, stream: Any, path: Path) -> bool:
     """The same at some places of the clip: it may begin in black."""
     if not container.duration:
         return False
+    begin = (container.start_time or 0) / 1_000_000
     for probe in range(1, _PROBES):
+        target = container.duration * probe // _PROBES
         with reading(path):
-            container.seek(container.duration * probe // _PROBES)
-            frame = next(container.decode(stream), None)
+            container.seek((container.start_time or 0) + target)
+            # The seek ends at a key frame before the target; the scene may begin between the two.
+            reached = (frame for frame in container.decode(stream) if (frame.time or 0) - begin >= target / 1_000_000)
+            frame = next(reached, None)
         if frame is not None and _has_colour(frame):
             return True
     return False
@@ -200,7 +206,8 @@ def read_frames(info: ClipInfo) -> Iterator[Frame]:
             if ticks <= last:
                 continue
             last = max(ticks, 0)
-            yield Frame(np.ascontiguousarray(frame.to_ndarray(format=wanted)), last, last * info.time_base)
+            array = np.ascontiguousarray(frame.to_ndarray(format=wanted))
+            yield Frame(array, last, last * info.time_base, frame.is_corrupt)
 
 
 _SUFFIX_OF = {(True, 8): "", (True, 16): "16le", (False, 8): "24", (False, 16): "48le"}

@@ -249,10 +249,10 @@ def test_interrupted_run_leaves_nothing_and_can_be_started_again(
     start: Runner, polyfuse: Runner, clips: tuple[Path, Path], tmp_path: Path
 ) -> None:
     slow = (
-        f"{DEFAULT_SIGINT}\nimport sys, time, polyfuse.video.clip as clip\n"
-        "fuse = clip._Run._fuse\n"
+        f"{DEFAULT_SIGINT}\nimport sys, time, polyfuse.video.run as run\n"
+        "fuse = run.ClipRun._fuse\n"
         "def slowly(*given):\n    print('frame', flush=True)\n    time.sleep(0.2)\n    return fuse(*given)\n"
-        "clip._Run._fuse = slowly"
+        "run.ClipRun._fuse = slowly"
     )
     process = start("fuse", *clips, "--model", "average", "-o", "out/fused.mp4", before=slow)
     assert process.stdout.readline() == "frame\n"

@@ -1,6 +1,7 @@
 """Two clips become one: same pictures as `fuse` makes, time stamps, ranges, depth and sound of the sources."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from polyfuse.errors import InputError, OutputError, UsageError
 from polyfuse.models.classic.average import Average
 from polyfuse.registry import list_models
 from polyfuse.video import ClipOptions, fuse_clip
+from polyfuse.video.run import AHEAD, ahead
 
 Make = Callable[..., Path]
 Look = Callable[[Path], Any]
@@ -224,6 +226,26 @@ def test_record_says_what_made_the_clip(clips: Clips, tmp_path: Path) -> None:
     assert record["settings"]["clip"]["temporal"] == "exponential:0.5"
     assert (record["sources"]["a"]["format"], len(record["sources"]["a"]["sha256"])) == ("ffv1", 64)
     assert (tmp_path / "fused.mp4.json").is_file()
+
+
+def test_single_frame_is_a_clip_too(make_clip: Make, look: Look, scene: Scene, tmp_path: Path) -> None:
+    a = make_clip(tmp_path / "a.mkv", scene(1), rate=30)
+    b = make_clip(tmp_path / "b.mkv", scene(3), rate=10)
+    result = fuse_clip(a, b, tmp_path / "fused.mkv", model="average")
+    assert len(look(result.path).frames) == 1
+
+
+def test_no_more_frames_than_a_few_are_read_ahead() -> None:
+    read: list[int] = []
+
+    def frames() -> Iterator[Any]:
+        for number in range(100):
+            read.append(number)
+            yield number
+
+    with ThreadPoolExecutor(1) as reader:
+        waiting = [len(read) - taken for taken, _ in enumerate(ahead(frames(), reader))]
+    assert (len(waiting), max(waiting) <= AHEAD + 1) == (100, True)
 
 
 @pytest.mark.parametrize("name", [entry.name for entry in list_models() if not entry.needs_weights])

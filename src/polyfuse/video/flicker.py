@@ -82,7 +82,7 @@ class _Flow:
         except ImportError as error:
             raise DependencyError('the warping error needs OpenCV: pip install "polyfuse[imaging]".') from error
         self._cv2 = cv2
-        self._search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def between(self, here: NDArray[np.uint8], there: NDArray[np.uint8]) -> Plane:
         """Where each pixel of `here` lies in `there`, as an offset (H, W, 2) of column and row."""

@@ -45,7 +45,8 @@ class FramePairs:
         for frame in self._counted("b", self.b):
             while following is not None and abs(following.time - frame.time) < abs(current.time - frame.time):
                 current, following = following, next(frames_a, None)
-            if following is None and frame.time >= current.time + self.a.period - self.b.period / 2:
+            limit = max(current.time + self.a.period - self.b.period / 2, current.time + self.b.time_base)
+            if following is None and frame.time >= limit:
                 self._ending = f"a ends after {float(current.time + self.a.period):.2f} s: the rest of b is left out"
                 return
             end = frame.time + self.b.period

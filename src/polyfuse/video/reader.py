@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -179,7 +179,7 @@ def _later_colour(container: Any, stream: Any, path: Path) -> bool:
     return False
 
 
-def read_frames(info: ClipInfo) -> Iterator[Frame]:
+def read_frames(info: ClipInfo) -> Generator[Frame, None, None]:
     """Decode a clip from its beginning; frames whose time stamp does not go on are left out.
 
     Raises:

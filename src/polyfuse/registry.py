@@ -20,6 +20,7 @@ from polyfuse.models.classic.average import Average
 from polyfuse.models.classic.laplacian import Laplacian
 from polyfuse.models.classic.maximum import Maximum
 from polyfuse.models.fnet import FNet, FNetConfig
+from polyfuse.models.fnet_t import FNetT, FNetTConfig
 from polyfuse.models.spec import FusionModel, Provenance
 from polyfuse.ops.native_coding import best_precision
 from polyfuse.weights.official_fnet import PUBLISHED_SHA256, fnet_key_map, from_official, read_checkpoint
@@ -63,6 +64,7 @@ FAMILIES = {
     "maximum": _Family(lambda config: Maximum(), "pixel maximum"),
     "laplacian": _Family(lambda config: Laplacian(), "Burt and Adelson 1983"),
     "fnet": _Family(lambda config: FNet(FNetConfig.from_json(config)), "arXiv 2411.04519"),
+    "fnet-t": _Family(lambda config: FNetT(FNetTConfig.from_json(config)), "a student of FNet"),
 }
 
 CLASSIC = (
@@ -70,7 +72,10 @@ CLASSIC = (
     ModelEntry("maximum", "maximum", "larger of both pictures, pixel by pixel"),
     ModelEntry("laplacian", "laplacian", "Laplacian pyramid, larger detail wins"),
 )
-ARCHITECTURES = (ModelEntry("fnet", "fnet", "interpretable l0 sparse coding, with --weights FILE", needs_weights=True),)
+ARCHITECTURES = (
+    ModelEntry("fnet", "fnet", "interpretable l0 sparse coding, with --weights FILE", needs_weights=True),
+    ModelEntry("fnet-t", "fnet-t", "real time on a CPU, a student of fnet, with --weights FILE", needs_weights=True),
+)
 
 
 @cache
@@ -118,7 +123,7 @@ def load(
         device: Where the model lives: "cpu", "cuda", ...
         precision: Arithmetic of learned models: "float32", "bf16" or, on CUDA, "tf32"; "auto" takes bf16 where the
             processor multiplies it itself.
-        border: Borders of FNet; None as the weights were made.
+        border: Borders of FNet; None as the weights were made; other families have no choice.
 
     Returns:
         An `nn.Module` with `spec` and `provenance`, in evaluation mode and frozen (`requires_grad_(True)` thaws it);
@@ -139,13 +144,16 @@ def load(
         raise UsageError(f"there is no model {name!r}: did you mean {', '.join(near)}? `polyfuse models list` has all.")
     entry = entries[name]
     if entry.needs_weights and weights is None:
-        raise UsageError(f"model {name} needs weights: pass --weights FILE, made by `polyfuse models import`.")
+        raise UsageError(
+            f"model {name} needs weights: pass --weights FILE, made by `polyfuse train` or `polyfuse models import`."
+        )
     if weights is not None and not entry.needs_weights:
         takers = ", ".join(other.name for other in entries.values() if other.needs_weights)
         raise UsageError(f"model {name} takes no weights file: drop --weights, or use --model {takers}.")
     model = _build(entry, None if weights is None else Path(weights))
-    if isinstance(model, FNet):
+    if model.precision is not None:
         model.precision = best_precision() if precision == "auto" else precision
+    if isinstance(model, FNet):
         model.config = replace(model.config, border=border or model.config.border)
     elif border is not None:
         raise UsageError(f"model {name} has no choice of borders: drop --border.")

@@ -14,6 +14,7 @@ import torch
 from polyfuse import cli
 from polyfuse.io import write_picture
 from polyfuse.models.fnet import FNet
+from polyfuse.models.fnet_t import FNetT
 from polyfuse.weights.store import WeightsInfo, save_weights
 
 
@@ -94,4 +95,15 @@ def fnet_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         model = FNet()
     path = tmp_path_factory.mktemp("weights") / "fnet.safetensors"
     save_weights(path, model.state_dict(), WeightsInfo("fnet.random", "fnet", model.config.to_json()))
+    return path
+
+
+@pytest.fixture(scope="session")
+def fnet_t_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights file of FNet-T with random values."""
+    with torch.random.fork_rng():
+        torch.manual_seed(11)
+        model = FNetT()
+    path = tmp_path_factory.mktemp("weights") / "fnet-t.safetensors"
+    save_weights(path, model.state_dict(), WeightsInfo("fnet-t.random", "fnet-t", model.config.to_json()))
     return path

@@ -48,6 +48,21 @@ def test_same_command_gives_the_same_bytes(polyfuse: Runner, pair: tuple[Path, P
     assert Path("1.png").read_bytes() == Path("2.png").read_bytes()
 
 
+def test_fnet_t_fuses_in_the_precision_asked_for(
+    polyfuse: Runner, pair: tuple[Path, Path], fnet_t_weights: Path
+) -> None:
+    arguments = ("--model", "fnet-t", "--weights", fnet_t_weights, "--precision", "bf16")
+    ran = polyfuse("fuse", *pair, *arguments)
+    record = json.loads(Path("fused.png.json").read_text(encoding="utf-8"))
+    assert (ran.code, ran.out, ran.err) == (0, ["fused.png"], [])
+    assert (record["settings"]["precision"], record["settings"]["config"]["unshuffle"]) == ("bf16", 2)
+
+
+def test_border_with_fnet_t_is_a_usage_error(polyfuse: Runner, pair: tuple[Path, Path], fnet_t_weights: Path) -> None:
+    ran = polyfuse("fuse", *pair, "--model", "fnet-t", "--weights", fnet_t_weights, "--border", "reflect")
+    assert (ran.code, ran.problem) == (2, "model fnet-t has no choice of borders: drop --border.")
+
+
 def test_default_model_is_told_in_one_line(polyfuse: Runner, pair: tuple[Path, Path]) -> None:
     assert polyfuse("fuse", *pair).err == [WHICH_MODEL]
 

@@ -13,6 +13,7 @@ from polyfuse.evaluation.published import (
     guess_dataset,
     published_rows,
     published_tables,
+    published_variants,
 )
 from polyfuse.metrics import PROTOCOLS
 
@@ -42,6 +43,18 @@ def test_fnet_under_its_own_protocol_has_ce_and_qcb_too() -> None:
     [table], _ = published_tables(["fnet"], "RoadScene", "fnet")
     assert table.rows["FNet (ours)"]["CE"] == "1.81"
     assert table.rows["FNet (ours)"]["Qcb"] == "0.48"
+
+
+def test_variants_of_a_method_are_a_table_of_their_own() -> None:
+    table = published_variants("FNet", "TNO", "fnet")
+    assert table is not None
+    assert list(table.rows) == [*(f"AE{n}" for n in range(1, 16)), "FNet (ours)"]
+    assert table.rows["AE14"] == {
+        "MI": "2.38", "CE": "2.48", "VIF": "0.74", "Qabf": "0.51", "Qcb": "0.50", "SSIM": "1.03"
+    }  # fmt: skip
+    assert published_variants("FNet", "MSRS", "fnet") is None
+    [compared], _ = published_tables(["fnet"], "TNO", "fnet")
+    assert "AE14" not in compared.rows
 
 
 def test_medical_sets_are_found_under_every_name() -> None:

@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from polyfuse import fuse, load
 from polyfuse.errors import UsageError
 from polyfuse.fusion import pair, tiles
 from polyfuse.models.fnet import FNet
+from polyfuse.models.fnet_t import FNetT, FNetTConfig
 from polyfuse.models.spec import FusionModel, ModelSpec
 from polyfuse.ops import native_coding
 
@@ -92,6 +94,19 @@ def test_tiled_output_of_fnet_is_the_whole_one_to_rounding(
     a, b = strip[0] / np.float32(255), strip[1][..., 0] / np.float32(255)
     whole, tiled = both_ways(fnet, a, b, tile=200)
     np.testing.assert_allclose(tiled, whole, rtol=0, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+@pytest.mark.parametrize("tile", [16, 33, 100])
+@pytest.mark.parametrize("unshuffle", [2, 3, 4])
+def test_tiled_picture_of_fnet_t_is_the_whole_one(
+    unshuffle: int, tile: int, precision: str, strip: tuple[NDArray[Any], NDArray[Any]]
+) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        model = FNetT(FNetTConfig(unshuffle=unshuffle)).eval()
+    model.precision = precision
+    check_picture(*both_ways(model, *strip, tile=tile))
 
 
 def test_tiled_minmax_output_is_stretched_over_the_whole_picture(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-VERBS = ["data", "demo", "evaluate", "explain", "fuse", "metrics", "models", "train"]
+VERBS = ["ablate", "data", "demo", "evaluate", "explain", "fuse", "metrics", "models", "train"]
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "verbs"
 
 

@@ -28,6 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "evaluation": {"metrics", "io", "transforms", "ops"},
     "train": {"data", "models", "losses", "metrics", "weights", "ops", "io"},
     "explain": {"fusion", "registry", "models", "io", "transforms", "ops"},
+    "ablation": {"train", "evaluation", "fusion", "registry", "models", "metrics", "data", "io"},
     "demo": {"data", "fusion", "metrics", "models", "io", "transforms"},
 }
 LEAVES = {"errors", "_version"}

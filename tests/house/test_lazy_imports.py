@@ -45,7 +45,8 @@ def test_import_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["--version"], ["fuse", "--help"], ["models", "--help"], ["train", "--help"]]
+    "words",
+    [["--help"], ["--version"], ["fuse", "--help"], ["models", "--help"], ["train", "--help"], ["ablate", "--help"]],
 )
 def test_help_loads_nothing_heavy(words: list[str]) -> None:
     assert heavy_after(CALL_MAIN.format(words=words)) == []

@@ -23,11 +23,10 @@ def plain_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "_tensorboard", lambda folder, first_step: None)
 
 
-@pytest.fixture(scope="session")
-def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A pack of three pairs."""
-    folder, pairs = tmp_path_factory.mktemp("pack"), []
-    for index, picture in enumerate(np.random.default_rng(5).integers(0, 256, (3, 2, 24, 24), dtype=np.uint8)):
+def noise_pack(folder: Path, side: int) -> Path:
+    """Write a pack of three square pairs; returns its path."""
+    pairs = []
+    for index, picture in enumerate(np.random.default_rng(5).integers(0, 256, (3, 2, side, side), dtype=np.uint8)):
         paths = [folder / name / f"{index}.png" for name in "ab"]
         for path, plane in zip(paths, picture, strict=True):
             write_picture(path, plane)
@@ -36,11 +35,23 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "x.pack"
 
 
+@pytest.fixture(scope="session")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pack of three pairs."""
+    return noise_pack(tmp_path_factory.mktemp("pack"), 24)
+
+
+@pytest.fixture(scope="session")
+def large_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with pictures that have a middle 16 pixels from every border."""
+    return noise_pack(tmp_path_factory.mktemp("large"), 44)
+
+
 @pytest.fixture
 def write_recipe(tmp_path: Path, pack: Path) -> Callable[..., Path]:
     """Write a recipe of both FNet stages, a few steps each, with changes; returns its path."""
 
-    def write(name: str = "recipe.json", steps: int = 6, **changes: Any) -> Path:
+    def write(name: str = "recipe.json", /, steps: int = 6, **changes: Any) -> Path:
         recipe = {
             "name": "fnet.test",
             "family": "fnet",

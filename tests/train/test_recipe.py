@@ -1,11 +1,12 @@
 """Recipes are read strictly: what is not known is refused with the nearest name."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from polyfuse.errors import InputError, UsageError
-from polyfuse.train import bundled_recipes, load_recipe
+from polyfuse.train import bundled_recipes, check_recipe, load_recipe
 from polyfuse.train.families import family_of
 
 MINIMAL = 'name = "x"\nfamily = "fnet"\n[[stages]]\nkind = "fusion"\nsteps = 5\n'
@@ -31,6 +32,29 @@ def test_paper_recipe_has_the_published_settings() -> None:
         (1e-4, (0.9, 0.999), "constant", None)
     }
     assert (recipe.data.luma, recipe.data.batch, recipe.data.crop.size, recipe.ema) == ("studio", 16, 128, 0.999)
+
+
+def test_helper_network_is_like_the_fuser_but_for_its_own_options(tmp_path: Path) -> None:
+    settings = ["model.coder.channels=3", "parts.inverse.coder.threshold=soft", "parts.inverse.shared_readout=true"]
+    recipe = load_recipe("fnet-paper", settings)
+    parts: dict[str, Any] = family_of("fnet").build(recipe)
+    assert (parts["fuser"].config.coder.channels, parts["fuser"].config.coder.threshold) == (3, "sigmoidal")
+    assert (parts["inverse"].config.coder.channels, parts["inverse"].config.coder.threshold) == (3, "soft")
+    assert parts["inverse"].config.shared_readout
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("parts.invers.coder.threshold=soft", "parts has no 'invers': did you mean inverse"),
+        ("parts.inverse.coda.threshold=soft", r"parts\.inverse has no 'coda': did you mean coder"),
+        ("parts.inverse.coder.treshold=soft", r"parts\.inverse\.coder has no 'treshold': did you mean threshold"),
+        ("parts.inverse=soft", "parts.inverse is 'soft'"),
+    ],
+)
+def test_unknown_option_of_the_helper_network_is_refused(setting: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        check_recipe(load_recipe("fnet-paper", [setting]))
 
 
 def test_recipe_survives_its_own_json(tmp_path: Path) -> None:

@@ -183,16 +183,16 @@ def test_folder_with_a_run_is_not_taken_for_a_new_one(recipe: Recipe, finished: 
 def test_loss_that_is_no_number_names_step_and_loss_and_keeps_the_state_before(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from polyfuse.train import fnet
+    from polyfuse.train import fusion_stage
 
     calls = iter(range(100))
-    original = fnet.fusion_terms
+    original = fusion_stage.fusion_terms
 
     def spoilt(*arguments: Any, **named: Any) -> Any:
         terms = original(*arguments, **named)
         return terms if next(calls) < 2 else type(terms)(terms.intensity, terms.gradient * torch.nan, terms.structure)
 
-    monkeypatch.setattr(fnet, "fusion_terms", spoilt)
+    monkeypatch.setattr(fusion_stage, "fusion_terms", spoilt)
     with pytest.raises(
         TrainingError, match=r"^gradient of turn fuser is nan at step 8 of stage fusion: .*checkpoint\.pt"
     ):

@@ -21,6 +21,7 @@ VERBS = {
     "explain": "Draw how a model came to its result.",
     "models": "List, describe, check and import models.",
     "train": "Train a network by a recipe.",
+    "ablate": "Train the rows of a paper's ablation study and compare.",
     "demo": "Draw a scene, fuse it, and write sources and result.",
     "data": "Pack training data, or draw invented scenes with ground truth.",
 }

@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from polyfuse.cli.options import PATH, speaker, talk_options
+from polyfuse.cli.options import PATH, PIPE_WIDTH, speaker, talk_options
 from polyfuse.cli.output import json_document
 from polyfuse.cli.progress import progress
 from polyfuse.errors import PartialError, UsageError
 
 if TYPE_CHECKING:
     from polyfuse.evaluation import Collected, Item, Method, Report, Task
-
-PIPE_WIDTH = 120
-"""Characters of a line where stdout is no terminal."""
 
 
 @click.command("evaluate")

@@ -11,6 +11,8 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
+PIPE_WIDTH = 120
+"""Characters of a line of a table where stdout is no terminal."""
 
 
 class MemorySize(click.ParamType):  # type: ignore[type-arg]

@@ -5,7 +5,7 @@ from polyfuse.evaluation.files import check_ready, save
 from polyfuse.evaluation.report import Collected, Report, make_report
 from polyfuse.evaluation.run import Scored, Task, score_items
 from polyfuse.evaluation.scoring import Evaluation, choose_metrics, evaluate
-from polyfuse.evaluation.triples import Item, Method, find_items
+from polyfuse.evaluation.triples import Item, Method, find_items, pair_list_hash
 
 __all__ = [
     "BASELINES",
@@ -21,6 +21,7 @@ __all__ = [
     "evaluate",
     "find_items",
     "make_report",
+    "pair_list_hash",
     "save",
     "score_items",
 ]

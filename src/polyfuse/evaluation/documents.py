@@ -18,9 +18,13 @@ _MARKDOWN_MARKS = {"best": "**%s**", "second": "_%s_", "": "%s"}
 
 def markdown(report: Report) -> str:
     """The whole table in GitHub's Markdown."""
-    grid = make_grid(report)
+    return markdown_text(make_grid(report))
+
+
+def markdown_text(grid: Grid) -> str:
+    """Spell out a table in GitHub's Markdown."""
     lines = [
-        _line("method", *(column.heading for column in grid.columns)),
+        _line(grid.names, *(column.heading for column in grid.columns)),
         "|---|" + "---:|" * len(grid.columns),
     ]
     for section in grid.sections:
@@ -30,7 +34,8 @@ def markdown(report: Report) -> str:
             _line(name, *(_MARKDOWN_MARKS[c.mark] % c.text if c.text else "" for c in cells))
             for name, cells in section.rows
         ]
-    marks = ["**best**, _second best_"] if len(grid.sections[0].rows) > 1 else []
+    marked = any(cell.mark for section in grid.sections for _, cells in section.rows for cell in cells)
+    marks = ["**best**, _second best_"] if marked else []
     return "\n".join([*lines, "", *(f"- {text}" for text in [*marks, *grid.footer])]) + "\n"
 
 

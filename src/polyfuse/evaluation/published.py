@@ -129,14 +129,31 @@ def published_tables(papers: Iterable[str], dataset: str, protocol: str) -> tupl
     """
     tables, notes = [], []
     for paper in dict.fromkeys(find_paper(name) for name in papers):
-        found: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
-        for row in published_rows():
-            fits = protocol in _PROTOCOLS[paper].get(row["metric"], ()) if row["paper"] == paper else False
-            same = _SAME_SET.get(row["dataset"], row["dataset"]) == dataset
-            if fits and same and (paper, row["table"]) not in _ABLATIONS:
-                rows = found.setdefault((row["table"], row["dataset"]), {})
-                rows.setdefault(row["method"], {})[row["metric"]] = row["value"]
-        tables += [PublishedTable(paper, table, printed, rows) for (table, printed), rows in found.items()]
+        found = [table for table in _tables_of(paper, dataset, protocol) if (paper, table.table) not in _ABLATIONS]
+        tables += found
         if not found:
             notes.append(f"{paper} prints nothing for {dataset} that compares with protocol {protocol}")
     return tables, notes
+
+
+def published_variants(paper: str, dataset: str, protocol: str) -> PublishedTable | None:
+    """What a paper prints of the variants of its own method, or None where it has nothing for the data set.
+
+    Args:
+        paper: A value of `PAPERS`.
+        dataset: From `find_dataset`.
+        protocol: Whose conventions our numbers follow.
+    """
+    found = [table for table in _tables_of(paper, dataset, protocol) if (paper, table.table) in _ABLATIONS]
+    return found[0] if found else None
+
+
+def _tables_of(paper: str, dataset: str, protocol: str) -> list[PublishedTable]:
+    """All that a paper prints for a data set, where numbers of `protocol` compare with it."""
+    found: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
+    for row in published_rows():
+        fits = protocol in _PROTOCOLS[paper].get(row["metric"], ()) if row["paper"] == paper else False
+        if fits and _SAME_SET.get(row["dataset"], row["dataset"]) == dataset:
+            rows = found.setdefault((row["table"], row["dataset"]), {})
+            rows.setdefault(row["method"], {})[row["metric"]] = row["value"]
+    return [PublishedTable(paper, table, printed, rows) for (table, printed), rows in found.items()]

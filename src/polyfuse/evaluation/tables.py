@@ -60,6 +60,8 @@ class Grid:
     """Methods, baselines, published rows."""
     footer: tuple[str, ...]
     """Lines below."""
+    names: str = "method"
+    """Heading of the names of rows."""
 
 
 def make_grid(report: Report) -> Grid:

@@ -21,7 +21,7 @@ def terminal_text(grid: Grid, *, width: int, styled: bool) -> str:
         styled: Use the terminal's bold and underline instead of ** and _.
     """
     grid = _aligned(grid)
-    names = [name for section in grid.sections for name, _ in section.rows] + ["method"]
+    names = [name for section in grid.sections for name, _ in section.rows] + [grid.names]
     name_width = max(map(len, names))
     widths = [_width(grid, index, styled) for index in range(len(grid.columns))]
     blocks = [_block(grid, chosen, widths, name_width, styled) for chosen in _chunks(grid, widths, width - name_width)]
@@ -78,7 +78,7 @@ def _width(grid: Grid, index: int, styled: bool) -> int:
 
 def _block(grid: Grid, chosen: Sequence[int], widths: Sequence[int], name_width: int, styled: bool) -> list[str]:
     """Heading, rule and rows for some of the columns."""
-    heading = "method".ljust(name_width) + "".join(_heading(grid.columns[i], widths[i]) for i in chosen)
+    heading = grid.names.ljust(name_width) + "".join(_heading(grid.columns[i], widths[i]) for i in chosen)
     lines = [heading.rstrip(), "─" * len(heading)]
     for section in grid.sections:
         lines += _section(grid, section, chosen, widths, name_width, styled)

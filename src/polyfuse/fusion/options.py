@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cache
 from typing import Any, Literal, get_args, get_type_hints
 
 from polyfuse.errors import UsageError
@@ -45,10 +46,7 @@ class FuseOptions:
         """Refuse what no run could honour."""
         parse_range(self.range)
         parse_range(self.range_b)
-        hints = get_type_hints(type(self))
-        for name in ("luma", "gamut", "colour_from", "bit_depth", "resize"):
-            choices = [choice for hint in (hints[name], *get_args(hints[name])) for choice in get_args(hint)]
-            allowed = dict.fromkeys(choice for choice in (choices or get_args(hints[name])) if isinstance(choice, str))
+        for name, allowed in _choices().items():
             value = getattr(self, name)
             if value not in allowed and not (name == "resize" and value is None):
                 raise UsageError(f"{name} cannot be {value!r}: use one of {', '.join(map(repr, allowed))}.")
@@ -74,3 +72,14 @@ class FuseOptions:
     def to_json(self) -> dict[str, Any]:
         """Plain dictionary for the sidecar."""
         return asdict(self)
+
+
+@cache
+def _choices() -> dict[str, tuple[str, ...]]:
+    """The texts that each option of few values may have. Kept, because reading type hints takes a millisecond."""
+    hints, found = get_type_hints(FuseOptions), {}
+    for name in ("luma", "gamut", "colour_from", "bit_depth", "resize"):
+        choices = [choice for hint in (hints[name], *get_args(hints[name])) for choice in get_args(hint)]
+        texts = (choice for choice in (choices or get_args(hints[name])) if isinstance(choice, str))
+        found[name] = tuple(dict.fromkeys(texts))
+    return found

@@ -60,7 +60,7 @@ def settings(model: FusionModel, options: FuseOptions) -> dict[str, Any]:
         "family": model.spec.family,
         "weights_sha256": provenance.weights_sha256,
         "weights_source": provenance.source,
-        "precision": getattr(model, "precision", "float32"),
+        "precision": model.precision or "float32",
         "config": None if config is None else config.to_json(),
         "options": {name: value for name, value in options.to_json().items() if name not in _LIMITS},
     }

@@ -42,7 +42,7 @@ class Ablation:
 ABLATIONS: dict[str, Ablation] = {
     "AE1": Ablation("LCSC blocks: soft threshold, no momentum", CoderConfig(coder="lcsc", threshold="soft")),
     "AE2": Ablation("soft threshold in both networks", CoderConfig(threshold="soft")),
-    "AE3": Ablation("one set of convolutions for all iterations", CoderConfig(share_convs=True)),
+    "AE3": Ablation("convolutions shared by all iterations", CoderConfig(share_convs=True)),
     "AE4": Ablation("no momentum", CoderConfig(momentum="none")),
     "AE5": Ablation("Polyak momentum", CoderConfig(momentum="polyak")),
     "AE6": Ablation("quasi-hyperbolic momentum", CoderConfig(momentum="qhm")),

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from polyfuse.ops.sparse_coding import Precision
+
 OutputMapping = Literal["clip", "minmax"]
 Observer = Callable[[str, Tensor], None]
 """Takes one intermediate result by its documented name; what it does not copy is gone afterwards."""
@@ -61,6 +63,8 @@ class FusionModel(nn.Module):
     """The face every model shows, learned or classic: `forward(a, b) -> fused`, all (N, 1, H, W)."""
 
     provenance: Provenance = Provenance("unnamed")
+    precision: Precision | None = None
+    """Arithmetic, where there is a choice."""
 
     @property
     def spec(self) -> ModelSpec:

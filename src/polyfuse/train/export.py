@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,15 @@ from polyfuse.weights.store import WeightsInfo, load_weights, save_weights
 
 
 def export(
-    path: Path, network: nn.Module, config: dict[str, Any], recipe: Recipe, packs: list[Pack], steps: int
+    path: Path,
+    network: nn.Module,
+    config: dict[str, Any],
+    recipe: Recipe,
+    packs: list[Pack],
+    steps: int,
+    origins: Iterable[str] = (),
 ) -> None:
-    """Write the weights of `network`, trained for `steps` steps of `recipe` on `packs`."""
+    """Write the weights of `network`, trained for `steps` steps of `recipe` on `packs`, with what else made them."""
     sets = sorted({f"{item.set}/{item.split}" for pack in packs for item in pack.items})
     pictures = sum(len(pack.items) for pack in packs)
     start = Path(recipe.start).name if recipe.start is not None else "random weights"
@@ -27,7 +34,8 @@ def export(
         config=config,
         luma=data.luma,
         source=f"trained by polyfuse from {start}, seed {recipe.seed}, {steps} steps of {data.batch} crops of "
-        f"{data.crop.size}x{data.crop.size} out of {pictures} pairs of {', '.join(sets)}",
+        f"{data.crop.size}x{data.crop.size} out of {pictures} pairs of {', '.join(sets)}"
+        + "".join(f", {origin}" for origin in dict.fromkeys(origins) if origin),
     )
     save_weights(path, network.state_dict(), info, overwrite=True)
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import difflib
 
+import torch
+
 from polyfuse.errors import UsageError
 from polyfuse.train.fnet import FNET
+from polyfuse.train.fnet_t import FNET_T
+from polyfuse.train.recipe import Recipe
 from polyfuse.train.stage import Family
 
-FAMILIES: dict[str, Family] = {"fnet": FNET}
+FAMILIES: dict[str, Family] = {"fnet": FNET, "fnet-t": FNET_T}
 
 
 def family_of(name: str) -> Family:
@@ -21,3 +25,15 @@ def family_of(name: str) -> Family:
         near = difflib.get_close_matches(name, FAMILIES, n=1, cutoff=0.4) or sorted(FAMILIES)
         raise UsageError(f"there is no way to train a family {name!r}: did you mean {' or '.join(near)}?")
     return FAMILIES[name]
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Refuse a recipe that does not fit its family; nothing is kept.
+
+    Raises:
+        UsageError: If the family is unknown, or the recipe names stages, losses or options of networks it has not.
+    """
+    family = family_of(recipe.family)
+    family.stages(recipe)
+    with torch.random.fork_rng([]):
+        family.build(recipe)

@@ -12,9 +12,11 @@ from typing import Any, cast
 from torch import Tensor, nn
 
 from polyfuse.errors import UsageError
-from polyfuse.losses.fnet import FusionLossWeights, fusion_terms, reconstruction_terms
+from polyfuse.losses.fnet import reconstruction_terms
 from polyfuse.models.fnet import FNet, FNetConfig
 from polyfuse.models.ifnet import IFNet, IFNetConfig
+from polyfuse.train.distil_stage import check_teacher
+from polyfuse.train.fusion_stage import draw, fusion_stage, loss_weights
 from polyfuse.train.recipe import Recipe, StageConfig
 from polyfuse.train.stage import FUSER, Batch, Family, Parts, Stage, Turn
 from polyfuse.train.strict import check_known, read_strict
@@ -23,41 +25,41 @@ INVERSE = "inverse"
 
 
 def _build(recipe: Recipe) -> dict[str, nn.Module]:
-    """FNet and, where a stage needs it, IFNet with the same coder."""
-    config: FNetConfig = read_strict(FNetConfig, recipe.model, "model")
+    """FNet and, where a stage needs it, IFNet."""
+    config, inverse_config = _configs(recipe)
     parts: dict[str, nn.Module] = {FUSER: FNet(config)}
     if any(stage.kind == "reconstruction" for stage in recipe.stages):
-        parts[INVERSE] = IFNet(IFNetConfig(coder=config.coder))
+        parts[INVERSE] = IFNet(inverse_config)
     for part in parts.values():
         cast(FNet | IFNet, part).precision = recipe.precision
     return parts
 
 
+def _configs(recipe: Recipe) -> tuple[FNetConfig, IFNetConfig]:
+    """Configuration of both networks: IFNet's coder is FNet's, but for what [parts.inverse.coder] changes."""
+    config: FNetConfig = read_strict(FNetConfig, recipe.model, "model")
+    for name in recipe.parts:
+        check_known(name, [INVERSE], "parts")
+    values = recipe.parts.get(INVERSE, {})
+    read_strict(IFNetConfig, values, "parts.inverse")  # as written, so that messages are of what was written
+    coder = asdict(config.coder) | values.get("coder", {})
+    inverse_config: IFNetConfig = read_strict(IFNetConfig, values | {"coder": coder}, "parts.inverse")
+    return config, inverse_config
+
+
 def _stages(recipe: Recipe) -> list[Stage]:
     """The stages of `recipe`."""
-    kinds = {"reconstruction": _reconstruction, "fusion": _fusion}
+    kinds = {"reconstruction": _reconstruction, "fusion": fusion_stage}
     for index, stage in enumerate(recipe.stages):
         if stage.kind not in kinds:
             raise UsageError(f"stages.{index}.kind is {stage.kind!r}: FNet has {' and '.join(kinds)}.")
+    check_teacher(recipe)
     return [kinds[stage.kind](stage) for stage in recipe.stages]
-
-
-def _draw(parts: Parts, batch: Batch) -> Tensor:
-    """The fused picture."""
-    fused: Tensor = parts[FUSER](batch.a, batch.b)
-    return fused
-
-
-def _weights(stage: StageConfig, defaults: dict[str, float]) -> dict[str, float]:
-    """Loss weights of a stage."""
-    for name in stage.losses:
-        check_known(name, defaults, f"losses of stage {stage.kind}")
-    return defaults | stage.losses
 
 
 def _reconstruction(config: StageConfig) -> Stage:
     """Stage I: FNet and IFNet, one Adam over both."""
-    weights = _weights(config, {"intensity_a": 1.0, "gradient_a": 1.0, "intensity_b": 1.0, "gradient_b": 1.0})
+    weights = loss_weights(config, {"intensity_a": 1.0, "gradient_a": 1.0, "intensity_b": 1.0, "gradient_b": 1.0})
 
     def losses(parts: Parts, batch: Batch) -> dict[str, Tensor]:
         a, b = parts[INVERSE](parts[FUSER](batch.a, batch.b))
@@ -72,23 +74,7 @@ def _reconstruction(config: StageConfig) -> Stage:
         return {name: weights[name] * term for name, term in terms.items()}
 
     turn = Turn("both", (FUSER, INVERSE), losses, config.optimiser)
-    return Stage(config.kind, config.steps, (turn,), losses, _draw)
-
-
-def _fusion(config: StageConfig) -> Stage:
-    """Stage II: FNet alone."""
-    weights = _weights(config, asdict(FusionLossWeights()))
-
-    def losses(parts: Parts, batch: Batch) -> dict[str, Tensor]:
-        terms = fusion_terms(parts[FUSER](batch.a, batch.b), batch.a, batch.b, batch_mean=batch.mean)
-        return {
-            "intensity": weights["intensity"] * terms.intensity,
-            "gradient": weights["gradient"] * terms.gradient,
-            "ssim": weights["ssim"] * terms.structure,
-        }
-
-    turn = Turn(FUSER, (FUSER,), losses, config.optimiser)
-    return Stage(config.kind, config.steps, (turn,), losses, _draw)
+    return Stage(config.kind, config.steps, (turn,), losses, draw)
 
 
 def _config(fuser: nn.Module) -> dict[str, Any]:

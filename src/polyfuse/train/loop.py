@@ -35,6 +35,7 @@ from polyfuse.train.turns import take_turn
 from polyfuse.train.validation import draw_samples, score_samples, to_batch, validate, validation_batches
 
 BEST, LAST = "best.safetensors", "weights.safetensors"
+RECIPE, ENVIRONMENT = "recipe.json", "environment.json"
 
 
 def train(
@@ -111,8 +112,8 @@ class _Run:
             for network in (self.state.parts[FUSER], self.state.average.network):
                 start_from(Path(self.recipe.start), network, self.recipe)
         if self.is_main:
-            write_text(self.out / "recipe.json", json.dumps(self.recipe.to_json(), indent=2) + "\n", overwrite=True)
-            write_text(self.out / "environment.json", json.dumps(self._environment(), indent=2) + "\n", overwrite=True)
+            write_text(self.out / RECIPE, json.dumps(self.recipe.to_json(), indent=2) + "\n", overwrite=True)
+            write_text(self.out / ENVIRONMENT, json.dumps(self._environment(), indent=2) + "\n", overwrite=True)
         self.journal = Journal(self.out, self.state.step, active=self.is_main)
         self.saved = self.told = time.monotonic()
 
@@ -237,7 +238,9 @@ class _Run:
     def _export(self, path: Path) -> Path:
         """Write the averaged weights."""
         network = self.state.average.network
-        export(path, network, self.state.family.config(network), self.recipe, self.packs, self.state.step)
+        state = self.state
+        origins = [stage.origin for stage in state.stages[: state.stage_index + 1]]
+        export(path, network, state.family.config(network), self.recipe, self.packs, state.step, origins)
         return path
 
     def save(self) -> None:

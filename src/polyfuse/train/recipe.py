@@ -98,6 +98,8 @@ class Recipe:
     """What is trained on."""
     model: dict[str, Any] = field(default_factory=dict)
     """Options of the network that differ from the family's."""
+    parts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Options of the networks that only help in training, by part, that differ from the family's."""
     seed: int = 0
     """Fixes weights, crops and order. Source: official code uses 0."""
     ema: float = 0.999
@@ -106,6 +108,8 @@ class Recipe:
     """Arithmetic of the convolutions."""
     start: str | None = None
     """Weights file to begin from instead of random weights."""
+    teacher: str | None = None
+    """Weights file of the frozen network that a stage imitates."""
     rhythm: RhythmConfig = field(default_factory=RhythmConfig)
     """How often things are done that do not change how the weights develop."""
 
@@ -169,8 +173,10 @@ def _located(recipe: Recipe, folder: Path) -> Recipe:
     """The recipe with absolute paths; relative ones count from `folder`."""
     data = recipe.data
     data = replace(data, train=_absolute(data.train, folder), val=_absolute(data.val, folder))
-    start = _absolute((recipe.start,), folder)[0] if recipe.start is not None else None
-    return replace(recipe, data=data, start=start)
+    start, teacher = (
+        None if path is None else _absolute((path,), folder)[0] for path in (recipe.start, recipe.teacher)
+    )
+    return replace(recipe, data=data, start=start, teacher=teacher)
 
 
 def _absolute(paths: Iterable[str], folder: Path) -> tuple[str, ...]:

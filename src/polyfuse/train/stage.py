@@ -60,6 +60,8 @@ class Stage:
     """Weighted losses of the averaged parts on validation crops; the sum decides which weights are the best."""
     draw: Callable[[Parts, Batch], Tensor]
     """The fused picture, (N, 1, H, W), for the sample sheet."""
+    origin: str = ""
+    """What makes the weights beside recipe and data, e.g. a teacher with its hash; goes into their file."""
 
 
 @dataclass(frozen=True)

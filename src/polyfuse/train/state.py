@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from polyfuse.errors import UsageError
+from polyfuse.train.difference import first_difference
 from polyfuse.train.ema import Average
 from polyfuse.train.families import family_of
 from polyfuse.train.optimiser import build_optimiser
@@ -83,6 +84,7 @@ class RunState:
         return {
             "recipe": self.recipe.to_json(),
             "data": self._data,
+            "origins": self._origins(),
             "stage": self.stage_index,
             "step": self.stage_step,
             "seconds": self.seconds,
@@ -92,20 +94,28 @@ class RunState:
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
         }
 
+    def _origins(self) -> list[str]:
+        """What makes the weights of each stage beside recipe and data."""
+        return [stage.origin for stage in self.stages]
+
     def load_dict(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint.
 
         Raises:
-            UsageError: If it is of another recipe, naming the first difference, or of other data.
+            UsageError: If it is of another recipe, naming the first difference, of other data, or of another teacher.
         """
         before: Recipe = read_strict(Recipe, state["recipe"], "recipe")  # with defaults of keys that are newer
-        difference = _first_difference(before.to_json(), self.recipe.to_json(), "")
+        difference = first_difference(before, self.recipe)
         if difference is not None:
             raise UsageError(
                 f"the checkpoint is of another recipe, {difference}: resume with the recipe.json of its folder."
             )
         if state["data"] != self._data:
             raise UsageError("the checkpoint was trained on other data: resume with the packs named in its recipe.")
+        if state.get("origins", self._origins()) != self._origins():
+            raise UsageError(
+                "the checkpoint was made with another teacher: resume with the weights named in its recipe."
+            )
         self.stage_index, self.stage_step = state["stage"], state["step"]
         if not self.finished and self.stage_step >= self.stage.steps:
             raise UsageError(
@@ -119,20 +129,3 @@ class RunState:
         if not self.finished:
             for name, optimiser in self.optimisers.items():
                 optimiser.load_state_dict(state["optimisers"][name])
-
-
-def _first_difference(old: Any, new: Any, key: str) -> str | None:
-    """The first key whose values differ, as text.
-
-    These may change: how often things are done, where data lie, and how long a stage lasts (its schedule is stretched).
-    """
-    if key in ("rhythm", "data.train", "data.val") or key.endswith(".steps"):
-        return None
-    if isinstance(old, dict) and isinstance(new, dict):
-        names = sorted({*old, *new})
-        found = (_first_difference(old.get(n), new.get(n), f"{key}.{n}".lstrip(".")) for n in names)
-        return next((text for text in found if text is not None), None)
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        found = (_first_difference(o, n, f"{key}.{i}") for i, (o, n) in enumerate(zip(old, new, strict=True)))
-        return next((text for text in found if text is not None), None)
-    return None if old == new else f"{key} was {old!r} and is {new!r}"

@@ -1,0 +1,24 @@
+"""Ablation studies: the rows of a paper trained at a stated budget, scored, and set beside what it prints."""
+
+from polyfuse.ablation.comparison import Comparison, compare
+from polyfuse.ablation.pictures import Pictures, find_pictures
+from polyfuse.ablation.plan import Run, make_plan
+from polyfuse.ablation.studies import STUDIES, find_study
+from polyfuse.ablation.study import Study, Variant, variant_recipe
+from polyfuse.ablation.work import carry_out, read_scores
+
+__all__ = [
+    "STUDIES",
+    "Comparison",
+    "Pictures",
+    "Run",
+    "Study",
+    "Variant",
+    "carry_out",
+    "compare",
+    "find_pictures",
+    "find_study",
+    "make_plan",
+    "read_scores",
+    "variant_recipe",
+]

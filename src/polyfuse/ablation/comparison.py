@@ -1,0 +1,166 @@
+"""The scores of all runs side by side: mean and spread over seeds, difference to the unchanged model, the paper's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from polyfuse.ablation.pictures import Pictures
+from polyfuse.ablation.plan import Run
+from polyfuse.ablation.study import Study, Variant
+from polyfuse.ablation.work import read_scores
+from polyfuse.data.pack import Pack
+from polyfuse.evaluation.published import PublishedTable, published_variants
+from polyfuse.evaluation.summary import Summary, summarise
+from polyfuse.train import Recipe
+
+CLEAR = 2.0
+"""Standard errors by which a difference must differ from zero to be more than the luck of the seeds."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One metric of one row."""
+
+    ours: Summary
+    """Over the seeds, of the mean over all pictures."""
+    difference: float
+    """Our mean minus the unchanged model's; NaN where one is missing."""
+    error: float
+    """Standard error of the difference; NaN with fewer than two seeds on a side."""
+    printed: Decimal | None
+    """The paper's value."""
+    printed_difference: Decimal | None
+    """The paper's value minus its unchanged model's."""
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the difference is more than the luck of the seeds, as far as known."""
+        return abs(self.difference) > CLEAR * self.error
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the paper's difference goes the same way; False where it prints none."""
+        return self.printed_difference is not None and self.difference * float(self.printed_difference) > 0
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of the table."""
+
+    variant: Variant
+    """Which."""
+    values: Mapping[int, Mapping[str, float]]
+    """Mean over all pictures by seed and metric; NaN where there is none."""
+    entries: Mapping[str, Entry]
+    """By metric."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A whole study, as far as it is done."""
+
+    study: Study
+    """Which."""
+    lines: tuple[Line, ...]
+    """The unchanged model first."""
+    num_seeds: int
+    """Asked for."""
+    num_pairs: int
+    """Pictures scored."""
+    pairs_sha256: str
+    """Of the pair list."""
+    budget: str
+    """What was trained on and for how long."""
+    printed: PublishedTable | None
+    """The paper's table; None where it has none for these pictures."""
+    notes: tuple[str, ...]
+    """What a reader of the table must know."""
+
+    @property
+    def agreement(self) -> tuple[int, int]:
+        """Clear differences where the paper prints one that is not zero, and how many of them have its sign."""
+        entries = [entry for line in self.lines for entry in line.entries.values()]
+        both = [entry for entry in entries if entry.is_clear and entry.printed_difference]
+        return len(both), sum(entry.agrees for entry in both)
+
+
+def compare(study: Study, base: Recipe, runs: Sequence[Run], pictures: Pictures, dataset: str | None) -> Comparison:
+    """Put the scores of all runs together, from their files alone.
+
+    Args:
+        study: The study.
+        base: Recipe of the unchanged model.
+        runs: From `make_plan`.
+        pictures: What they are scored on; a run that is not is left out.
+        dataset: From `find_dataset`: whose published rows to show, None for none.
+    """
+    found: dict[str, dict[int, dict[str, Any]]] = {run.variant.name: {} for run in runs}
+    for run in runs:
+        scores = read_scores(study, run, pictures)
+        if scores is not None:
+            found[run.variant.name][run.recipe.seed] = scores["rows"][0]["summary"]
+    values = {name: {seed: _means(study, cells) for seed, cells in seeds.items()} for name, seeds in found.items()}
+    printed = published_variants(study.paper, dataset, study.protocol) if dataset is not None else None
+    lines = []
+    for variant in {run.variant.name: run.variant for run in runs}.values():
+        entries = {name: _entry(study, variant, name, values, printed) for name in study.metrics}
+        lines.append(Line(variant, values[variant.name], entries))
+    return Comparison(
+        study=study,
+        lines=tuple(lines),
+        num_seeds=len({run.recipe.seed for run in runs}),
+        num_pairs=len(pictures.pairs),
+        pairs_sha256=pictures.sha256,
+        budget=budget_of(base),
+        printed=printed,
+        notes=tuple(_left_out(study, found)),
+    )
+
+
+def _means(study: Study, cells: Mapping[str, Any]) -> dict[str, float]:
+    """Mean over all pictures by metric."""
+    return {name: math.nan if cells[name]["mean"] is None else cells[name]["mean"] for name in study.metrics}
+
+
+def _left_out(study: Study, found: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> Iterator[str]:
+    """One line for each metric that has no value for some pictures."""
+    for metric in study.metrics:
+        counts = {name: sum(cells[metric]["left_out"] for cells in seeds.values()) for name, seeds in found.items()}
+        texts = [f"{count} of {name}" for name, count in counts.items() if count]
+        if texts:
+            yield f"{metric}: no finite value, left out of the mean: {', '.join(texts)}"
+
+
+def _entry(
+    study: Study,
+    variant: Variant,
+    metric: str,
+    values: Mapping[str, Mapping[int, Mapping[str, float]]],
+    printed: PublishedTable | None,
+) -> Entry:
+    """One metric of one row."""
+    ours, full = (summarise([means[metric] for means in values[v.name].values()]) for v in (variant, study.full))
+    rows = {} if printed is None else printed.rows
+    value, unchanged = (rows.get(v.printed, {}).get(metric) for v in (variant, study.full))
+    is_full = variant is study.full
+    return Entry(
+        ours,
+        difference=math.nan if is_full else ours.mean - full.mean,
+        error=math.nan if is_full else math.hypot(*(s.sd / math.sqrt(s.n) if s.n else math.nan for s in (ours, full))),
+        printed=None if value is None else Decimal(value),
+        printed_difference=None if is_full or not value or not unchanged else Decimal(value) - Decimal(unchanged),
+    )
+
+
+def budget_of(recipe: Recipe) -> str:
+    """What a recipe trains on and for how long, in words."""
+    packs = [Pack(Path(path)) for path in recipe.data.train]
+    sets = sorted({f"{item.set}/{item.split}" for pack in packs for item in pack.items})
+    stages = ", ".join(f"{stage.kind} {stage.steps}" for stage in recipe.stages)
+    size, num_pairs = recipe.data.crop.size, sum(len(pack.items) for pack in packs)
+    return f"{stages} steps of {recipe.data.batch} crops of {size}x{size} out of {num_pairs} pairs of {', '.join(sets)}"

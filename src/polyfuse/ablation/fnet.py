@@ -1,0 +1,47 @@
+"""The study of FNet: the fifteen rows of the paper's Table III as changes to a recipe."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from polyfuse.ablation.study import Study, Variant
+from polyfuse.models.fnet import FNetConfig
+from polyfuse.models.fnet_ablations import ABLATIONS, Ablation
+from polyfuse.models.ifnet import IFNetConfig
+
+_RECONSTRUCTION, _FUSION = "reconstruction", "fusion"
+
+
+def _changes(network: FNetConfig | IFNetConfig) -> dict[str, Any]:
+    """Options of the coder that differ from the published ones."""
+    options, published = asdict(network.coder), asdict(FNetConfig().coder)
+    return {name: value for name, value in options.items() if value != published[name]}
+
+
+def _variant(name: str, ablation: Ablation) -> Variant:
+    """One row. IFNet's coder follows FNet's, so that only AE12 names it."""
+    coder = _changes(ablation.fnet)
+    inverse = {} if ablation.inverse_coder is None else _changes(ablation.ifnet)
+    return Variant(
+        name,
+        ablation.summary,
+        printed=name,
+        model={"coder": coder} if coder else {},
+        parts={"inverse": {"coder": inverse}} if inverse else {},
+        losses={} if ablation.dropped_loss is None else {_FUSION: {ablation.dropped_loss: 0.0}},
+        without=None if _RECONSTRUCTION in ablation.stages else _RECONSTRUCTION,
+        trained_in=_RECONSTRUCTION if inverse else None,
+    )
+
+
+FNET = Study(
+    family="fnet",
+    full=Variant("full", "the unchanged model", printed="FNet (ours)"),
+    rows=tuple(_variant(name, ablation) for name, ablation in ABLATIONS.items()),
+    recipe="fnet-paper",
+    budget="reconstruction 20000, fusion 20000 steps of 16 crops of 128x128 of MSRS",
+    paper="FNet",
+    metrics=("MI", "CE", "VIF", "Qabf", "Qcb", "SSIM"),
+    protocol="fnet",
+)

@@ -1,0 +1,40 @@
+"""The pictures that all rows are scored on, known by their bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from polyfuse.errors import InputError
+from polyfuse.evaluation import pair_list_hash
+from polyfuse.io import Pair, find_pairs
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pairs to fuse and to score."""
+
+    pairs: tuple[Pair, ...]
+    """In natural order."""
+    sha256: str
+    """Of names and bytes, as tables of `polyfuse evaluate` print it."""
+
+
+def find_pictures(a: Path, b: Path) -> Pictures:
+    """Find the pairs of two folders or files and read their bytes once.
+
+    Raises:
+        InputError: If a picture is missing or cannot be read.
+        UsageError: If `a` and `b` do not go together.
+    """
+    pairs = find_pairs(a, b)
+    return Pictures(tuple(pairs), pair_list_hash((pair.name, (_sha256(pair.a), _sha256(pair.b))) for pair in pairs))
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): check the file.") from error

@@ -1,0 +1,20 @@
+"""The families whose paper has an ablation study."""
+
+from __future__ import annotations
+
+from polyfuse.ablation.fnet import FNET
+from polyfuse.ablation.study import Study
+from polyfuse.errors import UsageError
+
+STUDIES: dict[str, Study] = {study.family: study for study in (FNET,)}
+
+
+def find_study(family: str) -> Study:
+    """The study of that family.
+
+    Raises:
+        UsageError: If there is none.
+    """
+    if family.lower() not in STUDIES:
+        raise UsageError(f"there is no ablation study of {family!r}: use {', '.join(STUDIES)}.")
+    return STUDIES[family.lower()]

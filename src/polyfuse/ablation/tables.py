@@ -1,0 +1,143 @@
+"""The comparison as a table for readers, and as CSV and JSON for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from typing import Any
+
+from polyfuse.ablation.comparison import CLEAR, Comparison, Entry
+from polyfuse.evaluation.report import versions
+from polyfuse.evaluation.tables import NO_VALUE, Cell, Grid, GridColumn, Section
+from polyfuse.metrics import ARROWS, METRICS
+
+DIGITS = 3
+"""After the point, of our numbers; the papers print fewer."""
+_NAME_WIDTH = 4
+
+
+def header(comparison: Comparison) -> list[str]:
+    """What must be known before the numbers are read."""
+    study = comparison.study
+    lines = [
+        f"ablation of {study.family}, protocol {study.protocol}, mean±sd over {comparison.num_seeds} seeds; "
+        f"{comparison.num_pairs} pairs, list sha256 {comparison.pairs_sha256[:16]}",
+        f"budget: {comparison.budget}",
+        f"{study.paper}'s: {study.budget}",
+    ]
+    if comparison.printed is not None:
+        lines.append(f"beside it: {comparison.printed.title}; another budget, so only the direction of Δ compares")
+    return lines
+
+
+def grid(comparison: Comparison) -> Grid:
+    """Lay out the table: for each metric ours, its difference to the unchanged model, and the same of the paper."""
+    columns: list[GridColumn] = []
+    for metric in comparison.study.metrics:
+        headings = [f"{metric} {ARROWS[METRICS[metric].direction]}", "Δ"]
+        headings += ["paper", "Δ"] if comparison.printed is not None else []
+        columns += [GridColumn(heading, metric) for heading in headings]
+    rows = []
+    for line in comparison.lines:
+        texts = [text for metric in comparison.study.metrics for text in _texts(line.entries[metric], comparison)]
+        rows.append((f"{line.variant.name:{_NAME_WIDTH}} {line.variant.summary}", tuple(map(Cell, texts))))
+    return Grid(tuple(columns), (Section("", tuple(rows)),), tuple(_footer(comparison)), names="row")
+
+
+def _texts(entry: Entry, comparison: Comparison) -> list[str]:
+    """The cells of one metric of one row."""
+    ours = _rounded(entry.ours.mean) if math.isfinite(entry.ours.mean) else NO_VALUE
+    if math.isfinite(entry.ours.sd):
+        ours += f"±{_rounded(entry.ours.sd)}"
+    difference = _rounded(entry.difference, sign="+") if math.isfinite(entry.difference) else ""
+    if difference and not entry.is_clear:
+        difference = f"({difference})"
+    if comparison.printed is None:
+        return [ours, difference]
+    printed = "" if entry.printed is None else f"{entry.printed}"
+    return [ours, difference, printed, "" if entry.printed_difference is None else f"{entry.printed_difference:+}"]
+
+
+def _rounded(value: float, sign: str = "") -> str:
+    """The number as printed; what rounds to zero has no sign."""
+    text = f"{value:{sign}.{DIGITS}f}"
+    return text.lstrip("+-") if float(text) == 0 else text
+
+
+def _footer(comparison: Comparison) -> list[str]:
+    """Lines below the table."""
+    luck = "within twice its standard error" if comparison.num_seeds > 1 else "one seed shows no spread"
+    lines = [f"Δ: difference to the unchanged model; (in brackets): {luck}, it may be luck of the seeds"]
+    num_clear, num_agreeing = comparison.agreement
+    if num_clear:
+        lines.append(f"{num_agreeing} of {num_clear} clear differences have the sign of the paper's")
+    short = [
+        f"{line.variant.name} {len(line.values)}"
+        for line in comparison.lines
+        if len(line.values) < comparison.num_seeds
+    ]
+    if short:
+        lines.append(f"not all seeds are done: {', '.join(short)} of {comparison.num_seeds}")
+    return [*lines, *comparison.notes]
+
+
+def table_csv(comparison: Comparison) -> str:
+    """One line for each row and metric; an empty field where there is no number."""
+    head = ["row", "summary", "metric", "protocol", "direction", "mean", "sd", "n", "difference", "error"]
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([*head, "paper", "paper_difference"])
+    for line in comparison.lines:
+        for metric, entry in line.entries.items():
+            facts = (metric, comparison.study.protocol, METRICS[metric].direction)
+            numbers = ["" if value is None else value for value in _numbers(entry).values()]
+            writer.writerow([line.variant.name, line.variant.summary, *facts, *numbers])
+    return file.getvalue()
+
+
+def document(comparison: Comparison) -> dict[str, Any]:
+    """Everything as plain JSON values; numbers that are not there are null."""
+    return {
+        "versions": versions(),
+        "family": comparison.study.family,
+        "protocol": comparison.study.protocol,
+        "pairs": {"n": comparison.num_pairs, "sha256": comparison.pairs_sha256},
+        "budget": comparison.budget,
+        "paper": {
+            "name": comparison.study.paper,
+            "budget": comparison.study.budget,
+            "table": None if comparison.printed is None else comparison.printed.table,
+            "dataset": None if comparison.printed is None else comparison.printed.dataset,
+        },
+        "clear": {"standard_errors": CLEAR, "differences": comparison.agreement[0], "agree": comparison.agreement[1]},
+        "rows": [
+            {
+                "row": line.variant.name,
+                "summary": line.variant.summary,
+                "seeds": {
+                    str(seed): {m: _finite(v) for m, v in values.items()} for seed, values in line.values.items()
+                },
+                "metrics": {metric: _numbers(entry) for metric, entry in line.entries.items()},
+            }
+            for line in comparison.lines
+        ],
+        "notes": list(comparison.notes),
+    }
+
+
+def _numbers(entry: Entry) -> dict[str, float | int | None]:
+    """All numbers of an entry, in the order of the CSV."""
+    return {
+        "mean": _finite(entry.ours.mean),
+        "sd": _finite(entry.ours.sd),
+        "n": entry.ours.n,
+        "difference": _finite(entry.difference),
+        "error": _finite(entry.error),
+        "paper": None if entry.printed is None else float(entry.printed),
+        "paper_difference": None if entry.printed_difference is None else float(entry.printed_difference),
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,99 @@
+"""One run of a study: trained, fused, scored, whatever of it is not done yet."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+from polyfuse.ablation.pictures import Pictures
+from polyfuse.ablation.plan import Run
+from polyfuse.ablation.study import Study
+from polyfuse.evaluation import Collected, Item, Method, Task, make_report, score_items
+from polyfuse.evaluation.records import document
+from polyfuse.fusion import FuseOptions, Writing, fuse_pairs
+from polyfuse.io import write_text
+from polyfuse.registry import load
+from polyfuse.train import LAST, train
+
+FUSED, SCORES = "fused", "scores.json"
+
+
+def carry_out(
+    study: Study,
+    run: Run,
+    pictures: Pictures,
+    *,
+    device: str = "cpu",
+    workers: int | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> None:
+    """Train, fuse and score one run. Its folder gets the fused pictures and scores.json beside what training leaves.
+
+    Args:
+        study: The study.
+        run: From `make_plan`.
+        pictures: What is fused and scored.
+        device: Where to train and fuse.
+        workers: Processes for scoring, see `score_items`.
+        say: Gets a line of progress now and then.
+
+    Raises:
+        TrainingError: If a loss or gradient is not finite.
+        PolyfuseError: Whatever stops training, fusing or scoring.
+        KeyboardInterrupt: If interrupted; training has left a checkpoint then.
+    """
+    if run.progress != "finished":
+        train(run.recipe, run.folder, resume=run.progress == "begun", device=device, say=say)
+    if read_scores(study, run, pictures) is not None:
+        return
+    say(f"fusing {len(pictures.pairs)} pairs")
+    items = _fuse(study, run, pictures, device)
+    say(f"scoring {len(items)} pictures")
+    _score(study, run, items, workers)
+
+
+def read_scores(study: Study, run: Run, pictures: Pictures) -> dict[str, Any] | None:
+    """The content of a run's scores.json; None if its weights have not been scored on these pictures."""
+    try:
+        scores: dict[str, Any] = json.loads((run.folder / SCORES).read_text("utf-8"))
+        measured = [metric["name"] for metric in scores["metrics"]]
+        made_of = (scores["pairs"]["sha256"], scores["settings"]["weights_sha256"], scores["protocol"], measured)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    wanted = (pictures.sha256, _weights_sha256(run), study.protocol, list(study.metrics))
+    return scores if made_of == wanted else None
+
+
+def _weights_sha256(run: Run) -> str | None:
+    """SHA-256 of the weights file; None while there is none."""
+    try:
+        with (run.folder / LAST).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _fuse(study: Study, run: Run, pictures: Pictures, device: str) -> list[Item]:
+    """Fuse all pairs as `polyfuse fuse` does by default."""
+    model, method = load(study.family, weights=run.folder / LAST, device=device), Method(run.variant.name)
+    jobs = [(pair, run.folder / FUSED / f"{pair.name}.png") for pair in pictures.pairs]
+    for outcome in fuse_pairs(jobs, model, FuseOptions(), writing=Writing(overwrite=True)):
+        if outcome.error is not None:
+            raise outcome.error
+    return [Item(pair, {method: path}) for pair, path in jobs]
+
+
+def _score(study: Study, run: Run, items: list[Item], workers: int | None) -> None:
+    """Score the fused pictures as `polyfuse evaluate` does, and write scores.json."""
+    task, collected = Task(study.metrics, study.protocol), Collected()
+    with closing(score_items(items, task, workers=workers)) as results:
+        for scored in results:
+            collected.add(scored)
+    for _, error in collected.failures:
+        raise error
+    settings = {"row": run.variant.name, "seed": run.recipe.seed, "weights_sha256": _weights_sha256(run)}
+    report = make_report(collected, task, list(items[0].fused), settings=settings)
+    write_text(run.folder / SCORES, json.dumps(document(report), indent=2, allow_nan=False) + "\n", overwrite=True)

@@ -1,0 +1,146 @@
+"""`polyfuse ablate`: train the rows of a paper's ablation study and print them beside the paper's."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from polyfuse.cli.options import PATH, PIPE_WIDTH, speaker, talk_options
+from polyfuse.cli.output import json_document
+from polyfuse.errors import PartialError, TrainingError
+
+if TYPE_CHECKING:
+    from polyfuse.ablation import Comparison, Pictures, Run, Study
+
+
+@click.command("ablate")
+@click.argument("family")
+@click.argument("a", type=PATH)
+@click.argument("b", type=PATH)
+@click.option(
+    "-o",
+    "--out",
+    type=PATH,
+    default=Path("ablation"),
+    show_default=True,
+    metavar="DIR",
+    help="Folder of all runs: ROW/seedN.",
+)
+@click.option(
+    "--rows", metavar="LIST", help="Names such as AE1,AE12; default is all. The unchanged model is always in."
+)
+@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="Runs of each row.")
+@click.option("--recipe", metavar="RECIPE", help="Of the unchanged model; default is the paper's.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key of the recipe, dotted.")
+@click.option("--table-only", is_flag=True, help="Train nothing: the table of what is done.")
+@click.option("--dataset", metavar="NAME", help="Whose published rows to show; default is guessed from the path of A.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json", "md"]),
+    default="table",
+    show_default=True,
+    help="What goes to stdout.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout: --format json.")
+@click.option(
+    "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where to train and fuse."
+)
+@click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads for training and fusing.")
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes for scoring, as in evaluate.")
+@talk_options
+def command(family: str, a: Path, b: Path, **values: Any) -> None:  # fmt: skip
+    """Train every row of the ablation study of FAMILY (fnet), fuse the pairs of A and B with each, and score them.
+
+    The budget is the recipe's, changed with --set. The same command again goes on where it stopped and skips what is
+    done. The table goes to stdout, progress to stderr. Ctrl-C leaves a checkpoint.
+    """
+    with json_document(values["as_json"] or values["form"] == "json") as document:
+        _ablate(family, a, b, values, document)
+
+
+def _ablate(family: str, a: Path, b: Path, values: dict[str, Any], document: dict[str, Any]) -> None:
+    """Plan, run and show; `document` gets what `--json` prints."""
+    import torch
+
+    from polyfuse import ablation
+    from polyfuse.ablation.tables import document as everything
+    from polyfuse.train import load_recipe
+
+    say = speaker(values["quiet"])
+    study = ablation.find_study(family)
+    names = None if values["rows"] is None else values["rows"].replace(",", " ").split()
+    variants = study.choose(names)
+    base = load_recipe(values["recipe"] or study.recipe, values["settings"])
+    dataset = _dataset(a, values["dataset"], say)
+    pictures = ablation.find_pictures(a, b)
+    runs = ablation.make_plan(study, base, variants, values["seeds"], values["out"])
+    if values["threads"] is not None:
+        torch.set_num_threads(values["threads"])
+    failed = [] if values["table_only"] else _run_all(study, runs, pictures, values, say)
+    comparison = ablation.compare(study, base, runs, pictures, dataset)
+    document.update(everything(comparison))
+    if not values["as_json"] and values["form"] != "json":
+        click.echo(_text(comparison, values["form"]), nl=False)
+    if failed:
+        raise PartialError(
+            f"{len(failed)} of {len(runs)} runs could not be trained ({'; '.join(failed)}): see the lines above, the "
+            "others are complete."
+        )
+
+
+def _dataset(a: Path, name: str | None, say: Callable[[str], None]) -> str | None:
+    """Data set whose published rows are shown."""
+    from polyfuse.evaluation.published import find_dataset, guess_dataset
+
+    if name is not None:
+        return find_dataset(name)
+    guess = guess_dataset(a.resolve())
+    if guess is None:
+        say(f"the path {a} tells no data set, so the paper's values are not shown: pass --dataset, for example TNO")
+    else:
+        say(f"data set {guess}, told by the path {a}: pass --dataset if it is another")
+    return guess
+
+
+def _run_all(
+    study: Study, runs: list[Run], pictures: Pictures, values: dict[str, Any], say: Callable[[str], None]
+) -> list[str]:
+    """Carry out all runs; returns the names of those whose training broke down."""
+    from polyfuse.ablation import carry_out
+
+    failed = []
+    for index, run in enumerate(runs):
+        say(f"run {index + 1} of {len(runs)}: {run.name}, {run.variant.summary}, {run.progress}")
+        told = partial(_tell, say, run.name)
+        try:
+            carry_out(study, run, pictures, device=values["device"], workers=values["workers"], say=told)
+        except TrainingError as error:
+            click.echo(f"{run.name}: {error}", err=True)
+            failed.append(run.name)
+    return failed
+
+
+def _tell(say: Callable[[str], None], name: str, text: str) -> None:
+    say(f"{name}: {text}")
+
+
+def _text(comparison: Comparison, form: str) -> str:
+    """What goes to stdout."""
+    from polyfuse.ablation.tables import grid, header, table_csv
+    from polyfuse.evaluation.documents import markdown_text
+    from polyfuse.evaluation.terminal import terminal_text
+
+    if form == "csv":
+        return table_csv(comparison)
+    if form == "md":
+        return "\n".join(f"- {line}" for line in header(comparison)) + "\n\n" + markdown_text(grid(comparison))
+    width = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
+    table = terminal_text(grid(comparison), width=width, styled=sys.stdout.isatty())
+    return "\n".join([*header(comparison), "", table]) + "\n"

@@ -1,0 +1,47 @@
+"""How far the run in a folder is, and whether it is the run that is asked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from polyfuse.data.pack import Pack
+from polyfuse.errors import InputError, OutputError
+from polyfuse.train.checkpoint import NEWEST, PREVIOUS
+from polyfuse.train.difference import first_difference
+from polyfuse.train.loop import ENVIRONMENT, LAST, RECIPE
+from polyfuse.train.recipe import Recipe, load_recipe
+
+Progress = Literal["new", "begun", "finished"]
+
+
+def run_progress(recipe: Recipe, out: Path) -> Progress:
+    """How far the run of `recipe` in the folder `out` is.
+
+    Returns:
+        "new" if nothing is there to go on from, "begun" if `train` would resume it, "finished" if its last weights are
+        there.
+
+    Raises:
+        OutputError: If the folder holds a run of another recipe, its number of steps included, or on other data.
+        InputError: If what is there, or a pack, cannot be read.
+    """
+    if not (out / ENVIRONMENT).exists():  # the last file that is written before the first step
+        return "new"
+    difference = first_difference(load_recipe(out / RECIPE), recipe, compare_steps=True)
+    if difference is None and _data(out) != [Pack(Path(path)).sha256 for path in recipe.data.train]:
+        difference = "the packs hold other pictures"
+    if difference is not None:
+        raise OutputError(f"{out} holds a run of another recipe, {difference}: choose another --out.")
+    if (out / LAST).exists():
+        return "finished"
+    return "begun" if (out / NEWEST).exists() or (out / PREVIOUS).exists() else "new"
+
+
+def _data(out: Path) -> list[str]:
+    """Hashes of the packs that the run was begun with."""
+    try:
+        return [pack["sha256"] for pack in json.loads((out / ENVIRONMENT).read_text("utf-8"))["data"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{out / ENVIRONMENT} is damaged: delete {out} to do that run anew.") from error

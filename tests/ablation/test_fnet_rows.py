@@ -1,0 +1,141 @@
+"""Each of the fifteen rows changes what is trained as intended, and nothing else."""
+
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from polyfuse.ablation import Variant, find_study, variant_recipe
+from polyfuse.errors import UsageError
+from polyfuse.layers.lzsc import CoderConfig
+from polyfuse.models.fnet import FNet
+from polyfuse.models.fnet_ablations import ABLATIONS
+from polyfuse.models.ifnet import IFNet
+from polyfuse.train import Recipe, check_recipe, load_recipe
+from polyfuse.train.families import family_of
+from polyfuse.train.stage import FUSER
+
+STUDY = find_study("fnet")
+VARIANTS = {variant.name: variant for variant in (STUDY.full, *STUDY.rows)}
+BOTH, LAST = ["reconstruction", "fusion"], ["fusion"]
+USUAL = {"intensity": 20.0, "gradient": 20.0, "ssim": 15.0}
+TINY = CoderConfig(channels=3, kernel_size=3)
+SOFT = replace(TINY, threshold="soft")
+LCSC = replace(SOFT, coder="lcsc")
+# row -> coder of FNet, coder of IFNet (None: it is not built), stages, weights of the losses of stage II
+WANTED: dict[str, tuple[CoderConfig, CoderConfig | None, list[str], dict[str, float]]] = {
+    "full": (TINY, TINY, BOTH, USUAL),
+    "AE1": (LCSC, LCSC, BOTH, USUAL),
+    "AE2": (SOFT, SOFT, BOTH, USUAL),
+    "AE3": (replace(TINY, share_convs=True), replace(TINY, share_convs=True), BOTH, USUAL),
+    "AE4": (replace(TINY, momentum="none"), replace(TINY, momentum="none"), BOTH, USUAL),
+    "AE5": (replace(TINY, momentum="polyak"), replace(TINY, momentum="polyak"), BOTH, USUAL),
+    "AE6": (replace(TINY, momentum="qhm"), replace(TINY, momentum="qhm"), BOTH, USUAL),
+    "AE7": (replace(TINY, steepness=200.0), replace(TINY, steepness=200.0), BOTH, USUAL),
+    "AE8": (replace(TINY, shrink=0.01), replace(TINY, shrink=0.01), BOTH, USUAL),
+    "AE9": (replace(TINY, iterations=3), replace(TINY, iterations=3), BOTH, USUAL),
+    "AE10": (replace(TINY, iterations=5), replace(TINY, iterations=5), BOTH, USUAL),
+    "AE11": (TINY, None, LAST, USUAL),
+    "AE12": (TINY, SOFT, BOTH, USUAL),
+    "AE13": (TINY, TINY, BOTH, USUAL | {"intensity": 0.0}),
+    "AE14": (TINY, TINY, BOTH, USUAL | {"gradient": 0.0}),
+    "AE15": (TINY, TINY, BOTH, USUAL | {"ssim": 0.0}),
+}
+
+
+def built(recipe: Recipe) -> dict[str, Any]:
+    """The networks that the recipe trains."""
+    return family_of(recipe.family).build(recipe)
+
+
+def loss_of(recipe: Recipe) -> dict[str, float]:
+    """Weighted losses of the last stage, for all-equal terms of one: the weights that are in force."""
+    import torch
+
+    from polyfuse.train import fusion_stage as module
+    from polyfuse.train.stage import Batch
+
+    one = torch.ones(1)
+    terms = type("Terms", (), {"intensity": one, "gradient": one, "structure": one})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "fusion_terms", lambda *arguments, **named: terms)
+        stage = family_of(recipe.family).stages(recipe)[-1]
+        picture = torch.rand(1, 1, 16, 16)
+        losses = stage.turns[0].step(built(recipe), Batch(picture, picture))
+    return {name: float(loss) for name, loss in losses.items()}
+
+
+def test_rows_are_the_full_model_and_the_fifteen_of_the_paper() -> None:
+    assert list(VARIANTS) == ["full", *ABLATIONS] == list(WANTED)
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_row_builds_the_networks_stages_and_losses_that_it_names(base: Recipe, name: str) -> None:
+    coder, inverse, stages, losses = WANTED[name]
+    recipe = variant_recipe(base, VARIANTS[name], seed=4)
+    parts = built(recipe)
+    assert cast(FNet, parts[FUSER]).config.coder == coder
+    assert (cast(IFNet, parts["inverse"]).config.coder if "inverse" in parts else None) == inverse
+    assert [stage.kind for stage in recipe.stages] == stages
+    assert loss_of(recipe) == losses
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_row_leaves_the_rest_of_the_recipe_alone(base: Recipe, name: str) -> None:
+    recipe = variant_recipe(base, VARIANTS[name], seed=4)
+    undone = {"model": base.model, "parts": base.parts, "stages": base.stages, "seed": base.seed, "name": base.name}
+    assert replace(recipe, **undone) == base
+    assert recipe.seed == 4
+    assert all(stage.optimiser == base.stages[0].optimiser and stage.steps == 2 for stage in recipe.stages)
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_row_of_the_papers_recipe_has_the_tabled_networks(name: str) -> None:
+    recipe, row = variant_recipe(load_recipe(STUDY.recipe), VARIANTS[name], seed=0), ABLATIONS[name]
+    parts = built(recipe)
+    assert cast(FNet, parts[FUSER]).config == row.fnet
+    assert [stage.kind for stage in recipe.stages] == list(row.stages)
+    if "inverse" in parts:
+        assert cast(IFNet, parts["inverse"]).config == row.ifnet
+
+
+def test_weights_of_a_row_are_not_called_like_those_of_the_full_model(base: Recipe) -> None:
+    names = [variant_recipe(base, VARIANTS[name], 0).name for name in ("full", "AE2")]
+    assert names == ["fnet.test", "fnet-ae2.test"]
+
+
+@pytest.mark.parametrize("name", ["AE11", "AE12"])
+def test_row_about_stage_one_needs_a_recipe_with_it(base: Recipe, name: str) -> None:
+    with pytest.raises(UsageError, match=rf"^{name} .* needs a recipe with a stage 'reconstruction': .*--rows without"):
+        variant_recipe(replace(base, stages=base.stages[1:]), VARIANTS[name], 0)
+
+
+def test_row_that_the_recipe_is_already_is_refused(base: Recipe) -> None:
+    soft = variant_recipe(base, VARIANTS["AE2"], 0)
+    with pytest.raises(UsageError, match=r"^AE2 .* is what the recipe does already"):
+        variant_recipe(soft, VARIANTS["AE2"], 0)
+
+
+def test_chosen_rows_come_in_the_papers_order_with_the_full_model_first() -> None:
+    assert [variant.name for variant in STUDY.choose(["ae12", "AE1"])] == ["full", "AE1", "AE12"]
+    assert [variant.name for variant in STUDY.choose(None)] == list(WANTED)
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [("AE16", "did you mean AE6 or AE1 or AE15"), ("x", "it has AE1, AE2"), ("AF3", "did you mean AE3")],
+)
+def test_unknown_row_names_the_nearest(name: str, advice: str) -> None:
+    with pytest.raises(UsageError, match=f"has no row '{name}': .*{advice}"):
+        STUDY.choose([name])
+
+
+def test_unknown_family_names_those_there_are() -> None:
+    with pytest.raises(UsageError, match="no ablation study of 'fnett': use fnet"):
+        find_study("fnett")
+
+
+def test_change_of_an_unknown_option_is_refused_before_training(base: Recipe) -> None:
+    wrong = Variant("X", "wrong", "X", parts={"inverse": {"coder": {"treshold": "soft"}}})
+    with pytest.raises(UsageError, match=r"parts\.inverse\.coder has no 'treshold': did you mean threshold"):
+        check_recipe(variant_recipe(base, wrong, 0))

@@ -18,15 +18,31 @@ if TYPE_CHECKING:
     from polyfuse.evaluation import Evaluation, evaluate
     from polyfuse.fusion import FuseOptions, Result, fuse
     from polyfuse.registry import list_models, load
+    from polyfuse.video import ClipOptions, ClipResult, fuse_clip
 
-__all__ = ["Evaluation", "FuseOptions", "Result", "__version__", "evaluate", "fuse", "list_models", "load"]
+__all__ = [
+    "ClipOptions",
+    "ClipResult",
+    "Evaluation",
+    "FuseOptions",
+    "Result",
+    "__version__",
+    "evaluate",
+    "fuse",
+    "fuse_clip",
+    "list_models",
+    "load",
+]
 
 _HOMES = {
+    "ClipOptions": "polyfuse.video",
+    "ClipResult": "polyfuse.video",
     "Evaluation": "polyfuse.evaluation",
     "FuseOptions": "polyfuse.fusion",
     "Result": "polyfuse.fusion",
     "evaluate": "polyfuse.evaluation",
     "fuse": "polyfuse.fusion",
+    "fuse_clip": "polyfuse.video",
     "list_models": "polyfuse.registry",
     "load": "polyfuse.registry",
 }

@@ -23,6 +23,7 @@ ROOMS: dict[str, set[str]] = {
     "weights": {"io"},
     "registry": {"models", "weights", "ops", "io"},
     "fusion": {"registry", "models", "transforms", "io", "ops"},
+    "video": {"fusion", "registry", "models", "transforms", "io", "ops"},
     "data": {"io", "transforms"},
     "evaluation": {"metrics", "io", "transforms", "ops"},
     "train": {"data", "models", "losses", "metrics", "weights", "ops", "io"},

@@ -14,6 +14,7 @@ HEAVY = [
     "safetensors",
     "rich",
     "cv2",
+    "av",
     "imagecodecs",
     "matplotlib",
     "accelerate",

@@ -7,7 +7,19 @@ import pytest
 
 import polyfuse
 
-PUBLIC = ["Evaluation", "FuseOptions", "Result", "__version__", "evaluate", "fuse", "list_models", "load"]
+PUBLIC = [
+    "ClipOptions",
+    "ClipResult",
+    "Evaluation",
+    "FuseOptions",
+    "Result",
+    "__version__",
+    "evaluate",
+    "fuse",
+    "fuse_clip",
+    "list_models",
+    "load",
+]
 REPOSITORY = Path(__file__).resolve().parents[2]
 API_PAGES = REPOSITORY / "docs" / "reference"
 

@@ -15,7 +15,7 @@ from polyfuse.errors import OutputError, PolyfuseError
 INTERRUPTED = 130
 
 VERBS = {
-    "fuse": "Fuse one pair of pictures, or every pair of two folders.",
+    "fuse": "Fuse one pair of pictures, every pair of two folders, or two clips.",
     "evaluate": "Score fused pictures by the metrics of the field.",
     "metrics": "List the metrics, or explain what one rewards.",
     "explain": "Draw how a model came to its result.",

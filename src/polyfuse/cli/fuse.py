@@ -1,4 +1,4 @@
-"""`polyfuse fuse`: one pair, two folders, or a list of pairs."""
+"""`polyfuse fuse`: one pair, two folders, a list of pairs, or two clips."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from polyfuse.cli.clips import are_clips, fuse_clips
 from polyfuse.cli.options import (
     PATH,
     load_model,
@@ -53,18 +54,38 @@ if TYPE_CHECKING:
 @click.option("--overwrite", is_flag=True, help="Replace existing results.")
 @click.option("--no-sidecar", is_flag=True, help="Write no .json beside the results.")
 @click.option("--dry-run", is_flag=True, help="List the pairs and write nothing.")
+@click.option(
+    "--temporal",
+    default="none",
+    metavar="FILTER",
+    show_default=True,
+    help="Clips: none, exponential, or exponential:SHARE of the new frame.",
+)
+@click.option(
+    "--codec",
+    type=click.Choice(["auto", "h264", "h265", "vp9", "ffv1"]),
+    default="auto",
+    show_default=True,
+    help="Clips: auto follows the suffix; ffv1 (.mkv) is lossless.",
+)
+@click.option("--crf", type=click.IntRange(0, 63), metavar="N", help="Clips: quality, lower is better.")
+@click.option("--no-sound", is_flag=True, help="Clips: leave out the sound of B.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @talk_options
 def command(a: Path | None, b: Path | None, ir: Path | None, vi: Path | None, **values: Any) -> None:
     """Fuse A (infrared, near-infrared, MRI) with B (visible, CT, PET, SPECT).
 
     A and B are two files, or two folders whose files are matched by stem; or A alone is a CSV file with the columns
-    a, b and optionally name. Written paths go to stdout, everything else to stderr.
+    a, b and optionally name; or two video clips. Written paths go to stdout, everything else to stderr.
     """
     with json_document(values["as_json"]) as document:
         if (a is None) == (ir is None) or (b is not None and vi is not None):
             raise UsageError("give A and B once each, as arguments or as --ir and --vi.")
-        _fuse(a or ir or Path(), b or vi, values, document)
+        first, second = a or ir or Path(), b or vi
+        if are_clips(first, second, values) and second is not None:
+            fuse_clips(first, second, values, document)
+        else:
+            _fuse(first, second, values, document)
 
 
 def _fuse(a: Path, b: Path | None, values: dict[str, Any], document: dict[str, Any]) -> None:

@@ -53,12 +53,15 @@ class Teller:
     def tile(self, done: int, total: int) -> None:
         """Take note of a finished tile of the pair that is being fused."""
 
+    def frame(self, done: int, total: int) -> None:
+        """Take note of a finished frame of a clip; `total` is 0 if not known."""
+
 
 class Bar(Teller):
     """The same below a progress bar: how many are done, time left, speed; of a single pair the share of its tiles.
 
     Args:
-        total: How many there are.
+        total: How many there are; 0 if not known.
         say: As for `Teller`.
         tell_failures: As for `Teller`.
         unit: What is counted.
@@ -77,7 +80,7 @@ class Bar(Teller):
             TextColumn("{task.fields[text]}"),
         )
         self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._progress.add_task("", total=total, text="")
+        self._task = self._progress.add_task("", total=total or None, text="")
 
     def __enter__(self) -> Teller:
         self._progress.start()
@@ -94,9 +97,19 @@ class Bar(Teller):
         """Tell what became of something and move on."""
         super().done(name, notes, error)
         self._num_done += advance
+        self._show()
+
+    def frame(self, done: int, total: int) -> None:
+        """Show how far a clip is."""
+        self._num_done, self._total = done, max(done, total) if total else 0
+        self._show()
+
+    def _show(self) -> None:
+        """Bring the bar up to date."""
         speed = self._num_done / max(time.monotonic() - self._started, 1e-9)
-        text = f"{self._num_done} of {self._total} {self._unit}, {speed:.2f} {self._unit}/s"
-        self._progress.update(self._task, completed=self._num_done, text=text)
+        of_total = f" of {self._total}" if self._total else ""
+        text = f"{self._num_done}{of_total} {self._unit}, {speed:.2f} {self._unit}/s"
+        self._progress.update(self._task, total=self._total or None, completed=self._num_done, text=text)
 
     def tile(self, done: int, total: int) -> None:
         """Show the tiles of a single pair; among many pairs they are not worth a word."""

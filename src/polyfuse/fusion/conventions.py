@@ -73,15 +73,26 @@ class Conventions:
         }
 
 
-def decide(a: Picture, b: Picture, options: FuseOptions, provenance: Provenance) -> tuple[Conventions, tuple[str, ...]]:
-    """Decide everything for one pair; returns the conventions and what the user should be told.
+def decide(
+    a: Picture,
+    b: Picture,
+    options: FuseOptions,
+    provenance: Provenance,
+    ranges: tuple[RangeRecord, RangeRecord] | None = None,
+) -> tuple[Conventions, tuple[str, ...]]:
+    """Decide everything for one pair, or for a clip from its first frames and the `ranges` measured over all of it.
+
+    Returns:
+        The conventions, and what the user should be told.
 
     Raises:
         UsageError: If colour is asked from a grey source.
         InputError: If a range does not fit its picture.
     """
-    range_a = measure_range(a.array, parse_range(options.range), name=str(a.path or "a"))
-    range_b = measure_range(b.array, parse_range(options.range_b), name=str(b.path or "b"))
+    range_a, range_b = ranges or (
+        measure_range(a.array, parse_range(options.range), name=str(a.path or "a")),
+        measure_range(b.array, parse_range(options.range_b), name=str(b.path or "b")),
+    )
     notes = [*_range_notes("a", a, range_a, "--range"), *_range_notes("b", b, range_b, "--range-b")]
     carrier, colour_notes = _carrier(a, b, options)
     rendering = provenance.rendering if options.gamut == "auto" else options.gamut

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,7 +18,7 @@ from polyfuse.fusion.conventions import Conventions, decide, finished, model_inp
 from polyfuse.fusion.options import FuseOptions
 from polyfuse.fusion.record import make_record
 from polyfuse.fusion.result import Result
-from polyfuse.fusion.tiles import memory_in_use, memory_limit, tile_side, tiles
+from polyfuse.fusion.tiles import Tile, memory_in_use, memory_limit, tile_side, tiles
 from polyfuse.io import Picture, read_picture
 from polyfuse.models.spec import FusionModel
 from polyfuse.transforms import resize
@@ -156,31 +156,64 @@ def _fuse_tiles(
     on_tile: OnTile | None,
 ) -> tuple[NDArray[Any], int]:
     """Run the model over all tiles and put the result together."""
-    spec = model.spec
+    if model.spec.output == "minmax":
+        plane, num_tiles = fuse_plane(a, b, model, conventions, options, on_tile)
+        return finished(stretched(plane, *extent(plane)), _colour(a, b, conventions), conventions), num_tiles
     shape = (a.height, a.width) if conventions.carrier is None else (a.height, a.width, 3)
     image = np.empty(shape, conventions.dtype)
-    colour = {"a": a.array, "b": b.array}.get(conventions.carrier or "")
+    colour = _colour(a, b, conventions)
+    num_tiles = 0
+    for tile, fused in _fused_tiles(a, b, model, conventions, options, image.nbytes, on_tile):
+        image[tile.inner] = finished(fused, None if colour is None else colour[tile.inner], conventions)
+        num_tiles += 1
+    return image, num_tiles
+
+
+def fuse_plane(
+    a: Picture,
+    b: Picture,
+    model: FusionModel,
+    conventions: Conventions,
+    options: FuseOptions,
+    on_tile: OnTile | None = None,
+) -> tuple[NDArray[np.float32], int]:
+    """Run the model over all tiles; returns its raw output, (H, W) float32, and the number of tiles."""
+    plane = np.empty((a.height, a.width), np.float32)
+    num_tiles = 0
+    for tile, fused in _fused_tiles(a, b, model, conventions, options, plane.nbytes, on_tile):
+        plane[tile.inner] = fused
+        num_tiles += 1
+    return plane, num_tiles
+
+
+def _colour(a: Picture, b: Picture, conventions: Conventions) -> NDArray[Any] | None:
+    """Pixels of the source that gives the colour."""
+    return {"a": a.array, "b": b.array}.get(conventions.carrier or "")
+
+
+def _fused_tiles(
+    a: Picture,
+    b: Picture,
+    model: FusionModel,
+    conventions: Conventions,
+    options: FuseOptions,
+    result_bytes: int,
+    on_tile: OnTile | None,
+) -> Iterator[tuple[Tile, NDArray[np.float32]]]:
+    """Each tile with the model's raw output for its inner part."""
+    spec = model.spec
     side = options.tile
     if side is None:
-        spare = memory_limit(options.memory) - memory_in_use() - image.nbytes - ENCODER_BYTES * a.height * a.width
+        spare = memory_limit(options.memory) - memory_in_use() - result_bytes - ENCODER_BYTES * a.height * a.width
         fits = a.height * a.width * spec.bytes_per_pixel <= spare or spec.receptive_radius is None
         side = None if fits else tile_side(spec, spare)
-    stretch = spec.output == "minmax"
-    raw = np.empty(shape[:2], np.float32) if stretch else None
     grid = list(tiles(a.height, a.width, side, spec))
     for done, tile in enumerate(grid, start=1):
         luma_a = model_input(a.array[tile.outer], conventions, "a")
         luma_b = model_input(b.array[tile.outer], conventions, "b")
-        fused = run_model(model, luma_a, luma_b)[tile.crop]
-        if raw is not None:
-            raw[tile.inner] = fused
-        else:
-            image[tile.inner] = finished(fused, None if colour is None else colour[tile.inner], conventions)
+        yield tile, run_model(model, luma_a, luma_b)[tile.crop]
         if on_tile is not None:
             on_tile(done, len(grid))
-    if raw is not None:
-        image[:] = finished(_stretched(raw), colour, conventions)
-    return image, len(grid)
 
 
 def run_model(model: FusionModel, a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -206,9 +239,13 @@ def run_model(model: FusionModel, a: NDArray[np.float32], b: NDArray[np.float32]
     return cast("NDArray[np.float32]", fused)
 
 
-def _stretched(fused: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Min-max stretch of one picture; a constant one stays as it is."""
-    low, high = float(fused.min()), float(fused.max())
+def extent(plane: NDArray[np.float32]) -> tuple[float, float]:
+    """Smallest and largest value of a model's raw output."""
+    return float(plane.min()), float(plane.max())
+
+
+def stretched(plane: NDArray[np.float32], low: float, high: float) -> NDArray[np.float32]:
+    """Map `low` .. `high` to [0, 1], for one picture or for all frames of a clip; a constant one stays as it is."""
     if high - low < 1e-6:  # spec/ambiguities S11: below this a picture counts as constant
-        return fused
-    return cast("NDArray[np.float32]", (fused - np.float32(low)) / np.float32(high - low))
+        return plane
+    return cast("NDArray[np.float32]", (plane - np.float32(low)) / np.float32(high - low))

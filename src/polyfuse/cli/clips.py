@@ -1,0 +1,86 @@
+"""Two clips given to `polyfuse fuse`: its options become one call of the library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from polyfuse.cli.options import load_model, speaker, take_picture_options
+from polyfuse.cli.progress import progress
+from polyfuse.errors import PolyfuseError, UsageError
+
+
+def are_clips(a: Path, b: Path | None, values: dict[str, Any]) -> bool:
+    """Whether A and B are clips by their names.
+
+    Raises:
+        UsageError: If only one is, or an option for clips came with something else.
+    """
+    from polyfuse.video import is_clip
+
+    given = [path for path in (a, b) if path is not None and is_clip(path)]
+    if len(given) == 1:
+        raise UsageError(f"{given[0]} is a clip and has no partner: give two clips.")
+    if given:
+        return True
+    for name, default in (("temporal", "none"), ("codec", "auto"), ("crf", None), ("no_sound", False)):
+        if values[name] != default:
+            raise UsageError(f"--{name.replace('_', '-')} is for clips: drop it.")
+    return False
+
+
+def fuse_clips(a: Path, b: Path, values: dict[str, Any], document: dict[str, Any]) -> None:
+    """Fuse two clips; `document` gets what became of them."""
+    from polyfuse.video import ClipOptions, fuse_clip
+
+    quiet = values.pop("quiet")
+    say = speaker(quiet)
+    options = take_picture_options(values)
+    clip = ClipOptions(values["temporal"], values["codec"], values["crf"], not values["no_sound"])
+    target = values["out"] or Path("fused.mp4")
+    if target.is_dir():
+        target = target / f"{a.stem}.mp4"
+    pair = {"name": a.stem, "a": str(a), "b": str(b), "out": str(target)}
+    if values["dry_run"]:
+        document["pairs"] = [pair]
+        if not values["as_json"]:
+            click.echo(f"{a}  +  {b}  ->  {target}")
+        return
+    model = load_model(values, say)
+    document["model"] = model.provenance.name
+    try:
+        with progress(0, say, tell_failures=False, quiet=quiet, unit="frames") as shown:
+            result = fuse_clip(
+                a,
+                b,
+                target,
+                model=model,
+                clip=clip,
+                options=options,
+                overwrite=values["overwrite"],
+                resume=values["resume"],
+                sidecar=not values["no_sidecar"],
+                on_frame=shown.frame,
+            )
+    except PolyfuseError as error:
+        document["results"] = [{**pair, "state": "failed", "error": str(error), "notes": []}]
+        raise
+    speed = result.num_frames / result.seconds if result.seconds else 0.0
+    document["results"] = [
+        {
+            **pair,
+            "state": "kept" if result.kept else "fused",
+            "error": None,
+            "notes": list(result.notes),
+            "frames": result.num_frames,
+            "frames_per_second": round(speed, 2),
+        }
+    ]
+    for note in result.notes:
+        say(f"{a.stem}: {note}")
+    if not result.kept:
+        say(f"{a.stem}: {result.num_frames} frames in {result.seconds:.1f} s, {speed:.1f} frames/s")
+    if not values["as_json"]:
+        click.echo(result.path)

@@ -1,0 +1,128 @@
+"""Fusing two clips: what is checked before any work, and what is kept from an earlier run."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from polyfuse import registry
+from polyfuse.errors import OutputError, UsageError
+from polyfuse.fusion import FuseOptions
+from polyfuse.fusion.record import settings
+from polyfuse.fusion.result import sidecar_path
+from polyfuse.io import write_text
+from polyfuse.io.atomic import check_free
+from polyfuse.io.source import shown
+from polyfuse.models.spec import FusionModel
+from polyfuse.video.codecs import ClipOptions, Encoding, choose_encoding
+from polyfuse.video.pairing import FramePairs
+from polyfuse.video.reader import ClipInfo, describe
+from polyfuse.video.run import ClipResult, ClipRun, OnFrame, digest
+
+
+def fuse_clip(
+    a: str | os.PathLike[str],
+    b: str | os.PathLike[str],
+    out: str | os.PathLike[str] = "fused.mp4",
+    *,
+    model: str | FusionModel = "auto",
+    weights: str | Path | None = None,
+    device: str | torch.device = "cpu",
+    clip: ClipOptions | None = None,
+    options: FuseOptions | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    sidecar: bool = True,
+    on_frame: OnFrame | None = None,
+    **changes: Any,
+) -> ClipResult:
+    """Fuse two aligned clips of one scene, frame by frame, with the time stamps and the sound of b.
+
+    Ranges, colour and depth are decided once for the clip, so nothing but the scene changes from frame to frame. Each
+    frame of b is fused with the frame of a nearest in time; the result ends where the first clip ends. Memory does not
+    grow with the length.
+
+    Args:
+        a: Infrared clip.
+        b: Visible clip; its colour, frame rate and sound are kept.
+        out: The result: .mp4, .mov, .mkv or .webm; complete or not there.
+        model: A name from `list_models`, or a model from `load`.
+        weights: Weights file for an architecture such as "fnet".
+        device: Where the model runs.
+        clip: Temporal filter, codec and sound.
+        options: Options of the fusion, as for `fuse`.
+        overwrite: Whether an existing result may be replaced.
+        resume: Keep a result that an earlier run made from the same clips in the same way, replace any other.
+        sidecar: Write `<file name>.json` with the record beside it.
+        on_frame: Called with (frames done, frames in all or 0) after each frame.
+        **changes: Single options of the fusion by name, e.g. `grey=True`; see `FuseOptions`.
+
+    Raises:
+        InputError: If a clip cannot be read or is damaged, or sizes differ.
+        UsageError: If an option is unknown or does not fit.
+        DependencyError: If PyAV or a codec is missing.
+        OutputError: If the result cannot be written, or exists.
+    """
+    if not isinstance(model, str) and (weights is not None or str(device) != "cpu"):
+        raise UsageError("weights and device go with a model's name: load the model with them instead.")
+    chosen, clip_options, target = (options or FuseOptions()).changed(changes), clip or ClipOptions(), Path(out)
+    encoding = choose_encoding(target, clip_options)
+    info_a, info_b = (describe(path, max_pixels=chosen.max_pixels) for path in (a, b))
+    _check_target(target, (info_a, info_b), replacing=overwrite or resume)
+    chosen, notes = _fitting_depth(chosen, encoding, (info_a, info_b))
+    ready = registry.load(model, weights=weights, device=device) if isinstance(model, str) else model
+    fingerprint = {**settings(ready, chosen), "clip": clip_options.to_json()}
+    if resume and (record := _earlier(target, (info_a, info_b), fingerprint)) is not None:
+        return ClipResult(target, 0, 0.0, record, kept=True)
+    run = ClipRun(FramePairs(info_a, info_b), ready, chosen, clip_options, encoding)
+    result = run.write(target, overwrite=overwrite or resume, notes=notes, on_frame=on_frame)
+    if sidecar:
+        text = json.dumps(result.record, indent=2, ensure_ascii=False) + "\n"
+        write_text(sidecar_path(target), text, overwrite=True)
+    elif overwrite or resume:
+        sidecar_path(target).unlink(missing_ok=True)  # it describes the clip just replaced
+    return result
+
+
+def _fitting_depth(
+    options: FuseOptions, encoding: Encoding, infos: tuple[ClipInfo, ClipInfo]
+) -> tuple[FuseOptions, tuple[str, ...]]:
+    """Options with a depth that the codec can hold.
+
+    Raises:
+        UsageError: If the user asked for more.
+    """
+    if encoding.depth == 16:
+        return options, ()
+    deepest = max(info.depth for info in infos)
+    if options.bit_depth == "16" or (options.bit_depth == "same" and deepest > 8):
+        raise UsageError(f"{encoding.codec.encoder} holds 8 bits here: name an .mkv file for 16, or pass --bit-depth 8")
+    note = "the result has 8 bits, a source has more: an .mkv file would keep them"
+    return options.changed({"bit_depth": "8"}), (note,) if deepest > 8 and options.bit_depth == "auto" else ()
+
+
+def _check_target(target: Path, infos: tuple[ClipInfo, ClipInfo], *, replacing: bool) -> None:
+    """Refuse to start where the result would replace a source or, unless `replacing`, anything; or a from itself."""
+    first, second = (info.path for info in infos)
+    if first.samefile(second):
+        raise UsageError(f"{shown(first)} is given for both sides: give the clip of the other source as well")
+    if target.exists() and any(target.samefile(info.path) for info in infos):
+        raise OutputError(f"{shown(target)} is a source and would be replaced by the result: choose another --out")
+    check_free(target, overwrite=replacing)
+
+
+def _earlier(target: Path, infos: tuple[ClipInfo, ClipInfo], fingerprint: dict[str, Any]) -> dict[str, Any] | None:
+    """The record of an earlier run that made this result from these clips in this way."""
+    if not target.is_file():
+        return None
+    try:
+        record: dict[str, Any] = json.loads(sidecar_path(target).read_text(encoding="utf-8"))
+        sources = [record["sources"][name]["sha256"] for name in ("a", "b")]
+        same = bool(record["settings"] == json.loads(json.dumps(fingerprint)))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return record if same and sources == [digest(info.path) for info in infos] else None

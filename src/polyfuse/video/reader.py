@@ -1,0 +1,213 @@
+"""A clip as frames with time stamps, decoded one at a time in their own depth."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyfuse.errors import DependencyError, InputError
+from polyfuse.io import DEFAULT_MAX_PIXELS
+from polyfuse.io.source import open_source, shown
+from polyfuse.video.pyav import load_av, reading
+
+CLIP_SUFFIXES = (".mp4", ".m4v", ".mkv", ".avi", ".mov", ".webm")
+"""Suffixes by which a path counts as a clip; what is inside is FFmpeg's to tell."""
+_PROBES = 5
+"""Places of a clip that are looked at for colour."""
+_NEUTRAL = 8
+"""Levels of 255 by which the channels of a grey picture differ at most after lossy coding."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded frame."""
+
+    array: NDArray[Any]
+    """(H, W) grey or (H, W, 3) RGB; uint8 or uint16."""
+    ticks: int
+    """Time stamp after the first frame's, in units of the clip's time base."""
+    time: Fraction
+    """The same in seconds."""
+    is_damaged: bool = False
+    """Whether the decoder had to guess some of it."""
+
+
+@dataclass(frozen=True)
+class ClipInfo:
+    """What a clip says of itself, and whether it has colour."""
+
+    path: Path
+    """The file."""
+    codec: str
+    """FFmpeg's name of the codec."""
+    width: int
+    """Columns."""
+    height: int
+    """Rows."""
+    depth: int
+    """Bits that a decoded value gets: 8, or 16 for everything deeper."""
+    is_grey: bool
+    """Whether it has one channel, or three that are equal as far as lossy coding allows."""
+    rate: Fraction
+    """Frames per second on average."""
+    time_base: Fraction
+    """Unit of its time stamps, seconds."""
+    start: Fraction
+    """Time stamp of the first frame, seconds."""
+    num_frames: int
+    """Frames it should have; an estimate, 0 where nothing is said."""
+    pixel_aspect: Fraction | None
+    """Width to height of a pixel, where said."""
+    colorimetry: tuple[int, int, int, int]
+    """Matrix, range, primaries and transfer as FFmpeg numbers them (ITU-T H.273)."""
+    has_sound: bool
+    """Whether it has a sound track."""
+
+    @property
+    def period(self) -> Fraction:
+        """Seconds from frame to frame on average."""
+        return 1 / self.rate
+
+    def resized(self, width: int, height: int) -> ClipInfo:
+        """The same at another size."""
+        return replace(self, width=width, height=height)
+
+
+def is_clip(path: Path) -> bool:
+    """Whether the name ends like a clip's."""
+    return path.suffix.lower() in CLIP_SUFFIXES
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """The clip as a container of PyAV.
+
+    Raises:
+        InputError: If it is missing, no ordinary file, or nothing FFmpeg knows.
+        DependencyError: If PyAV is missing.
+    """
+    av = load_av()
+    with open_source(path):
+        pass
+    with reading(path):
+        # As a local file whatever the name looks like, and never from there to the network.
+        container = av.open(f"file:{os.fspath(path)}", options={"protocol_whitelist": "file"})
+    with container:
+        yield container
+
+
+def describe(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXELS) -> ClipInfo:
+    """Look at a clip: its header, and a few frames for their colour.
+
+    Raises:
+        InputError: If it cannot be read, has no video, or its frames have more than `max_pixels`.
+        DependencyError: If this FFmpeg cannot decode its codec, or PyAV is missing.
+    """
+    path = Path(path)
+    with opened(path) as container:
+        stream = _video_of(container, path)
+        context = stream.codec_context
+        if context is None:
+            raise DependencyError(f"{shown(path)} has a codec this FFmpeg cannot decode: convert it to H.264 first.")
+        if context.width * context.height > max_pixels:
+            raise InputError(
+                f"{shown(path)} is {context.width}x{context.height}, more than {max_pixels} pixels: raise --max-pixels"
+            )
+        rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
+        seconds = float((stream.duration or 0) * stream.time_base) or (container.duration or 0) / 1_000_000
+        with reading(path):
+            first = next(container.decode(stream), None)
+        if first is None:
+            raise InputError(f"{shown(path)} has no frame that can be decoded: get it again")
+        pixel_format = first.format
+        is_grey = pixel_format.name.startswith("gray")
+        return ClipInfo(
+            path=path,
+            codec=context.name,
+            width=first.width,
+            height=first.height,
+            depth=16 if max(component.bits for component in pixel_format.components) > 8 else 8,
+            is_grey=is_grey or not (_has_colour(first) or _later_colour(container, stream, path)),
+            rate=rate,
+            time_base=Fraction(stream.time_base),
+            start=(first.pts or 0) * Fraction(stream.time_base),
+            num_frames=stream.frames or round(seconds * rate),
+            pixel_aspect=stream.sample_aspect_ratio or None,
+            colorimetry=(
+                context.colorspace, context.color_range, context.color_primaries, context.color_trc,
+            ),
+            has_sound=bool(container.streams.audio),
+        )  # fmt: skip
+
+
+def _video_of(container: Any, path: Path) -> Any:
+    """The video stream a player would show."""
+    stream = container.streams.best("video")
+    if stream is None:
+        raise InputError(f"{shown(path)} has no video stream: give a clip with pictures")
+    return stream
+
+
+def _has_colour(frame: Any) -> bool:
+    """Whether any pixel is clearly not grey."""
+    pixels = frame.to_ndarray(format="rgb24")
+    return bool(np.any(np.ptp(pixels, axis=2) > _NEUTRAL))
+
+
+def _later_colour(container: Any, stream: Any, path: Path) -> bool:
+    """The same at some places of the clip: it may begin in black."""
+    if not container.duration:
+        return False
+    begin = (container.start_time or 0) / 1_000_000
+    for probe in range(1, _PROBES):
+        target = container.duration * probe // _PROBES
+        with reading(path):
+            container.seek((container.start_time or 0) + target)
+            # The seek ends at a key frame before the target; the scene may begin between the two.
+            reached = (frame for frame in container.decode(stream) if (frame.time or 0) - begin >= target / 1_000_000)
+            frame = next(reached, None)
+        if frame is not None and _has_colour(frame):
+            return True
+    return False
+
+
+def read_frames(info: ClipInfo) -> Generator[Frame, None, None]:
+    """Decode a clip from its beginning; frames whose time stamp does not go on are left out.
+
+    Raises:
+        InputError: If a frame cannot be decoded or has another size than the first.
+    """
+    wanted = f"{'gray' if info.is_grey else 'rgb'}{_SUFFIX_OF[info.is_grey, info.depth]}"
+    last = -1
+    with opened(info.path) as container:
+        stream = _video_of(container, info.path)
+        stream.thread_type = "AUTO"
+        decoded = container.decode(stream)
+        step = max(1, round(info.period / info.time_base))
+        while True:
+            with reading(info.path, f" after {float(max(last, 0) * info.time_base):.2f} s"):
+                frame = next(decoded, None)
+            if frame is None:
+                return
+            if (frame.width, frame.height) != (info.width, info.height):
+                raise InputError(
+                    f"{shown(info.path)} changes from {info.width}x{info.height} to {frame.width}x{frame.height}: "
+                    "cut it where the size changes"
+                )
+            ticks = last + step if frame.pts is None else frame.pts - round(info.start / info.time_base)
+            if ticks <= last:
+                continue
+            last = max(ticks, 0)
+            array = np.ascontiguousarray(frame.to_ndarray(format=wanted))
+            yield Frame(array, last, last * info.time_base, frame.is_corrupt)
+
+
+_SUFFIX_OF = {(True, 8): "", (True, 16): "16le", (False, 8): "24", (False, 16): "48le"}

@@ -18,6 +18,7 @@ from polyfuse.fusion.conventions import Conventions, decide, finished, model_inp
 from polyfuse.fusion.options import FuseOptions
 from polyfuse.fusion.record import make_record
 from polyfuse.fusion.result import Result
+from polyfuse.fusion.stretch import OutputRange
 from polyfuse.fusion.tiles import memory_in_use, memory_limit, tile_side, tiles
 from polyfuse.io import Picture, read_picture
 from polyfuse.models.spec import FusionModel
@@ -179,7 +180,7 @@ def _fuse_tiles(
         if on_tile is not None:
             on_tile(done, len(grid))
     if raw is not None:
-        image[:] = finished(_stretched(raw), colour, conventions)
+        image[:] = finished(OutputRange.measured(raw).stretch(raw), colour, conventions)
     return image, len(grid)
 
 
@@ -204,11 +205,3 @@ def run_model(model: FusionModel, a: NDArray[np.float32], b: NDArray[np.float32]
     if not np.isfinite(fused).all():
         raise InputError(f"model {model.provenance.name} made NaN or infinity: check its weights and the inputs.")
     return cast("NDArray[np.float32]", fused)
-
-
-def _stretched(fused: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Min-max stretch of one picture; a constant one stays as it is."""
-    low, high = float(fused.min()), float(fused.max())
-    if high - low < 1e-6:  # spec/ambiguities S11: below this a picture counts as constant
-        return fused
-    return cast("NDArray[np.float32]", (fused - np.float32(low)) / np.float32(high - low))

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from polyfuse.errors import InputError
+
 OutputMapping = Literal["clip", "minmax"]
 Observer = Callable[[str, Tensor], None]
 """Takes one intermediate result by its documented name; what it does not copy is gone afterwards."""
@@ -76,3 +78,15 @@ class FusionModel(nn.Module):
             observe: Gets name and value of what is too large to keep, as it arises; without it the result has that too.
         """
         return {"fused": self(a, b)}
+
+
+def check_pair(a: Tensor, b: Tensor) -> None:
+    """Refuse anything but two (N, 1, H, W) tensors of one shape.
+
+    Raises:
+        InputError: Naming both shapes.
+    """
+    if a.shape != b.shape or a.ndim != 4 or a.shape[1] != 1:
+        raise InputError(
+            f"the model got a {tuple(a.shape)} and b {tuple(b.shape)}: pass two (N, 1, H, W) tensors of one shape."
+        )

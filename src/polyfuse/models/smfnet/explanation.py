@@ -82,7 +82,7 @@ def _attention(model: nn.Module, noted: dict[str, list[Tensor]]) -> dict[str, Te
     found = {}
     for place, attend in _attentions(model):
         found[f"attention.{place}"] = torch.stack(noted[f"attention.{place}"], dim=1)
-        found[f"temperature.{place}"] = attend.temperature.flatten()
+        found[f"temperature.{place}"] = attend.temperature.detach().flatten()
     return found
 
 

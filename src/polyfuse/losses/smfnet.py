@@ -6,6 +6,7 @@ is the default; `OFFICIAL` gives the program's numbers.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +21,7 @@ from polyfuse.ops.ssim import ssim_map
 DECOMPOSITION_OFFSET = 1.01
 """Keeps the denominator positive. Source: paper."""
 Pair = tuple[Tensor, Tensor]
+_Terms = dict[str, tuple[float, Callable[[], Tensor]]]
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ def reconstruction_terms(
     """
     chosen = weights or ReconstructionWeights()
     details = [detail, graph] if rules.graph_in_reconstruction and graph is not None else [detail]
-    terms = {
+    terms: _Terms = {
         "structure_a": (chosen.structure, lambda: ssim_distance(found_a, a, rules.ssim)),
         "structure_b": (chosen.structure, lambda: ssim_distance(found_b, b, rules.ssim)),
         "gradient_a": (chosen.gradient, lambda: gradient_distance(found_a, a)),
@@ -176,7 +178,7 @@ def reconstruction_terms(
         ),
         "decomposition": (chosen.decomposition, lambda: decomposition(details, base, rules)),
     }
-    return {name: weight * term() for name, (weight, term) in terms.items() if weight}
+    return _weighted(terms)
 
 
 def fusion_terms(
@@ -206,11 +208,16 @@ def fusion_terms(
     # official: the details' correlation twice where the paper has the graph's
     second = graph if rules.graph_in_fusion else detail
     details = [detail] if second is None else [detail, second]
-    terms = {
+    terms: _Terms = {
         "intensity": (chosen.intensity, lambda: (fused - torch.maximum(a, b)).abs().mean()),
         "gradient": (chosen.gradient, lambda: _strongest_gradient_distance(fused, a, b)),
         "decomposition": (chosen.decomposition, lambda: decomposition(details, base, rules)),
     }
+    return _weighted(terms)
+
+
+def _weighted(terms: _Terms) -> dict[str, Tensor]:
+    """Each term times its weight; a term without weight is not computed."""
     return {name: weight * term() for name, (weight, term) in terms.items() if weight}
 
 

@@ -84,8 +84,8 @@ def _encoder(base_blocks: int, depth: int) -> _Pairs:
             group, pair = f"{base}.layers.{i}.residual_group.{j}", f"encoder.base.blocks.{i}.pairs.{j}"
             yield from _first_block(f"{group}.0.", f"{pair}.0")
             yield from _second_block(f"{group}.1.", f"{pair}.1")
-        for layer in (0, 2, 4):
-            yield from _of(f"{base}.layers.{i}.conv.{layer}", f"encoder.base.blocks.{i}.refine.{layer}", _BOTH)
+        for index in (0, 2, 4):
+            yield from _of(f"{base}.layers.{i}.conv.{index}", f"encoder.base.blocks.{i}.refine.{index}", _BOTH)
     detail = f"{part}.detailFeature"
     yield f"{detail}.TCA.temperature", "encoder.detail.cross.attend.temperature"
     for layer, name in (("kv", "project_kv"), ("q", "project_q"), ("kv_dwconv", "mix_kv"), ("q_dwconv", "mix_q")):
@@ -236,9 +236,9 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], str]:
     import torch
 
     content, digest = read_pickle(path)
+    tensors: dict[str, Tensor] = {}
     if not isinstance(content, dict) or set(content) != set(PARTS):
         raise InputError(f"{path} does not hold the five parts {', '.join(PARTS)}: save them as the program does.")
-    tensors = {}
     for part in PARTS:
         state = content[part]
         if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):

@@ -44,7 +44,8 @@ class ChannelAttention(nn.Module):
         norms_query, norms_key = (torch.linalg.vector_norm(x, dim=-1).clamp_min(NORM_FLOOR) for x in (query, key))
         cosines = query @ key.transpose(-2, -1) / (norms_query[..., :, None] * norms_key[..., None, :])
         # paper: divided by the temperature
-        return (cosines * self.temperature).softmax(dim=-1)
+        matrices: Tensor = (cosines * self.temperature).softmax(dim=-1)
+        return matrices
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Three of (N, c, H, W) to one."""

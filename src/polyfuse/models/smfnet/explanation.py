@@ -88,7 +88,7 @@ def _attention(model: nn.Module, noted: dict[str, list[Tensor]]) -> dict[str, Te
 
 def _compared(features: Features) -> dict[str, Tensor]:
     """The features of each branch, and how they correlate between the sources."""
-    found = {}
+    found: dict[str, Tensor] = {}
     pairs = ((features.base_a, features.base_b), (features.detail_a, features.detail_b))
     for name, pair in zip(BRANCHES, (*pairs, (features.graph_a, features.graph_b)), strict=True):
         if pair[0] is not None and pair[1] is not None:
@@ -99,7 +99,7 @@ def _compared(features: Features) -> dict[str, Tensor]:
 
 def _graph_gates(noted: dict[str, list[Tensor]], *messages: MessagePassing) -> dict[str, Tensor]:
     """Gates of exchange and messages, (N, rounds, nodes, ...)."""
-    found = {}
+    found: dict[str, Tensor] = {}
     for source, passing in zip("ab", messages, strict=True):
         for name in ("exchange", "edge", "update"):
             values = noted[f"{name}_{source}"]

@@ -61,7 +61,9 @@ class MessagePassing(nn.Module):
             observe("edge", edges)
             observe("update", update)
         candidate = self.candidate(torch.cat([message, reset * node], dim=1)).tanh()
-        return node + self.gamma * torch.lerp(node, candidate, update)
+        renewed = torch.lerp(node, candidate, update)  # (1 - update) * node + update * candidate
+        updated: Tensor = node + self.gamma * renewed
+        return updated
 
     def _message(self, others: list[Tensor], edges: Tensor) -> Tensor:
         """Weighted sum of the two other nodes."""

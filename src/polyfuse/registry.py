@@ -21,9 +21,10 @@ from polyfuse.models.classic.laplacian import Laplacian
 from polyfuse.models.classic.maximum import Maximum
 from polyfuse.models.fnet import FNet, FNetConfig
 from polyfuse.models.fnet_t import FNetT, FNetTConfig
+from polyfuse.models.smfnet import SMFNet, SMFNetConfig
 from polyfuse.models.spec import FusionModel, Provenance
 from polyfuse.ops.native_coding import best_precision
-from polyfuse.weights.official_fnet import PUBLISHED_SHA256, fnet_key_map, from_official, read_checkpoint
+from polyfuse.weights import official_fnet, official_smfnet
 from polyfuse.weights.store import WeightsInfo, card, load_weights, save_weights
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ FAMILIES = {
     "laplacian": _Family(lambda config: Laplacian(), "Burt and Adelson 1983"),
     "fnet": _Family(lambda config: FNet(FNetConfig.from_json(config)), "arXiv 2411.04519"),
     "fnet-t": _Family(lambda config: FNetT(FNetTConfig.from_json(config)), "a student of FNet"),
+    "smfnet": _Family(lambda config: SMFNet(SMFNetConfig.from_json(config)), "the SMFNet paper"),
 }
 
 CLASSIC = (
@@ -75,6 +77,7 @@ CLASSIC = (
 ARCHITECTURES = (
     ModelEntry("fnet", "fnet", "interpretable l0 sparse coding, with --weights FILE", needs_weights=True),
     ModelEntry("fnet-t", "fnet-t", "real time on a CPU, a student of fnet, with --weights FILE", needs_weights=True),
+    ModelEntry("smfnet", "smfnet", "base, detail and graph features, with --weights FILE", needs_weights=True),
 )
 
 
@@ -226,15 +229,10 @@ def import_fnet(checkpoint: Path, out: Path, *, overwrite: bool = False) -> list
         InputError: If the checkpoint is not what it should be.
         OutputError: If a file exists or cannot be written.
     """
-    tensors, digest = read_checkpoint(checkpoint)
-    renamed = from_official(tensors, fnet_key_map())
+    tensors, digest = official_fnet.read_checkpoint(checkpoint)
+    renamed = official_fnet.from_official(tensors, official_fnet.fnet_key_map())
     model = FNet()
-    for name, parameter in model.state_dict().items():
-        if renamed[name].shape != parameter.shape:
-            raise InputError(
-                f"{checkpoint}: {name} has shape {tuple(renamed[name].shape)}, not {tuple(parameter.shape)}."
-            )
-    published = digest == PUBLISHED_SHA256
+    published = digest == official_fnet.PUBLISHED_SHA256
     info = WeightsInfo(
         name="fnet.official" if published else "fnet.imported",
         family="fnet",
@@ -245,8 +243,86 @@ def import_fnet(checkpoint: Path, out: Path, *, overwrite: bool = False) -> list
         + (", the checkpoint published with arXiv 2411.04519" if published else ""),
         licence="the publishing repository states none: do not redistribute" if published else "not stated",
     )
+    return _save_imported(model, renamed, info, checkpoint, out, overwrite=overwrite)
+
+
+def import_smfnet(checkpoint: Path, out: Path, *, overwrite: bool = False) -> list[Path]:
+    """Convert a checkpoint of the published SMFNet program to a polyfuse weights file with a card beside it.
+
+    The tensors that the program keeps but never uses are left out; `export_smfnet` makes new ones.
+
+    Args:
+        checkpoint: A pickled dictionary of five state dictionaries, 334 tensors; read as data, it cannot run code.
+        out: The safetensors file to write; the card gets the same name with `.md`.
+        overwrite: Whether existing files may be replaced.
+
+    Returns:
+        The files written.
+
+    Raises:
+        InputError: If the checkpoint is not what it should be.
+        OutputError: If a file exists or cannot be written.
+    """
+    tensors, digest = official_smfnet.read_checkpoint(checkpoint)
+    renamed, _ = official_smfnet.from_official(tensors)
+    model = SMFNet()
+    info = WeightsInfo(
+        name="smfnet.imported",
+        family="smfnet",
+        config=model.config.to_json(),
+        rendering="clip",
+        source=f"imported from {checkpoint.name}, SHA-256 {digest}",
+        licence="not stated",
+    )
+    return _save_imported(model, renamed, info, checkpoint, out, overwrite=overwrite)
+
+
+IMPORTERS = {"fnet": import_fnet, "smfnet": import_smfnet}
+"""Families whose published checkpoints can be read."""
+
+
+def _save_imported(
+    model: FusionModel, tensors: dict[str, torch.Tensor], info: WeightsInfo, source: Path, out: Path, *, overwrite: bool
+) -> list[Path]:
+    """Write `tensors` of a checkpoint and their card, once they fit `model`."""
+    _check_shapes(model, tensors, source)
     card_path = out.with_suffix(".md")
     check_free(card_path, overwrite=overwrite)
-    info = save_weights(out, renamed, info, overwrite=overwrite)
+    info = save_weights(out, tensors, info, overwrite=overwrite)
     write_text(card_path, card(info, model.spec.parameters, out.name), overwrite=overwrite)
     return [out, card_path]
+
+
+def _check_shapes(model: FusionModel, tensors: dict[str, torch.Tensor], source: Path) -> None:
+    """Refuse tensors of other shapes than the model's, naming the first."""
+    for name, own in model.state_dict().items():
+        if name in tensors and tensors[name].shape != own.shape:
+            raise InputError(f"{source}: {name} has shape {tuple(tensors[name].shape)}, not {tuple(own.shape)}.")
+
+
+def export_smfnet(weights: Path, out: Path, *, overwrite: bool = False) -> list[Path]:
+    """Write polyfuse weights of the published size as a checkpoint that the published SMFNet program can load.
+
+    The tensors that the program keeps but never uses get the values they would start from. Options that are no weights,
+    such as how messages are weighed, have no place in a checkpoint: the program uses its own.
+
+    Args:
+        weights: A polyfuse weights file of the family "smfnet".
+        out: The checkpoint to write.
+        overwrite: Whether an existing file may be replaced.
+
+    Returns:
+        The file written.
+
+    Raises:
+        InputError: If the weights are damaged, of another family or of another size.
+        OutputError: If the file exists or cannot be written.
+    """
+    state = load("smfnet", weights=weights).state_dict()
+    _check_shapes(SMFNet(), state, weights)
+    official_smfnet.write_checkpoint(out, official_smfnet.to_official(state), overwrite=overwrite)
+    return [out]
+
+
+EXPORTERS = {"smfnet": export_smfnet}
+"""Families that can be written in the layout of their published program."""

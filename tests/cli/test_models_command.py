@@ -12,7 +12,11 @@ import torch
 
 from polyfuse import list_models, registry
 from polyfuse.models.fnet import FNet
+from polyfuse.models.smfnet import SMFNet, SMFNetConfig
+from polyfuse.weights import official_smfnet
 from polyfuse.weights.official_fnet import fnet_key_map, to_official
+from polyfuse.weights.official_smfnet import write_checkpoint
+from polyfuse.weights.store import WeightsInfo, save_weights
 
 Runner = Callable[..., Any]
 
@@ -120,7 +124,7 @@ def test_import_with_overwrite_replaces_both(polyfuse: Runner, checkpoint: Path)
 
 def test_import_of_another_family_is_a_usage_error(polyfuse: Runner, checkpoint: Path) -> None:
     assert (ran := polyfuse("models", "import", "gnet", checkpoint, "-o", "w.safetensors")).code == 2
-    assert "the only family is fnet" in ran.problem
+    assert "of 'gnet' to import: use fnet or smfnet" in ran.problem
 
 
 @pytest.mark.parametrize(("key", "words"), [("net_u.w_theta", "lacks net_u.w_theta"), (None, "unexpected key extra")])
@@ -138,6 +142,52 @@ def test_import_of_another_layout_names_the_first_wrong_key(key: str | None, wor
 def test_import_of_a_missing_file_is_an_input_error(polyfuse: Runner) -> None:
     assert (ran := polyfuse("models", "import", "fnet", "gone.pth", "-o", "w.safetensors")).code == 3
     assert ran.problem.startswith("gone.pth cannot be read")
+
+
+@pytest.fixture(scope="module")
+def smfnet_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of the layout that SMFNet's program writes, with random values."""
+    path = tmp_path_factory.mktemp("smfnet") / "model.pth"
+    write_checkpoint(path, official_smfnet.to_official(SMFNet().state_dict()))
+    return path
+
+
+def test_smfnet_goes_from_its_program_to_polyfuse_and_back(polyfuse: Runner, smfnet_checkpoint: Path) -> None:
+    ran = polyfuse("models", "import", "smfnet", smfnet_checkpoint, "-o", "w.safetensors")
+    assert (ran.code, ran.out) == (0, ["w.safetensors", "w.md"])
+    assert ran.err == ["use it with: polyfuse fuse A B --model smfnet --weights w.safetensors"]
+    ran = polyfuse("models", "export", "smfnet", "w.safetensors", "-o", "back.pth")
+    assert (ran.code, ran.out, ran.err) == (0, ["back.pth"], [])
+    before, after = (torch.load(path, weights_only=True) for path in (smfnet_checkpoint, "back.pth"))
+    assert list(before) == list(after)
+    for part, state in before.items():
+        assert list(after[part]) == list(state)
+        assert all(torch.equal(after[part][key], value) for key, value in state.items())
+
+
+def test_imported_smfnet_fuses(polyfuse: Runner, smfnet_checkpoint: Path, pair: tuple[Path, Path]) -> None:
+    polyfuse("models", "import", "smfnet", smfnet_checkpoint, "-o", "w.safetensors")
+    assert polyfuse("fuse", *pair, "--model", "smfnet", "--weights", "w.safetensors").code == 0
+
+
+def test_export_replaces_nothing(polyfuse: Runner, smfnet_checkpoint: Path) -> None:
+    polyfuse("models", "import", "smfnet", smfnet_checkpoint, "-o", "w.safetensors")
+    Path("back.pth").write_text("mine")
+    assert (ran := polyfuse("models", "export", "smfnet", "w.safetensors", "-o", "back.pth")).code == 5
+    assert "back.pth exists" in ran.problem
+    assert polyfuse("models", "export", "smfnet", "w.safetensors", "-o", "back.pth", "--overwrite").code == 0
+
+
+def test_export_of_another_family_is_a_usage_error(polyfuse: Runner, fnet_weights: Path) -> None:
+    assert (ran := polyfuse("models", "export", "fnet", fnet_weights, "-o", "back.pth")).code == 2
+    assert "weights of 'fnet' cannot be exported to a published layout: use smfnet" in ran.problem
+
+
+def test_export_of_another_size_is_an_input_error(polyfuse: Runner) -> None:
+    model = SMFNet(SMFNetConfig(channels=16))
+    save_weights(Path("w.safetensors"), model.state_dict(), WeightsInfo("smfnet.x", "smfnet", model.config.to_json()))
+    assert (ran := polyfuse("models", "export", "smfnet", "w.safetensors", "-o", "back.pth")).code == 3
+    assert "encoder.embed.weight has shape (16, 1, 3, 3), not (64, 1, 3, 3)" in ran.problem
 
 
 def test_weights_of_another_family_are_refused(

@@ -11,6 +11,7 @@ from polyfuse.explain import Explanation, explain
 from polyfuse.fusion import FuseOptions, fuse
 from polyfuse.io import Picture
 from polyfuse.models.fnet import FNet, FNetConfig
+from polyfuse.models.smfnet import SMFNet, SMFNetConfig
 
 
 def test_contributions_add_up_to_the_fused_luma(explanation: Explanation) -> None:
@@ -85,6 +86,12 @@ def test_tiny_pictures_are_explained(network: FNet, size: tuple[int, int]) -> No
 @pytest.mark.parametrize("model", ["average", "maximum", "laplacian"])
 def test_model_without_codes_is_refused_with_those_that_have_them(model: str, pair: tuple[Path, Path]) -> None:
     with pytest.raises(UsageError, match=rf"model {model} shows nothing but its result \(fused\).* fnet .*--model"):
+        explain(*pair, model=model)
+
+
+def test_model_with_other_parts_says_where_they_are(pair: tuple[Path, Path]) -> None:
+    model = SMFNet(SMFNetConfig(channels=8, heads=1)).eval()
+    with pytest.raises(UsageError, match=r"other parts than this can draw, model\.explain\(a, b\) in Python"):
         explain(*pair, model=model)
 
 

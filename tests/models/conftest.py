@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from polyfuse.models.fnet import FNet
 from polyfuse.models.ifnet import IFNet
+from polyfuse.models.smfnet import SMFNet, SMFNetConfig
 from polyfuse.ops import native_coding
 from polyfuse.weights.official_fnet import fnet_key_map, from_official, ifnet_key_map, read_checkpoint
+from polyfuse.weights.official_smfnet import smfnet_key_map, unused_shapes
 
 
 @pytest.fixture(scope="session")
@@ -119,3 +121,69 @@ def summary() -> Callable[[Tensor, dict[str, float]], tuple[dict[str, float], di
         return {name: value.item() for name, value in statistics.items()}, found
 
     return measure
+
+
+@pytest.fixture(scope="session")
+def smfnet_golden() -> dict[str, Any]:
+    """Golden numbers of SMFNet: no published weights are needed, because there are none."""
+    path = Path(__file__).parents[1] / "golden" / "smfnet.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def smfnet_pair() -> Callable[..., tuple[Tensor, Tensor]]:
+    """`(height, width, batch=1) -> (a, b)` by formula, infrared and visible, (batch, 1, height, width) float64."""
+
+    def build(height: int, width: int, batch: int = 1) -> tuple[Tensor, Tensor]:
+        n, y, x = np.mgrid[:batch, :height, :width].astype(np.float64)
+        ir = 0.45 + 0.35 * np.sin(0.11 * x + 0.4) * np.cos(0.17 * y - 0.5 * n) + 0.10 * np.sin(0.033 * x * y)
+        vis = 0.50 + 0.30 * np.sin(0.21 * x + 0.13 * y + 0.7 * n) + 0.15 * np.cos(0.9 * x - 0.55 * y)
+        return tuple(torch.from_numpy(values.clip(0, 1))[:, None] for values in (ir, vis))
+
+    return build
+
+
+def _hashed(position: int, count: int) -> np.ndarray:
+    """Values in [-0.5, 0.5) that depend on the position of a tensor and of an element alone."""
+    size = 1 << 32
+    i = np.arange(count, dtype=np.uint64)
+    x = ((i + 1) * 2654435761 + np.uint64((position + 1) * 2654445111 % size)) % size
+    x = (x ^ (x >> np.uint64(15))) * 2246822519 % size
+    x = (x ^ (x >> np.uint64(13))) * 3266489917 % size
+    return (x ^ (x >> np.uint64(16))) / size - 0.5
+
+
+def _formula_tensor(name: str, shape: tuple[int, ...], u: np.ndarray) -> np.ndarray:
+    """Value of one tensor of the official layout."""
+    sobel = np.array([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]])
+    if name.endswith(("convx.weight", "convy.weight")):
+        return (sobel if "convx" in name else sobel.T) + 0.2 * u
+    if name.endswith("gamma"):
+        return 0.5 + 0.5 * u
+    if name.endswith("running_var") or len(shape) == 3 or (len(shape) == 1 and name.endswith("weight")):
+        return 1 + 0.5 * u
+    if len(shape) == 4:
+        return 1.8 * np.sqrt(3 / np.prod(shape[1:])) * u
+    return 0.2 * u
+
+
+@pytest.fixture(scope="session")
+def formula_smfnet() -> Callable[..., SMFNet]:
+    """`(config=published, unused=True) -> float64 SMFNet in evaluation mode` with formula weights.
+
+    The position of a tensor counts the unused ones of the published layout too, unless there are none.
+    """
+
+    def build(config: SMFNetConfig | None = None, unused: bool = True) -> SMFNet:
+        model = SMFNet(config).double()
+        names = smfnet_key_map(model.config.base_blocks, model.config.depth)
+        state = {theirs: model.state_dict()[ours] for theirs, ours in names.items()}
+        listed = [name for name in [*names, *(unused_shapes() if unused else ())] if "num_batches" not in name]
+        for position, name in enumerate(sorted(listed)):
+            if name in state:
+                shape = tuple(state[name].shape)
+                u = _hashed(position, state[name].numel()).reshape(shape)
+                state[name].copy_(torch.from_numpy(_formula_tensor(name, shape, u)))
+        return model.eval()
+
+    return build

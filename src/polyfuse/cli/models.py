@@ -1,4 +1,4 @@
-"""`polyfuse models`: list, show, verify, import."""
+"""`polyfuse models`: list, show, verify, import, export."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from polyfuse.errors import UsageError
 
 @click.group("models")
 def command() -> None:
-    """List, describe, check and import models."""
+    """List, describe, check, import and export models."""
 
 
 @command.command("list")
@@ -77,14 +77,32 @@ def verify(file: Path | None, quiet: bool) -> None:
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @talk_options
 def import_(family: str, checkpoint: Path, out: Path, overwrite: bool, quiet: bool) -> None:
-    """Convert the published CHECKPOINT of FAMILY (fnet) to safetensors, with a card beside it.
+    """Convert the published CHECKPOINT of FAMILY (fnet, smfnet) to safetensors, with a card beside it.
 
     The checkpoint is read as data: one that tries to run code is refused.
     """
     from polyfuse import registry
 
-    if family != "fnet":
-        raise UsageError(f"there is no published checkpoint of {family!r} to import: the only family is fnet.")
-    for path in registry.import_fnet(checkpoint, out, overwrite=overwrite):
+    if family not in registry.IMPORTERS:
+        known = " or ".join(registry.IMPORTERS)
+        raise UsageError(f"there is no published checkpoint of {family!r} to import: use {known}.")
+    for path in registry.IMPORTERS[family](checkpoint, out, overwrite=overwrite):
         click.echo(path)
-    speaker(quiet)(f"use it with: polyfuse fuse A B --model fnet --weights {out}")
+    speaker(quiet)(f"use it with: polyfuse fuse A B --model {family} --weights {out}")
+
+
+@command.command("export")
+@click.argument("family")
+@click.argument("weights", type=PATH)
+@click.option("-o", "--out", type=PATH, metavar="FILE", required=True, help="The checkpoint to write.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@talk_options
+def export(family: str, weights: Path, out: Path, overwrite: bool, quiet: bool) -> None:
+    """Convert polyfuse WEIGHTS of FAMILY (smfnet) to a checkpoint that its published program can load."""
+    from polyfuse import registry
+
+    if family not in registry.EXPORTERS:
+        known = " or ".join(registry.EXPORTERS)
+        raise UsageError(f"weights of {family!r} cannot be exported to a published layout: use {known}.")
+    for path in registry.EXPORTERS[family](weights, out, overwrite=overwrite):
+        click.echo(path)

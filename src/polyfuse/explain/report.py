@@ -178,9 +178,12 @@ def _thresholds(model: FusionModel) -> dict[str, list[float]]:
     found = model.explain(plane, plane)
     if not all(f"code_{name}" in found for name in PARTS):
         names = ", ".join(e.name for e in registry.list_models() if e.family in EXPLAINED_FAMILIES)
+        shown = "shows nothing but its result (fused), so there is nothing to explain"
+        if set(found) != {"fused"}:
+            shown = "has other parts than this can draw, model.explain(a, b) in Python gives them as tensors"
         raise UsageError(
-            f"model {model.provenance.name} shows nothing but its result ({', '.join(found)}), so there is nothing to "
-            f"explain: name one of {names} with --model, and --weights where it needs them."
+            f"model {model.provenance.name} {shown}: "
+            f"name one of {names} with --model, and --weights where it needs them."
         )
     return {name: found[f"thresholds_{name}"].tolist() for name in PARTS}
 

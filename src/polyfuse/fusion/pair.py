@@ -18,6 +18,7 @@ from polyfuse.fusion.conventions import Conventions, decide, finished, model_inp
 from polyfuse.fusion.options import FuseOptions
 from polyfuse.fusion.record import make_record
 from polyfuse.fusion.result import Result
+from polyfuse.fusion.stretch import OutputRange
 from polyfuse.fusion.tiles import Tile, memory_in_use, memory_limit, tile_side, tiles
 from polyfuse.io import Picture, read_picture
 from polyfuse.models.spec import FusionModel
@@ -158,7 +159,7 @@ def _fuse_tiles(
     """Run the model over all tiles and put the result together."""
     if model.spec.output == "minmax":
         plane, num_tiles = fuse_plane(a, b, model, conventions, options, on_tile)
-        return finished(stretched(plane, *extent(plane)), _colour(a, b, conventions), conventions), num_tiles
+        return finished(OutputRange.measured(plane).stretch(plane), _colour(a, b, conventions), conventions), num_tiles
     shape = (a.height, a.width) if conventions.carrier is None else (a.height, a.width, 3)
     image = np.empty(shape, conventions.dtype)
     colour = _colour(a, b, conventions)
@@ -237,15 +238,3 @@ def run_model(model: FusionModel, a: NDArray[np.float32], b: NDArray[np.float32]
     if not np.isfinite(fused).all():
         raise InputError(f"model {model.provenance.name} made NaN or infinity: check its weights and the inputs.")
     return cast("NDArray[np.float32]", fused)
-
-
-def extent(plane: NDArray[np.float32]) -> tuple[float, float]:
-    """Smallest and largest value of a model's raw output."""
-    return float(plane.min()), float(plane.max())
-
-
-def stretched(plane: NDArray[np.float32], low: float, high: float) -> NDArray[np.float32]:
-    """Map `low` .. `high` to [0, 1], for one picture or for all frames of a clip; a constant one stays as it is."""
-    if high - low < 1e-6:  # spec/ambiguities S11: below this a picture counts as constant
-        return plane
-    return cast("NDArray[np.float32]", (plane - np.float32(low)) / np.float32(high - low))

@@ -26,9 +26,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from polyfuse.errors import InputError, UsageError
+from polyfuse.errors import UsageError
 from polyfuse.layers.lzsc import CoderConfig, CoderTrace, SparseCoder
-from polyfuse.models.spec import FusionModel, ModelSpec, Observer
+from polyfuse.models.spec import FusionModel, ModelSpec, Observer, check_pair
 from polyfuse.ops.black import keep_black
 from polyfuse.ops.coding_forms import code_and_read, fast_form_for, needs_gradients
 from polyfuse.ops.padding import reflect_pad
@@ -223,15 +223,3 @@ class _NamedTrace(CoderTrace):
         self._observe(f"before_{self._name}.{self._num_seen}", before)
         self._observe(f"after_{self._name}.{self._num_seen}", after)
         self._num_seen += 1
-
-
-def check_pair(a: Tensor, b: Tensor) -> None:
-    """Refuse anything but two (N, 1, H, W) tensors of one shape.
-
-    Raises:
-        InputError: Naming both shapes.
-    """
-    if a.shape != b.shape or a.ndim != 4 or a.shape[1] != 1:
-        raise InputError(
-            f"the model got a {tuple(a.shape)} and b {tuple(b.shape)}: pass two (N, 1, H, W) tensors of one shape."
-        )

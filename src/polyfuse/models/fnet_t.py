@@ -25,8 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from polyfuse.errors import UsageError
-from polyfuse.models.fnet import check_pair
-from polyfuse.models.spec import FusionModel, ModelSpec, Observer
+from polyfuse.models.spec import FusionModel, ModelSpec, Observer, check_pair
 from polyfuse.ops.black import keep_black
 from polyfuse.ops.blocks import from_blocks, to_blocks
 from polyfuse.ops.sparse_coding import Precision

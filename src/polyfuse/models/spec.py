@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from polyfuse.errors import InputError
 from polyfuse.ops.sparse_coding import Precision
 
 OutputMapping = Literal["clip", "minmax"]
@@ -80,3 +81,15 @@ class FusionModel(nn.Module):
             observe: Gets name and value of what is too large to keep, as it arises; without it the result has that too.
         """
         return {"fused": self(a, b)}
+
+
+def check_pair(a: Tensor, b: Tensor) -> None:
+    """Refuse anything but two (N, 1, H, W) tensors of one shape.
+
+    Raises:
+        InputError: Naming both shapes.
+    """
+    if a.shape != b.shape or a.ndim != 4 or a.shape[1] != 1:
+        raise InputError(
+            f"the model got a {tuple(a.shape)} and b {tuple(b.shape)}: pass two (N, 1, H, W) tensors of one shape."
+        )

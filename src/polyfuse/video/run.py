@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from numpy.typing import NDArray
 from polyfuse.errors import InputError
 from polyfuse.fusion import FuseOptions
 from polyfuse.fusion.conventions import Conventions, decide, finished, model_input
-from polyfuse.fusion.pair import extent, fuse_plane, same_size, stretched
+from polyfuse.fusion.pair import fuse_plane, same_size
 from polyfuse.fusion.record import make_record
+from polyfuse.fusion.stretch import OutputRange
 from polyfuse.io import Picture
 from polyfuse.io.source import shown
 from polyfuse.models.spec import FusionModel
@@ -74,7 +76,7 @@ class ClipRun:
         self._pairs, self._model, self._options = pairs, model, options
         self._clip, self._encoding = clip, encoding
         self._filter = clip.temporal_filter
-        self._bounds = (0.0, 1.0)
+        self._range: OutputRange | None = None
 
     def write(self, target: Path, *, overwrite: bool, notes: tuple[str, ...], on_frame: OnFrame | None) -> ClipResult:
         """Decide, then decode, fuse and encode side by side."""
@@ -84,9 +86,8 @@ class ClipRun:
             _clip_range(self._pairs.b, self._options.range_b),
         )
         conventions, more = decide(first_a, first_b, self._options, self._model.provenance, ranges)
-        stretching = self._model.spec.output == "minmax"
-        if stretching:
-            self._bounds = self._output_bounds(conventions)
+        if self._model.spec.output == "minmax":
+            self._range = self._output_range(conventions)
         like = self._pairs.b.resized(first_b.width, first_b.height)
         total = min(like.num_frames, round(self._pairs.a.num_frames * like.rate / self._pairs.a.rate))
         grey, depth = conventions.carrier is None, np.dtype(conventions.dtype).itemsize * 8
@@ -137,20 +138,19 @@ class ClipRun:
         one, other, _ = same_size(Picture(a.array), Picture(b.array), self._options)
         return one, other, fuse_plane(one, other, self._model, conventions, self._options)[0]
 
-    def _output_bounds(self, conventions: Conventions) -> tuple[float, float]:
+    def _output_range(self, conventions: Conventions) -> OutputRange:
         """Smallest and largest output of the model over some pairs of the clip."""
         step = max(1, self._pairs.b.num_frames // STRETCH_FRAMES)
         with closing(iter(self._pairs)) as pairs:
-            found = [
-                extent(self._planes(*pair, conventions)[2]) for index, pair in enumerate(pairs) if index % step == 0
-            ]
-        return min(low for low, _ in found), max(high for _, high in found)
+            chosen = (pair for index, pair in enumerate(pairs) if index % step == 0)
+            found = (OutputRange.measured(self._planes(*pair, conventions)[2]) for pair in chosen)
+            return reduce(OutputRange.joined, found)
 
     def _fuse(self, a: Frame, b: Frame, conventions: Conventions) -> NDArray[Any]:
         """One fused frame in the result's depth and colour."""
         one, other, plane = self._planes(a, b, conventions)
-        if self._model.spec.output == "minmax":
-            plane = stretched(plane, *self._bounds)
+        if self._range is not None:
+            plane = self._range.stretch(plane)
         if self._filter is not None:
             luma_a, luma_b = model_input(one.array, conventions, "a"), model_input(other.array, conventions, "b")
             plane = self._filter(np.clip(plane, 0, 1), luma_a, luma_b)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import pickle
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyfuse.errors import InputError
+from polyfuse.weights.pickles import read_pickle
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -107,19 +105,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], str]:
     """
     import torch
 
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about pickle protocols, of no use to the reader of the error below
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): check the path of the checkpoint.") from error
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            f"{path} is refused, it holds more than tensors, which could run code, or is damaged: save a state_dict."
-        ) from error
-    except Exception as error:  # a damaged file makes the reader fail in many ways
-        raise InputError(f"{path} is no readable PyTorch checkpoint: get a fresh copy.") from error
+    content, digest = read_pickle(path)
     if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
         raise InputError(f"{path} is no plain dictionary of tensors: save the network's state_dict.")
     return dict(content), digest

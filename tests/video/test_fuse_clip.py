@@ -16,6 +16,8 @@ from polyfuse.registry import list_models
 from polyfuse.video import ClipOptions, fuse_clip
 from polyfuse.video.run import AHEAD, ahead
 
+av = pytest.importorskip("av")
+
 Make = Callable[..., Path]
 Look = Callable[[Path], Any]
 Scene = Callable[..., Any]
@@ -168,6 +170,30 @@ def test_stretching_model_is_stretched_alike_in_all_frames(make_clip: Make, look
     paths = [make_clip(tmp_path / f"{name}.mkv", frames) for name in "ab"]
     fused = look(fuse_clip(*paths, tmp_path / "fused.mkv", model=Sharp()).path).frames
     assert [int(frame.max()) for frame in fused] == [255, 51, 153]
+
+
+@pytest.mark.parametrize("matrix", [2, 1, 6])
+def test_colour_and_its_matrix_are_those_of_the_source(tmp_path: Path, matrix: int) -> None:
+    colours = np.uint8([[[200, 40, 60]], [[30, 160, 220]], [[240, 230, 20]]]).repeat(16, 0).repeat(64, 1)
+    for name in "ab":
+        with av.open(str(tmp_path / f"{name}.mp4"), "w") as container:
+            stream = container.add_stream("libx264", rate=10, options={"crf": "0"})
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            stream.codec_context.colorspace = matrix
+            frame = av.VideoFrame.from_ndarray(colours, format="rgb24")
+            frame = frame.reformat(format="yuv420p", dst_colorspace=1 if matrix == 1 else 5)
+            frame.pts = 0
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+    options = ClipOptions(crf=1)
+    result = fuse_clip(tmp_path / "a.mp4", tmp_path / "b.mp4", tmp_path / "fused.mp4", model="average", clip=options)
+    planes = []
+    for path in (tmp_path / "b.mp4", result.path):
+        with av.open(str(path)) as container:
+            assert container.streams.video[0].codec_context.colorspace == matrix
+            planes.append(next(container.decode(video=0)).to_ndarray().astype(int))
+    difference = (planes[1] - planes[0])[[5, 24, 42, 49, 54, 58, 65, 70]]  # inside the stripes: luma, then chroma
+    assert np.abs(difference).max() <= 1
 
 
 def test_clip_that_begins_in_black_still_has_colour(make_clip: Make, look: Look, scene: Scene, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ class _Flow:
 
     def between(self, here: NDArray[np.uint8], there: NDArray[np.uint8]) -> Plane:
         """Where each pixel of `here` lies in `there`, as an offset (H, W, 2) of column and row."""
-        return np.asarray(self._search.calc(here, there, None), np.float32)
+        return np.asarray(self._search.calc(here, there, np.zeros((*here.shape, 2), np.float32)), np.float32)
 
     def moved(self, plane: Plane, offsets: Plane) -> Plane:
         """Sample a plane or a field at each pixel plus its offset, bilinearly."""

@@ -11,6 +11,10 @@ from typing import Any
 from polyfuse.errors import DependencyError, InputError, PolyfuseError
 from polyfuse.io.source import reason, shown
 
+CONVERSION = 0x2 | 0x2000 | 0x40000
+"""Flags of FFmpeg's scaler: bilinear, chroma at every pixel, accurate rounding. Without the latter two a colour read
+from 4:2:0 is up to two levels too dark."""
+
 
 def load_av() -> Any:
     """The module `av`.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from polyfuse.errors import DependencyError, InputError
 from polyfuse.io import DEFAULT_MAX_PIXELS
 from polyfuse.io.source import open_source, shown
-from polyfuse.video.pyav import load_av, reading
+from polyfuse.video.pyav import CONVERSION, load_av, reading
 
 CLIP_SUFFIXES = (".mp4", ".m4v", ".mkv", ".avi", ".mov", ".webm")
 """Suffixes by which a path counts as a clip; what is inside is FFmpeg's to tell."""
@@ -206,7 +206,7 @@ def read_frames(info: ClipInfo) -> Generator[Frame, None, None]:
             if ticks <= last:
                 continue
             last = max(ticks, 0)
-            array = np.ascontiguousarray(frame.to_ndarray(format=wanted))
+            array = np.ascontiguousarray(frame.to_ndarray(format=wanted, interpolation=CONVERSION))
             yield Frame(array, last, last * info.time_base, frame.is_corrupt)
 
 

@@ -15,7 +15,7 @@ from polyfuse.errors import OutputError
 from polyfuse.io import atomic_path
 from polyfuse.io.source import reason, shown
 from polyfuse.video.codecs import Encoding
-from polyfuse.video.pyav import load_av
+from polyfuse.video.pyav import CONVERSION, load_av
 from polyfuse.video.reader import ClipInfo
 from polyfuse.video.sound import Sound
 
@@ -80,7 +80,7 @@ class ClipWriter:
         """
         frame = load_av().VideoFrame.from_ndarray(array, format=self._given)
         if self._wanted != self._given:
-            frame = frame.reformat(format=self._wanted, dst_colorspace=self._matrix)
+            frame = frame.reformat(format=self._wanted, dst_colorspace=self._matrix, interpolation=CONVERSION)
         frame.pts, frame.time_base = ticks, self._like.time_base
         self._end = ticks
         self._mux(self._stream.encode(frame))

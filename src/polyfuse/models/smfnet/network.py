@@ -32,7 +32,7 @@ from polyfuse.models.smfnet.graph import GraphReasoning
 from polyfuse.models.smfnet.transformer import first_block
 from polyfuse.models.spec import FusionModel, ModelSpec, Observer, check_pair
 
-BYTES_PER_CHANNEL_PIXEL = 107  # 2.1 GB for 640x480 with 64 channels, measured (spec section 7)
+BYTES_PER_CHANNEL_PIXEL = 107  # 2.1 GB for 640x480 with 64 channels (spec section 7); narrower ones take more of these
 
 
 @dataclass(frozen=True, eq=False)

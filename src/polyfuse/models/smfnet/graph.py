@@ -71,7 +71,7 @@ class MessagePassing(nn.Module):
         if self.messages == "per_neighbour":  # paper
             return first * edges[:, :1] + second * edges[:, 1:]
         # official: edge c mod 2 weighs channel c of either neighbour
-        pairs = (first + second).unflatten(1, (-1, NUM_NODES - 1))
+        pairs: Tensor = (first + second).unflatten(1, (-1, NUM_NODES - 1))
         return (pairs * edges[:, None]).flatten(1, 2)
 
 

@@ -33,7 +33,7 @@ from polyfuse.models.smfnet.transformer import first_block
 from polyfuse.models.spec import FusionModel, ModelSpec, Observer, check_pair
 from polyfuse.ops.black import keep_black
 
-BYTES_PER_CHANNEL_PIXEL = 107  # 2.1 GB for 640x480 with 64 channels, measured (spec section 7)
+BYTES_PER_CHANNEL_PIXEL = 107  # 2.1 GB for 640x480 with 64 channels (spec section 7); narrower ones take more of these
 
 
 @dataclass(frozen=True, eq=False)

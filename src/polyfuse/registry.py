@@ -1,4 +1,4 @@
-"""From a model's name to a ready model: `load`, `list_models`, and which one is the default.
+"""From a model's name to a ready model: `load`, `list_models`, cards, and which one is the default.
 
 A name is `family[-size].domain`, e.g. "fnet.road"; "fnet" alone is the architecture for weights of the user's own.
 """
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from polyfuse.ops.sparse_coding import Precision
 
-PREFERRED = ("fnet.road", "laplacian")
-"""Models that `model="auto"` tries in this order: the first that is ready to run."""
+DEFAULT = "fnet.road"
+"""What `model="auto"` stands for."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +101,16 @@ def list_models() -> list[ModelEntry]:
     return [*bundled, *CLASSIC, *ARCHITECTURES]
 
 
-def choose_default() -> tuple[str, str]:
-    """Return (name, one line why) of the model that `model="auto"` stands for."""
-    ready = {entry.name for entry in list_models() if not entry.needs_weights}
-    name = next(name for name in PREFERRED if name in ready)
-    if name == PREFERRED[0]:
-        return name, f"model {name}: the default"
-    return name, f"model {name}: the default while no trained weights are bundled; name others with --model"
+def read_card(name: str) -> str:
+    """The card of bundled weights, Markdown: data, recipe, scores, limits.
+
+    Raises:
+        UsageError: If no weights of that name are bundled.
+    """
+    bundled = _manifest()
+    if name not in bundled:
+        raise UsageError(f"no weights {name!r} come with polyfuse: there are cards of {', '.join(sorted(bundled))}.")
+    return resources.files("polyfuse.weights").joinpath(f"{name}.md").read_text(encoding="utf-8")
 
 
 def load(
@@ -140,7 +143,7 @@ def load(
     0
     """
     if name == "auto":
-        name = _family_of(Path(weights)) if weights is not None else choose_default()[0]
+        name = _family_of(Path(weights)) if weights is not None else DEFAULT
     entries = {entry.name: entry for entry in list_models()}
     if name not in entries:
         near = difflib.get_close_matches(name, entries, n=3, cutoff=0.4) or sorted(entries)

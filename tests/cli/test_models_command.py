@@ -33,7 +33,7 @@ def test_list_names_every_model_and_marks_the_default(polyfuse: Runner) -> None:
     ran = polyfuse("models", "list")
     assert (ran.code, ran.err) == (0, [])
     assert [line.split()[0] for line in ran.out] == [entry.name for entry in list_models()]
-    assert [line.split()[0] for line in ran.out if line.endswith("(default)")] == [registry.choose_default()[0]]
+    assert [line.split()[0] for line in ran.out if line.endswith("(default)")] == [registry.DEFAULT]
 
 
 def test_list_as_json_has_every_model(polyfuse: Runner) -> None:
@@ -68,8 +68,26 @@ def test_verify_of_good_weights_prints_file_name_and_hash(polyfuse: Runner, fnet
     assert (ran.code, ran.out, ran.err) == (0, [f"{fnet_weights}  fnet.random  sha256 {digest}"], [])
 
 
-def test_verify_without_a_file_succeeds(polyfuse: Runner) -> None:
-    assert polyfuse("models", "verify").code == 0
+def test_verify_without_a_file_checks_all_bundled_weights(polyfuse: Runner) -> None:
+    ran = polyfuse("models", "verify")
+    bundled = [entry.name for entry in list_models() if entry.weights]
+    assert (ran.code, [line.split()[0] for line in ran.out]) == (0, bundled)
+    assert "fnet.road" in bundled
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in list_models() if entry.weights])
+def test_card_names_data_command_and_weights(name: str, polyfuse: Runner) -> None:
+    ran = polyfuse("models", "card", name)
+    text = "\n".join(ran.out)
+    assert (ran.code, ran.out[0]) == (0, f"# {name}")
+    assert all(f"\n## {part}\n" in text for part in ("Data", "Training", "Scores", "Limits"))
+    assert "polyfuse evaluate" in text
+    assert registry.load(name).provenance.weights_sha256 in text
+
+
+def test_card_of_a_model_without_weights_names_those_that_have_one(polyfuse: Runner) -> None:
+    assert (ran := polyfuse("models", "card", "average")).code == 2
+    assert "fnet.road" in ran.problem
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "text", "missing"])

@@ -7,7 +7,7 @@ import torch
 
 from polyfuse.errors import InputError, UsageError
 from polyfuse.models.fnet import FNet, FNetConfig
-from polyfuse.registry import choose_default, list_models, load
+from polyfuse.registry import DEFAULT, list_models, load
 from polyfuse.weights.official_fnet import fnet_key_map, from_official, read_checkpoint
 from polyfuse.weights.store import WeightsInfo, save_weights
 
@@ -79,17 +79,11 @@ def test_names_are_unique() -> None:
 
 
 def test_default_is_ready() -> None:
-    assert choose_default()[0] in READY
-
-
-def test_reason_of_the_default_names_it() -> None:
-    name, reason = choose_default()
-    assert name in reason
-    assert "\n" not in reason
+    assert DEFAULT in READY
 
 
 def test_auto_without_weights_is_the_default() -> None:
-    assert load("auto").provenance.name == choose_default()[0]
+    assert load("auto").provenance.name == DEFAULT
 
 
 @pytest.mark.parametrize(("wrong", "near"), [("fnte", "fnet"), ("laplacain", "laplacian"), ("averag", "average")])

@@ -1,4 +1,4 @@
-"""`polyfuse models`: list, show, verify, import, export."""
+"""`polyfuse models`: list, show, card, verify, import, export."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from polyfuse.errors import UsageError
 
 @click.group("models")
 def command() -> None:
-    """List, describe, check, import and export models."""
+    """List, describe, check, import and export models; print their cards."""
 
 
 @command.command("list")
@@ -29,9 +29,8 @@ def list_(as_json: bool, quiet: bool) -> None:
     if as_json:
         click.echo(json.dumps({"schema": 1, "models": [asdict(entry) for entry in entries]}, indent=2))
         return
-    default, _ = registry.choose_default()
     for entry in entries:
-        mark = " (default)" if entry.name == default else ""
+        mark = " (default)" if entry.name == registry.DEFAULT else ""
         click.echo(f"{entry.name:<14}{entry.summary}{mark}")
 
 
@@ -49,6 +48,16 @@ def show(name: str, weights: Path | None, quiet: bool) -> None:
     click.echo(json.dumps({"schema": 1, **asdict(model.provenance), "spec": model.spec.to_json()}, indent=2))
 
 
+@command.command("card")
+@click.argument("name")
+@talk_options
+def card(name: str, quiet: bool) -> None:
+    """Print the card of the bundled weights NAME: data, recipe, scores, limits."""
+    from polyfuse import registry
+
+    click.echo(registry.read_card(name).rstrip())
+
+
 @command.command("verify")
 @click.argument("file", type=PATH, required=False)
 @talk_options
@@ -62,12 +71,10 @@ def verify(file: Path | None, quiet: bool) -> None:
         registry.load(info.family, weights=file)
         click.echo(f"{file}  {info.name}  sha256 {digest}")
         return
-    bundled = [entry for entry in registry.list_models() if entry.weights is not None]
-    for entry in bundled:
-        model = registry.load(entry.name)
-        click.echo(f"{entry.name}  sha256 {model.provenance.weights_sha256}")
-    if not bundled:
-        speaker(quiet)("no weights are bundled with this version: name a FILE to check.")
+    for entry in registry.list_models():
+        if entry.weights is not None:
+            model = registry.load(entry.name)
+            click.echo(f"{entry.name}  sha256 {model.provenance.weights_sha256}")
 
 
 @command.command("import")

@@ -119,8 +119,7 @@ def load_model(values: dict[str, Any], say: Callable[[str], None]) -> Any:
         torch.set_num_threads(threads)
     name, weights = values.pop("model"), values.pop("weights")
     if name == "auto" and weights is None:
-        name, why = registry.choose_default()
-        say(why)
+        say(f"model {registry.DEFAULT}: the default")
     return registry.load(
         name,
         weights=weights,

@@ -93,5 +93,6 @@ def _middle(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _fuse(stage: Stage, parts: Parts, a: NDArray[np.uint8], b: NDArray[np.uint8], device: torch.device) -> torch.Tensor:
     """The fused picture, (1, 1, H, W) in [0, 1] in steps of 1/255, on the CPU."""
-    batch = to_batch(*(np.divide(plane[None, None], 255, dtype=np.float32) for plane in (a, b)), device)
+    first, second = (np.divide(plane[None, None], 255, dtype=np.float32) for plane in (a, b))
+    batch = to_batch(first, second, device)
     return stage.draw(parts, batch).float().clamp(0, 1).mul(255).round().div(255).cpu()

@@ -12,6 +12,7 @@ in milliseconds. Reading files is not included, except with --folder. Prints rat
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import platform
 import statistics
@@ -201,10 +202,13 @@ def folder_speed(fused: str, a: str, b: str) -> None:
     """Pictures per second of the command, start-up included."""
     command = [sys.executable, "-m", "polyfuse", "evaluate", fused, a, b, "--format", "csv", "--quiet"]
     started = time.perf_counter()
-    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    table = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     seconds = time.perf_counter() - started
-    count = len(lines) - 1
-    print(f"polyfuse evaluate: {count} pictures in {seconds:.1f} s, {count / seconds:.1f} pictures/s with start-up")
+    rows = list(csv.DictReader(table.splitlines()))
+    metrics, count = len({row["metric"].removesuffix("_min").removesuffix("_bal") for row in rows}), int(rows[0]["n"])
+    print(
+        f"polyfuse evaluate: {metrics} metrics of {count} pictures in {seconds:.1f} s, {count / seconds:.1f} pictures/s with start-up"
+    )
 
 
 def processor() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -119,7 +120,15 @@ def _picture(plane: Plane, feature: Feature) -> Tensor:
 
 
 def _fmi(
-    name: str, title: str, feature: Feature, note: str, fooled: str, quirks: str, *, package: str | None = None
+    name: str,
+    title: str,
+    feature: Feature,
+    note: str,
+    fooled: str,
+    quirks: str,
+    *,
+    cost: Literal["b", "c"] = "c",
+    package: str | None = None,
 ) -> Metric:
     """The metric of one feature."""
     variant = Added(note=note, term=partial(_term, feature=feature), mean=True, min_size=SIDE)
@@ -128,7 +137,7 @@ def _fmi(
         title=f"feature mutual information, {title}",
         direction="up",
         bounds=(float("-inf"), float("inf")),
-        cost="c",
+        cost=cost,
         formula="mean over 3x3 windows and both sources of 2 I(x,f) / (H(x) + H(f)), x and f the windows scaled to "
         "sum 1; their joint distribution is phi D + (1 - phi) f x, D the Frechet bound of the cumulative sums, phi "
         "the share that matches the correlation of x and f; equal windows count 1",
@@ -166,6 +175,7 @@ fmi_edge = _fmi(
     "thinned Sobel edges, mean of both; printed as FMI_pixel by Linfeng's set",
     "Most windows hold no edge in any picture and count 1: a featureless picture scores high.",
     "Linfeng's set prints it as FMI_pixel. MATLAB's own thinning could not be run: compare its values to 0.05.",
+    cost="b",
 )
 fmi_dct = _fmi(
     "FMI_dct",

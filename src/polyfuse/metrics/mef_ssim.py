@@ -137,7 +137,7 @@ mef_ssim = Metric(
     title="multi-exposure-fusion similarity",
     direction="up",
     bounds=(0.0, 1.0),
-    cost="c",
+    cost="b",
     formula="mean of (2 c + C) / (vR + vF + C) over 11x11 patches, R the patch with the stronger source's contrast and "
     "a mixture of both sources' structure, vR and vF variances, c their covariance, C = (0.03 255)^2; product over "
     "three scales with exponents 0.0448, 0.2856, 0.3001 over their sum, halved by means of 2x2",

@@ -72,7 +72,7 @@ ms_ssim = Metric(
     title="multi-scale structural similarity",
     direction="up",
     bounds=(0.0, 1.0),
-    cost="c",
+    cost="b",
     formula="ms(X,Y) = product over five scales of the mean of (2 cXY + C2) / (vX + vY + C2), the coarsest times "
     "(2 mX mY + C1) / (mX^2 + mY^2 + C1) inside the mean, negative means cut to 0, exponents 0.0448, 0.2856, 0.3001, "
     "0.2363, 0.1333; windows and constants as in SSIM; scales are means of 2x2 pixels, the last line of an odd side "

@@ -40,7 +40,7 @@ viff = Metric(
     title="visual information fidelity for fusion",
     direction="up",
     bounds=(0.0, float("inf")),
-    cost="c",
+    cost="b",
     formula="(r1 + 0.15 r3 + r4) / 2.15, r = sum log(1 + g^2 v / (w + s)) / sum log(1 + v / s) on a scale, s = 0.005 "
     "255^2; g, v and w as in VIF, at each place those of the source with the smaller g; a scale without detail counts "
     "1",

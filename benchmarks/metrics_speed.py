@@ -206,9 +206,8 @@ def folder_speed(fused: str, a: str, b: str) -> None:
     seconds = time.perf_counter() - started
     rows = list(csv.DictReader(table.splitlines()))
     metrics, count = len({row["metric"].removesuffix("_min").removesuffix("_bal") for row in rows}), int(rows[0]["n"])
-    print(
-        f"polyfuse evaluate: {metrics} metrics of {count} pictures in {seconds:.1f} s, {count / seconds:.1f} pictures/s with start-up"
-    )
+    speed = f"{count / seconds:.1f} pictures/s with start-up"
+    print(f"polyfuse evaluate: {metrics} metrics of {count} pictures in {seconds:.1f} s, {speed}")
 
 
 def processor() -> str:

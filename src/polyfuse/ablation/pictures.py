@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from polyfuse.errors import InputError
 from polyfuse.evaluation import pair_list_hash
 from polyfuse.io import Pair, find_pairs
+from polyfuse.io.source import file_sha256
 
 
 @dataclass(frozen=True)
@@ -29,12 +28,5 @@ def find_pictures(a: Path, b: Path) -> Pictures:
         UsageError: If `a` and `b` do not go together.
     """
     pairs = find_pairs(a, b)
-    return Pictures(tuple(pairs), pair_list_hash((pair.name, (_sha256(pair.a), _sha256(pair.b))) for pair in pairs))
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): check the file.") from error
+    hashes = ((pair.name, (file_sha256(pair.a), file_sha256(pair.b))) for pair in pairs)
+    return Pictures(tuple(pairs), pair_list_hash(hashes))

@@ -1,6 +1,7 @@
 """Opening a file from a stranger: which format it really is, its digest, and one clear error when it is no picture."""
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -118,3 +119,16 @@ def suffix_note(path: Path, format_name: str) -> str | None:
     """A note when the suffix promises another format than the content is."""
     promised = SUFFIXES.get(path.suffix.lower())
     return None if promised == format_name else f"{format_name} data in a file named {path.suffix or 'without suffix'}"
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{shown(path)} cannot be read ({error.strerror}): check the file") from error

@@ -1,4 +1,4 @@
-"""Clips: frames with time stamps in and out, one range and one set of conventions for all of them, no flicker."""
+"""Clips: frames with time stamps in and out, one range and one set of conventions for all of them."""
 
 from polyfuse.video.clip import fuse_clip
 from polyfuse.video.codecs import ClipOptions

@@ -16,12 +16,12 @@ from polyfuse.fusion.record import settings
 from polyfuse.fusion.result import sidecar_path
 from polyfuse.io import write_text
 from polyfuse.io.atomic import check_free
-from polyfuse.io.source import shown
+from polyfuse.io.source import file_sha256, shown
 from polyfuse.models.spec import FusionModel
 from polyfuse.video.codecs import ClipOptions, Encoding, choose_encoding
 from polyfuse.video.pairing import FramePairs
 from polyfuse.video.reader import ClipInfo, describe
-from polyfuse.video.run import ClipResult, ClipRun, OnFrame, digest
+from polyfuse.video.run import ClipResult, ClipRun, OnFrame
 
 
 def fuse_clip(
@@ -125,4 +125,4 @@ def _earlier(target: Path, infos: tuple[ClipInfo, ClipInfo], fingerprint: dict[s
         same = bool(record["settings"] == json.loads(json.dumps(fingerprint)))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return record if same and sources == [digest(info.path) for info in infos] else None
+    return record if same and sources == [file_sha256(info.path) for info in infos] else None

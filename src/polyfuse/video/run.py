@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -16,14 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyfuse.errors import InputError
 from polyfuse.fusion import FuseOptions
 from polyfuse.fusion.conventions import Conventions, decide, finished, model_input
 from polyfuse.fusion.pair import fuse_plane, same_size
 from polyfuse.fusion.record import make_record
 from polyfuse.fusion.stretch import OutputRange
 from polyfuse.io import Picture
-from polyfuse.io.source import shown
+from polyfuse.io.source import file_sha256
 from polyfuse.models.spec import FusionModel
 from polyfuse.transforms import RangeRecord, measure_range, parse_range
 from polyfuse.video.codecs import ClipOptions, Encoding
@@ -128,7 +126,7 @@ class ClipRun:
         with closing(iter(self._pairs)) as pairs:
             frames = next(pairs)
         one, other = (
-            Picture(frame.array, info.path, digest(info.path), info.codec)
+            Picture(frame.array, info.path, file_sha256(info.path), info.codec)
             for frame, info in zip(frames, (self._pairs.a, self._pairs.b), strict=True)
         )
         return same_size(one, other, self._options)
@@ -177,12 +175,3 @@ def _clip_range(info: ClipInfo, spec: str) -> RangeRecord:
     with closing(read_frames(info)) as frames:
         arrays = (frame.array for index, frame in enumerate(frames) if index % step == 0)
         return measure_range(arrays, parse_range(spec), name=str(info.path))
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{shown(path)} cannot be read: check the file") from error

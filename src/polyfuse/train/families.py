@@ -10,9 +10,10 @@ from polyfuse.errors import UsageError
 from polyfuse.train.fnet import FNET
 from polyfuse.train.fnet_t import FNET_T
 from polyfuse.train.recipe import Recipe
+from polyfuse.train.smfnet import SMFNET
 from polyfuse.train.stage import Family
 
-FAMILIES: dict[str, Family] = {"fnet": FNET, "fnet-t": FNET_T}
+FAMILIES: dict[str, Family] = {"fnet": FNET, "fnet-t": FNET_T, "smfnet": SMFNET}
 
 
 def family_of(name: str) -> Family:

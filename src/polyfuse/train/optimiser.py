@@ -11,11 +11,16 @@ from torch import Tensor, nn
 from polyfuse.train.recipe import OptimiserConfig
 
 
-def build_optimiser(config: OptimiserConfig, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """Adam, or AdamW where there is weight decay."""
+def build_optimiser(config: OptimiserConfig, groups: Iterable[list[nn.Parameter]]) -> torch.optim.Optimizer:
+    """Adam, or AdamW where there is weight decay, with a group of parameters for each of `groups`."""
     kind = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
     return kind(
-        parameters, lr=config.rate, betas=config.betas, eps=config.eps, weight_decay=config.weight_decay, foreach=True
+        [{"params": group} for group in groups],
+        lr=config.rate,
+        betas=config.betas,
+        eps=config.eps,
+        weight_decay=config.weight_decay,
+        foreach=True,
     )
 
 
@@ -34,4 +39,5 @@ def rate_at(config: OptimiserConfig, step: int, steps: int) -> float:
 
 def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
     """Euclidean norm of all gradients together."""
-    return torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None], foreach=True)
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    return torch.nn.utils.get_total_norm(gradients, foreach=True) if gradients else torch.zeros(())

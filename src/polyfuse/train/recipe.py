@@ -64,6 +64,8 @@ class StageConfig:
     """Optimiser steps."""
     losses: dict[str, float] = field(default_factory=dict)
     """Weights of losses that differ from the family's."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Rules of the stage that differ from the family's."""
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     """Optimiser of the stage; an adversarial family derives the others from it."""
 

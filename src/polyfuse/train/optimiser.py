@@ -12,7 +12,9 @@ from polyfuse.train.recipe import OptimiserConfig
 
 
 def build_optimiser(config: OptimiserConfig, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """Adam, or AdamW where there is weight decay."""
+    """Adam, AdamW where there is weight decay, or RMSprop without momentum, whose mean of squares decays by 0.99."""
+    if config.kind == "rmsprop":
+        return torch.optim.RMSprop(parameters, lr=config.rate, alpha=0.99, eps=config.eps, foreach=True)
     kind = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
     return kind(
         parameters, lr=config.rate, betas=config.betas, eps=config.eps, weight_decay=config.weight_decay, foreach=True
@@ -22,12 +24,15 @@ def build_optimiser(config: OptimiserConfig, parameters: Iterable[nn.Parameter])
 def rate_at(config: OptimiserConfig, step: int, steps: int) -> float:
     """Learning rate of `step`, counted from 0, of a stage of `steps`.
 
-    A linear rise over `warmup` steps, then constant, or half a cosine that ends at `final * rate` with the last step.
+    A linear rise over `warmup` steps, then constant, or half a cosine that ends at `final * rate` with the last step, or
+    halved `halvings` times, evenly spread over the stage, and not below `final * rate`.
     """
     if step < config.warmup:
         return config.rate * (step + 1) / (config.warmup + 1)
     if config.schedule == "constant":
         return config.rate
+    if config.schedule == "halving":
+        return config.rate * max(config.final, 0.5 ** (step * (config.halvings + 1) // steps))
     progress = (step - config.warmup) / max(1, steps - 1 - config.warmup)
     return config.rate * (config.final + (1 - config.final) * (1 + math.cos(math.pi * progress)) / 2)
 

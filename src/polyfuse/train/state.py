@@ -40,18 +40,26 @@ class RunState:
         self.recipe, self._data, self._device = recipe, data, device
         self.family = family_of(recipe.family)
         self.stages = self.family.stages(recipe)
-        with seeded(recipe.seed, torch.device("cpu")):
-            self.parts = {name: part.to(device) for name, part in self.family.build(recipe).items()}
+        self.parts = {name: part.to(device) for name, part in self._fresh_parts().items()}
         self.average = Average(self.parts[FUSER], recipe.ema)
         self.stage_index = 0
         self.stage_step = 0
         self.seconds = 0.0
         self.enter_stage()
 
+    def _fresh_parts(self) -> dict[str, torch.nn.Module]:
+        """The networks as they are at the beginning of a run, on the CPU."""
+        with seeded(self.recipe.seed, torch.device("cpu")):
+            return self.family.build(self.recipe)
+
     def enter_stage(self) -> None:
-        """New optimisers for the stage at hand, and no best score yet."""
+        """New optimisers for the stage at hand, what it wants fresh, and no best score yet."""
         self.best = math.inf
         if not self.finished:
+            if self.stage.fresh:
+                fresh = self._fresh_parts()
+                for name in self.stage.fresh:
+                    self.parts[name].load_state_dict(fresh[name].state_dict())
             self.optimisers = {
                 turn.name: build_optimiser(
                     turn.optimiser, [value for part in turn.parts for value in self.parts[part].parameters()]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from polyfuse.losses.adversarial import Form
+from polyfuse.losses.adversarial import AdversarialForm
 from polyfuse.train.recipe import OptimiserConfig, Recipe
-from polyfuse.train.strict import check_known, read_strict
+from polyfuse.train.strict import read_strict
 
 MODULES = ("shallow", "high", "low", "fusion", "decoder")
 """Modules of the network."""
@@ -20,7 +20,7 @@ class GameOptions:
 
     adversarial: bool = True
     """False is the ablation without discriminators: they are not trained, and the network does not see them."""
-    form: Form = "bce"
+    form: AdversarialForm = "bce"
     """Adversarial losses: cross entropy with real pictures at 0.9, least squares, or hinge."""
     balance: Literal["gradient", "fixed"] = "gradient"
     """Weight of the adversarial loss: by the ratio of gradients at the network's output, or `weight`."""
@@ -66,11 +66,7 @@ def stage_options(recipe: Recipe) -> list[Options]:
     Raises:
         UsageError: If one is unknown (with the nearest name) or wrong.
     """
-    found = []
-    for index, stage in enumerate(recipe.stages):
-        where = f"stages.{index}.options"
-        options: Options = read_strict(KINDS[stage.kind], stage.options, where)
-        for name in options.freeze if isinstance(options, FusionOptions) else ():
-            check_known(name, (*MODULES, *DISCRIMINATORS), f"{where}.freeze")
-        found.append(options)
-    return found
+    return [
+        read_strict(KINDS[stage.kind], stage.options, f"stages.{index}.options")
+        for index, stage in enumerate(recipe.stages)
+    ]

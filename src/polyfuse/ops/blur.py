@@ -21,9 +21,8 @@ def gaussian_blur(x: Tensor, sigma: float) -> Tensor:
     Returns:
         The same shape; constants stay what they are up to rounding.
 
-    >>> gaussian_blur(torch.full((1, 1, 2, 3), 0.5), 2.0).round(decimals=4)
-    tensor([[[[0.5000, 0.5000, 0.5000],
-              [0.5000, 0.5000, 0.5000]]]])
+    >>> gaussian_blur(Tensor([[[[0.5, 0.5, 0.5]]]]), 2.0).round(decimals=4)
+    tensor([[[[0.5000, 0.5000, 0.5000]]]])
     """
     radius = math.ceil(3 * sigma)
     channels = x.shape[1]

@@ -35,7 +35,11 @@ class Net(nn.Module):
 def losses(parts: Parts, batch: Batch) -> dict[str, Tensor]:
     """One loss, and a note that must not be minimised."""
     fused = parts[FUSER](batch.a, batch.b) + parts["helper"](batch.a)
-    return {"loss": (fused - batch.b).abs().mean(), "note": -1e6 * fused.mean().detach(), "black": (batch.a == 0).float().sum()}
+    return {
+        "loss": (fused - batch.b).abs().mean(),
+        "note": -1e6 * fused.mean().detach(),
+        "black": (batch.a == 0).float().sum(),
+    }
 
 
 def measure(parts: Parts, batch: Batch) -> dict[str, float]:

@@ -106,12 +106,16 @@ def balanced_weight(
         A scalar without gradient.
     """
     made = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-    wanted, found = _gradient_norm(content, made), _gradient_norm(adversarial, made)
+    return balance(gradient_norm(content, made), gradient_norm(adversarial, made), share, largest)
+
+
+def balance(wanted: Tensor, found: Tensor, share: float = 0.1, largest: float = 1.0) -> Tensor:
+    """The weight of `balanced_weight` from the norms of both gradients."""
     return (share * wanted / (found + GRADIENT_FLOOR)).clamp(max=largest)
 
 
-def _gradient_norm(loss: Tensor, outputs: list[Tensor]) -> Tensor:
-    """Norm of the gradient of `loss` with respect to all outputs."""
+def gradient_norm(loss: Tensor, outputs: Sequence[Tensor]) -> Tensor:
+    """Norm of the gradient of `loss` with respect to all outputs together; the graph is kept."""
     gradients = torch.autograd.grad(loss, outputs, retain_graph=True, allow_unused=True, materialize_grads=True)
     return torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]).norm()
 

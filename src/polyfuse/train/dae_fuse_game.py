@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from polyfuse.losses.adversarial import (
+    GRADIENT_FLOOR,
     balance,
     discriminator_loss,
     equalising_weights,
@@ -103,7 +104,7 @@ def _adversarial(
         weight = batch.mean(balance(wanted, found, options.share, options.largest))
     else:
         weight = torch.full_like(loss, options.weight)
-    values = weight * loss, weight, weight * found / wanted.clamp(min=torch.finfo(wanted.dtype).tiny)
+    values = weight * loss, weight, weight * found / wanted.clamp(min=GRADIENT_FLOOR)
     return dict(zip(("adversarial", *NOTES), (values[0], values[1].detach(), values[2].detach()), strict=True))
 
 

@@ -1,4 +1,4 @@
-"""The game of DAE-Fuse as a stage of two turns: discriminators against the network, in both phases (spec 3.3 and 4.2)."""
+"""The game of DAE-Fuse as two turns of a stage: the discriminators', then the network's (spec sections 3.3 and 4.2)."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def turns(config: StageConfig, options: Options, phase: Phase, frozen: tuple[str
 def _judging_losses(
     parts: Parts, batch: Batch, made: tuple[Tensor, ...], options: Options, phase: Phase
 ) -> dict[str, Tensor]:
-    """Loss of each discriminator; notes: share of pictures told rightly, and mean logit of sources less that of fakes."""
+    """Losses of the discriminators; notes: share of pictures told rightly, mean logit of sources less that of fakes."""
     found = {}
     for source, real, fake in zip(SOURCES, (batch.a, batch.b), _by_source(made), strict=True):
         both = torch.cat([phase.show(real, source), phase.show(fake, source)])

@@ -46,7 +46,7 @@ def norm_rule(values: Sequence[float]) -> str:
 
 
 def strong_rule(readings: Readings, accuracy: str, adversarial_share: str) -> str:
-    """Discriminator too strong: right in more than 0.90 warns; in 0.98 for long, with no weight in the gradient, fails."""
+    """Discriminator too strong: right in 0.90 warns; in over 0.98 for long, with no share of the gradient, fails."""
     if _lasts(readings, lambda at: readings[accuracy][at] > 0.98 and readings[adversarial_share][at] < 0.01):
         return FAIL
     return WARN if readings[accuracy][-1] >= 0.90 else OK
@@ -59,7 +59,7 @@ def dead_rule(readings: Readings, accuracy: str, gap: str) -> str:
 
 
 def entropy_rule(one: Sequence[float], other: Sequence[float], share: float) -> str:
-    """Attention of both directions: uniform or on single keys in ten readings, in the second half of the stage, fails."""
+    """Attention: uniform in both directions or on single keys in one, in ten readings, fails in the second half."""
     newest = list(zip(one, other, strict=True))[-10:]
     if len(newest) == 10 and share > 0.5 and (all(min(e) > 0.99 for e in newest) or all(min(e) < 0.1 for e in newest)):
         return FAIL
@@ -80,7 +80,7 @@ def _band(value: float, fine: tuple[float, float], bearable: tuple[float, float]
 
 
 def _lasts(readings: Readings, holds: Callable[[int], bool]) -> bool:
-    """Whether something holds in the newest readings without a gap, over `LASTING` steps; each covers those before it."""
+    """Whether something holds in the newest readings over `LASTING` steps; a reading covers the steps before it."""
     steps = readings["step"]
     first = len(steps)
     while first > 0 and holds(first - 1):

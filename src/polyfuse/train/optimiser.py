@@ -12,9 +12,10 @@ from polyfuse.train.recipe import OptimiserConfig
 
 
 def build_optimiser(config: OptimiserConfig, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """Adam, AdamW where there is weight decay, or RMSprop without momentum, whose mean of squares decays by 0.99."""
+    """Adam, AdamW where there is weight decay, or RMSprop without momentum."""
     if config.kind == "rmsprop":
-        return torch.optim.RMSprop(parameters, lr=config.rate, alpha=0.99, eps=config.eps, foreach=True)
+        decay = 0.99  # of the mean of squares; the usual value
+        return torch.optim.RMSprop(parameters, lr=config.rate, alpha=decay, eps=config.eps, foreach=True)
     kind = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
     return kind(
         parameters, lr=config.rate, betas=config.betas, eps=config.eps, weight_decay=config.weight_decay, foreach=True

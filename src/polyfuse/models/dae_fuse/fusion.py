@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -9,8 +11,8 @@ from torch.nn import functional
 from polyfuse.layers.channel_norm import ChannelNorm
 from polyfuse.models.dae_fuse.blocks import zeroed
 from polyfuse.models.dae_fuse.config import DAEFuseConfig
-from polyfuse.models.dae_fuse.cross_attention import CrossAttention
-from polyfuse.models.dae_fuse.sources import of_source, per_source
+from polyfuse.models.dae_fuse.cross_attention import CrossAttention, Evidence
+from polyfuse.models.dae_fuse.sources import SOURCES, of_source, per_source
 
 
 class MergeGate(nn.Module):
@@ -66,6 +68,13 @@ class Fusion(nn.Module):
             zero = torch.zeros_like(a)
             return zero, zero
         return of_source(self.cross, "a")(a, b), of_source(self.cross, "b")(b, a)
+
+    def evidence(self, a: Tensor, b: Tensor) -> dict[str, Evidence]:
+        """Where a looks in b under "a", where b looks in a under "b"; empty without cross attention."""
+        if self.cross is None:
+            return {}
+        looking_a, looking_b = (cast(CrossAttention, of_source(self.cross, source)) for source in SOURCES)
+        return {"a": looking_a.evidence(a, b), "b": looking_b.evidence(b, a)}
 
     def merge(self, a: Tensor, b: Tensor) -> Tensor:
         """Mean and gate of A and B."""

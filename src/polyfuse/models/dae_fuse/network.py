@@ -29,12 +29,12 @@ from polyfuse.models.dae_fuse.config import DAEFuseConfig
 from polyfuse.models.dae_fuse.costs import costs
 from polyfuse.models.dae_fuse.decoder import Decoder
 from polyfuse.models.dae_fuse.encoder import HighBranch, Shallow
-from polyfuse.models.dae_fuse.explanation import attention_statistics
+from polyfuse.models.dae_fuse.explanation import attention_statistics, explain_pair
 from polyfuse.models.dae_fuse.frame import Frame
 from polyfuse.models.dae_fuse.fusion import Fusion
 from polyfuse.models.dae_fuse.sources import of_source, per_source
 from polyfuse.models.dae_fuse.tokens import LowBranch
-from polyfuse.models.spec import FusionModel, ModelSpec, check_pair
+from polyfuse.models.spec import FusionModel, ModelSpec, Observer, check_pair
 from polyfuse.ops.black import keep_black
 from polyfuse.ops.sparse_coding import Precision
 
@@ -152,6 +152,31 @@ class DAEFuse(FusionModel):
         """
         check_pair(a, b)
         return attention_statistics(self, a, b)
+
+    @torch.no_grad()
+    def explain(self, a: Tensor, b: Tensor, observe: Observer | None = None) -> dict[str, Tensor]:
+        """Everything the network found, in one plain pass.
+
+        Args:
+            a: (N, 1, H, W) in [0, 1].
+            b: Same shape.
+            observe: Not called: nothing here is too large to keep, all but numbers are (N, 1, H, W).
+
+        Returns:
+            For each source s of "a" and "b": "reconstructed_s", decoded from its embedding, and "error_s", that less
+            the source; "detail_s" and "base_s", what the decoder makes of the high and of the low frequencies alone,
+            less what it makes of nothing, and "remainder_s", what this sum lacks, for the decoder is not linear;
+            "band_high_s" and "band_low_s" (N,), shares of energy above 1/16 cycle per pixel in the channels of either
+            branch; "received_s", how much s looks at each place of the other source, 1 everywhere where it does not
+            choose; "entropy_s", at each pixel of s how undecided it is, 1 where uniform.
+            Of the pair: "fused"; "shift_cross" and "shift_merge", by how much at each pixel cross attention and merge
+            gate move the embedding away from the mean of both.
+            What a branch or the cross attention would give is missing where the network has none.
+
+        Source: spec section 10.
+        """
+        check_pair(a, b)
+        return explain_pair(self, a, b)
 
     def finish(self, fused: Tensor, a: Tensor, b: Tensor) -> Tensor:
         """Keep black black where the configuration says so."""

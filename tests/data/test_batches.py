@@ -145,7 +145,40 @@ def test_crops_cut_ahead_are_the_same(pack: Pack) -> None:
         ahead.close()
 
 
-@pytest.mark.parametrize("options", [{"halve": 1.5}, {"noise": -0.1}, {"gain_jitter": 1.0}, {"size": 0}])
+def test_black_squares_and_black_pictures_come_in_their_shares_and_each_picture_has_its_own(
+    make_pack: MakePack,
+) -> None:
+    pack = make_pack(np.full((16, 16), 100, np.uint8))
+    config = CropConfig(size=16, patch=0.5, blank=0.5)
+    a, b = Batches([pack], config, 400, seed=1).get(0)
+    black = {name: (planes == 0).sum(axis=(1, 2, 3)) for name, planes in (("a", a), ("b", b))}
+    assert set(black["a"]) == set(black["b"]) == {0, 36, 256}  # untouched, a square of 6x6, all
+    for counts in black.values():
+        assert 160 < (counts == 36).sum() < 240
+        assert 70 < (counts == 256).sum() < 130
+    assert not np.array_equal(black["a"], black["b"])
+    np.testing.assert_allclose(a[a > 0], 100 / 255, atol=1e-6)
+    rows = {tuple(np.flatnonzero(plane[0].min(axis=1) == 0)) for plane in a[black["a"] == 36]}
+    assert len(rows) > 5  # at many places
+
+
+def test_exposure_changes_half_of_the_pictures_by_gain_and_shift_within_range(make_pack: MakePack) -> None:
+    board = (np.indices((16, 16)).sum(axis=0) % 2 * 51 + 102).astype(np.uint8)  # 0.4 and 0.6
+    a, _ = Batches([make_pack(board)], CropConfig(size=16, exposure=0.5), 400, seed=1).get(0)
+    low, high = a.min(axis=(1, 2, 3)), a.max(axis=(1, 2, 3))
+    changed = ~np.isclose(low, 0.4, atol=1e-6)
+    assert 160 < changed.sum() < 240
+    gains = (high - low)[changed & (low > 0)] / 0.2
+    assert 0.3 <= gains.min() < 0.4 < 1.2 < gains.max() <= 1.3 + 1e-5
+    assert (low == 0).any()  # clipped
+    assert 0 <= a.min() <= a.max() <= 1
+    again, _ = Batches([make_pack(board)], CropConfig(size=16, exposure=0.5), 400, seed=1).get(0)
+    np.testing.assert_array_equal(a, again)
+
+
+@pytest.mark.parametrize(
+    "options", [{"halve": 1.5}, {"noise": -0.1}, {"gain_jitter": 1.0}, {"size": 0}, {"patch": 2.0}]
+)
 def test_options_that_describe_no_crop_are_usage_errors(options: dict[str, float]) -> None:
     with pytest.raises(UsageError):
         CropConfig(**options)  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from polyfuse.models.dae_fuse import DAEFuse, DAEFuseConfig
 from polyfuse.models.fnet import FNet
 from polyfuse.models.ifnet import IFNet
 from polyfuse.models.smfnet import SMFNet, SMFNetConfig
@@ -184,6 +185,28 @@ def formula_smfnet() -> Callable[..., SMFNet]:
                 shape = tuple(state[name].shape)
                 u = _hashed(position, state[name].numel()).reshape(shape)
                 state[name].copy_(torch.from_numpy(_formula_tensor(name, shape, u)))
+        return model.eval()
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def formula_dae_fuse() -> Callable[[DAEFuseConfig], DAEFuse]:
+    """`(config) -> float64 DAEFuse in evaluation mode`, no weight of which is zero: all by formula."""
+
+    def build(config: DAEFuseConfig) -> DAEFuse:
+        model = DAEFuse(config).double()
+        for position, (name, tensor) in enumerate(sorted(model.state_dict().items())):
+            u = _hashed(position, tensor.numel()).reshape(tuple(tensor.shape))
+            if name.endswith("sharpness"):
+                value = 10 + u
+            elif "norm" in name and name.endswith("weight"):
+                value = 1 + 0.5 * u
+            elif tensor.ndim > 1:
+                value = 1.8 * np.sqrt(3 / np.prod(tensor.shape[1:])) * u
+            else:
+                value = 0.2 * u
+            tensor.copy_(torch.from_numpy(value))
         return model.eval()
 
     return build

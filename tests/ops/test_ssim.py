@@ -48,3 +48,9 @@ def test_reflected_border_is_that_of_the_mirrored_picture() -> None:
     mirrored = [np.pad(picture[0, 0].numpy(), 5, mode="reflect") for picture in (x, y)]
     whole = ssim_map(*(torch.from_numpy(picture)[None, None] for picture in mirrored))
     torch.testing.assert_close(ssim_map(x, y, "reflect"), whole[..., 5:-5, 5:-5], rtol=0, atol=1e-12)
+
+
+def test_without_border_is_where_the_window_lies_inside() -> None:
+    x, y = torch.rand(2, 1, 1, 14, 17, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    inside = ssim_map(x, y)[..., 5:-5, 5:-5]
+    torch.testing.assert_close(ssim_map(x, y, "none"), inside, rtol=0, atol=1e-12)

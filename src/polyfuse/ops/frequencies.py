@@ -54,3 +54,20 @@ def apply_gain_rounding_as_complex(x: Tensor, gain: Tensor) -> Tensor:
     spectrum = np.fft.fft2(x.cpu().numpy())
     spectrum *= gain.numpy()
     return torch.from_numpy(np.fft.ifft2(spectrum).real).to(x.device)
+
+
+def share_above(x: Tensor, cutoff: float) -> Tensor:
+    """Share of the energy around the mean that lies at spatial frequencies above `cutoff`.
+
+    Args:
+        x: (N, C, H, W); energies of the channels are added up.
+        cutoff: Cycles per pixel.
+
+    Returns:
+        (N,), in [0, 1]; 0 for constant channels.
+    """
+    energy = torch.fft.fft2(x - x.mean(dim=(-2, -1), keepdim=True)).abs().square().sum(dim=1)
+    down, across = (torch.fft.fftfreq(size, device=x.device) for size in x.shape[-2:])
+    high = torch.hypot(down[:, None], across[None, :]) > cutoff
+    total = energy.sum(dim=(-2, -1))
+    return (energy * high).sum(dim=(-2, -1)) / total.clamp_min(torch.finfo(total.dtype).tiny)

@@ -17,16 +17,17 @@ C1 = 0.01**2  # for values in [0, 1]
 C2 = 0.03**2
 
 
-def ssim_map(x: Tensor, y: Tensor, border: Literal["zeros", "reflect"] = "zeros") -> Tensor:
+def ssim_map(x: Tensor, y: Tensor, border: Literal["zeros", "reflect", "none"] = "zeros") -> Tensor:
     """SSIM of two pictures at every pixel: 11 x 11 Gaussian window, sigma 1.5, biased variances.
 
     Args:
         x: (N, 1, H, W) in [0, 1]; values outside are not clamped.
         y: Same shape.
-        border: What lies outside: zeros as in the official FNet code, or the mirrored picture as in SMFNet's.
+        border: What lies outside: zeros as in the official FNet code, the mirrored picture as in SMFNet's, or nothing:
+            then only where the window lies inside.
 
     Returns:
-        (N, 1, H, W), at most 1.
+        (N, 1, H, W), at most 1; without border (N, 1, H - 10, W - 10).
 
     Source: Wang et al. 2004 with the border handling of the official codes.
     """

@@ -11,12 +11,12 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from polyfuse.errors import UsageError
 from polyfuse.losses.fnet import reconstruction_terms
 from polyfuse.models.fnet import FNet, FNetConfig
 from polyfuse.models.ifnet import IFNet, IFNetConfig
 from polyfuse.train.distil_stage import check_teacher
 from polyfuse.train.fusion_stage import draw, fusion_stage, loss_weights
+from polyfuse.train.kinds import check_kinds
 from polyfuse.train.recipe import Recipe, StageConfig
 from polyfuse.train.stage import FUSER, Batch, Family, Parts, Stage, Turn
 from polyfuse.train.strict import check_known, read_strict
@@ -50,9 +50,7 @@ def _configs(recipe: Recipe) -> tuple[FNetConfig, IFNetConfig]:
 def _stages(recipe: Recipe) -> list[Stage]:
     """The stages of `recipe`."""
     kinds = {"reconstruction": _reconstruction, "fusion": fusion_stage}
-    for index, stage in enumerate(recipe.stages):
-        if stage.kind not in kinds:
-            raise UsageError(f"stages.{index}.kind is {stage.kind!r}: FNet has {' and '.join(kinds)}.")
+    check_kinds(recipe, kinds, "FNet")
     check_teacher(recipe)
     return [kinds[stage.kind](stage) for stage in recipe.stages]
 

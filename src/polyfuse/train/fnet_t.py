@@ -12,6 +12,7 @@ from polyfuse.errors import UsageError
 from polyfuse.models.fnet_t import FNetT, FNetTConfig
 from polyfuse.train import distil_stage
 from polyfuse.train.fusion_stage import fusion_stage
+from polyfuse.train.kinds import check_kinds
 from polyfuse.train.recipe import Recipe, StageConfig
 from polyfuse.train.stage import FUSER, Family, Stage
 from polyfuse.train.strict import read_strict
@@ -32,9 +33,7 @@ def _stages(recipe: Recipe) -> list[Stage]:
         "fusion": fusion_stage,
         distil_stage.KIND: partial(distil_stage.distil_stage, recipe=recipe),
     }
-    for index, stage in enumerate(recipe.stages):
-        if stage.kind not in kinds:
-            raise UsageError(f"stages.{index}.kind is {stage.kind!r}: FNet-T has {' and '.join(kinds)}.")
+    check_kinds(recipe, kinds, "FNet-T")
     distil_stage.check_teacher(recipe)
     return [kinds[stage.kind](stage) for stage in recipe.stages]
 

@@ -10,8 +10,10 @@ from typing import Any
 
 from polyfuse.io import write_text
 
-KINDS = ("log", "val", "metrics")
-"""Training losses and norms, validation losses, metrics of validation pictures."""
+KINDS = ("log", "val", "metrics", "monitors")
+"""Training losses and norms, validation losses, metrics of validation pictures, readings of monitors."""
+STATUS = " status"
+"""End of the names of columns that hold a word."""
 
 
 class Journal:
@@ -31,14 +33,15 @@ class Journal:
             _cut(path, first_step)
         self._board = _tensorboard(folder / "tensorboard", first_step)
 
-    def write(self, kind: str, stage: str, step: int, values: Mapping[str, float]) -> None:
+    def write(self, kind: str, stage: str, step: int, values: Mapping[str, float | str]) -> None:
         """Append one line.
 
         Args:
             kind: One of `KINDS`.
             stage: Name of the stage.
             step: Steps of all stages done.
-            values: Column and value; the columns of a file must not change.
+            values: Column and value, a word where the column's name ends in `STATUS`; the columns of a file must not
+                change.
         """
         if not self._active:
             return
@@ -48,9 +51,11 @@ class Journal:
             writer = csv.writer(file, lineterminator="\n")
             if is_new:
                 writer.writerow(["step", *values])
-            writer.writerow([step, *(f"{value:.6g}" for value in values.values())])
+            writer.writerow([step, *(v if isinstance(v, str) else f"{v:.6g}" for v in values.values())])
         if self._board is not None:
             for name, value in values.items():
+                if isinstance(value, str):
+                    continue
                 self._board.add_scalar(f"{kind}/{stage}/{name}", value, step)
 
     def close(self) -> None:
@@ -60,10 +65,13 @@ class Journal:
 
 
 def read_log(path: Path) -> dict[str, list[float]]:
-    """Columns of a log file."""
+    """Columns of a log file that hold numbers; none where there is no file."""
+    if not path.exists():
+        return {}
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    return {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else {})}
+    names = [name for name in (rows[0] if rows else {}) if not name.endswith(STATUS)]
+    return {name: [float(row[name]) for row in rows] for name in names}
 
 
 def _cut(path: Path, first_step: int) -> None:

@@ -28,6 +28,8 @@ from polyfuse.train.curves import draw_curves
 from polyfuse.train.export import export, start_from
 from polyfuse.train.interrupts import Interrupts
 from polyfuse.train.journal import Journal
+from polyfuse.train.means import Means
+from polyfuse.train.monitoring import Monitoring
 from polyfuse.train.optimiser import rate_at
 from polyfuse.train.recipe import Recipe
 from polyfuse.train.stage import FUSER, Batch
@@ -74,7 +76,8 @@ def train(
         with Interrupts() as interrupts:
             run.go(interrupts)
     finally:
-        run.batches.close()
+        for batches in run.batches:
+            batches.close()
         run.journal.close()
     return run.finish()
 
@@ -99,16 +102,14 @@ class _Run:
         self.recipe, self.out, self.say = recipe, out, say if self.is_main else lambda text: None
         self.packs = _open(recipe, recipe.data.train)
         self.val_packs = _open(recipe, recipe.data.val)
-        self.batches = Ahead(
-            Batches(self.packs, recipe.data.crop, recipe.data.batch, recipe.seed),
-            workers,
-            rank=self.accelerator.process_index,
-            num_ranks=self.accelerator.num_processes,
-        )
+        place = {"rank": self.accelerator.process_index, "num_ranks": self.accelerator.num_processes}
+        crops = [recipe.crop_of(stage) for stage in range(len(recipe.stages))]
+        self.batches = [
+            Ahead(Batches(self.packs, crop, recipe.data.batch, recipe.seed), workers, **place) for crop in crops
+        ]
         self.val_batches = validation_batches(recipe, self.val_packs, self.accelerator.device)
         self.state = RunState(recipe, [pack.sha256 for pack in self.packs], self.accelerator.device)
-        self.sums: dict[str, float] = {}
-        self.num_summed = 0
+        self.logged, self.watched = Means(), Means()
 
     def begin(self, resume: bool) -> None:
         """Load the checkpoint or make the folder ready."""
@@ -124,6 +125,7 @@ class _Run:
             write_text(self.out / RECIPE, json.dumps(self.recipe.to_json(), indent=2) + "\n", overwrite=True)
             write_text(self.out / ENVIRONMENT, json.dumps(self._environment(), indent=2) + "\n", overwrite=True)
         self.journal = Journal(self.out, self.state.step, active=self.is_main)
+        self.monitoring = Monitoring(self.out, self.journal, self.say)
         self.saved = self.told = time.monotonic()
 
     def _environment(self) -> dict[str, Any]:
@@ -170,7 +172,7 @@ class _Run:
         """One batch, all turns of the stage; returns what is logged."""
         state, accelerator = self.state, self.accelerator
         rank = accelerator.process_index
-        batch = to_batch(*self.batches.get(state.step), accelerator.device)
+        batch = to_batch(*self.batches[state.stage_index].get(state.step), accelerator.device)
         batch = Batch(batch.a, batch.b, self._mean)
         values: dict[str, float] = {}
         for index, turn in enumerate(state.stage.turns):
@@ -197,14 +199,15 @@ class _Run:
         """Log, validate and draw when it is time; main process only."""
         state, rhythm = self.state, self.recipe.rhythm
         last = state.stage_step == state.stage.steps
-        self.sums = {name: self.sums.get(name, 0.0) + value for name, value in values.items()}
-        self.num_summed += 1
+        self.logged.add(values)
+        self.watched.add(values)
         if state.stage_step % rhythm.log_every == 0 or last:
-            means = {name: value / self.num_summed for name, value in self.sums.items()}
-            self.sums, self.num_summed = {}, 0
-            self._log(means)
+            self._log(self.logged.take())
         if not self.is_main:
             return
+        if self.val_batches and (state.stage_step % rhythm.monitor_every == 0 or last):
+            share = state.stage_step / state.stage.steps
+            self.monitoring.read(state.stage, state.parts, self.val_batches[0], state.step, share, self.watched.take())
         if self.val_batches and (state.stage_step % rhythm.validate_every == 0 or last):
             self._validate()
         if self.val_packs and (state.stage_step % rhythm.draw_every == 0 or last):

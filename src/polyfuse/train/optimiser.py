@@ -12,32 +12,37 @@ from polyfuse.train.recipe import OptimiserConfig
 
 
 def build_optimiser(config: OptimiserConfig, groups: Iterable[list[nn.Parameter]]) -> torch.optim.Optimizer:
-    """Adam, or AdamW where there is weight decay, with a group of parameters for each of `groups`."""
+    """Adam, AdamW where there is weight decay, or RMSprop without momentum, with each of `groups` for itself."""
+    grouped = [{"params": group} for group in groups]
+    if config.kind == "rmsprop":
+        decay = 0.99  # of the mean of squares; the usual value
+        return torch.optim.RMSprop(grouped, lr=config.rate, alpha=decay, eps=config.eps, foreach=True)
     kind = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
     return kind(
-        [{"params": group} for group in groups],
-        lr=config.rate,
-        betas=config.betas,
-        eps=config.eps,
-        weight_decay=config.weight_decay,
-        foreach=True,
+        grouped, lr=config.rate, betas=config.betas, eps=config.eps, weight_decay=config.weight_decay, foreach=True
     )
 
 
 def rate_at(config: OptimiserConfig, step: int, steps: int) -> float:
     """Learning rate of `step`, counted from 0, of a stage of `steps`.
 
-    A linear rise over `warmup` steps, then constant, or half a cosine that ends at `final * rate` with the last step.
+    A linear rise over `warmup` steps, then constant, or half a cosine that ends at `final * rate` with the last step,
+    or halved `halvings` times, evenly spread over the stage, and not below `final * rate`.
     """
     if step < config.warmup:
         return config.rate * (step + 1) / (config.warmup + 1)
     if config.schedule == "constant":
         return config.rate
+    if config.schedule == "halving":
+        return config.rate * max(config.final, 0.5 ** (step * (config.halvings + 1) // steps))
     progress = (step - config.warmup) / max(1, steps - 1 - config.warmup)
     return config.rate * (config.final + (1 - config.final) * (1 + math.cos(math.pi * progress)) / 2)
 
 
 def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
     """Euclidean norm of all gradients together."""
+    parameters = list(parameters)
     gradients = [p.grad for p in parameters if p.grad is not None]
-    return torch.nn.utils.get_total_norm(gradients, foreach=True) if gradients else torch.zeros(())
+    if not gradients:
+        return torch.zeros((), device=parameters[0].device)
+    return torch.nn.utils.get_total_norm(gradients, foreach=True)

@@ -34,8 +34,10 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class OptimiserConfig:
-    """Adam and its rate over time. Defaults: official code of FNet."""
+    """Optimiser and its rate over time. Defaults: official code of FNet."""
 
+    kind: Literal["adam", "rmsprop"] = "adam"
+    """Adam, or RMSprop without momentum, which has no use for `betas` and `weight_decay`."""
     rate: float = 1e-4
     """Highest learning rate."""
     betas: tuple[float, float] = (0.9, 0.999)
@@ -46,12 +48,21 @@ class OptimiserConfig:
     """Decoupled weight decay (AdamW) where positive."""
     clip: float | None = None
     """Largest gradient norm over all parts of the optimiser."""
-    schedule: Literal["constant", "cosine"] = "constant"
+    schedule: Literal["constant", "cosine", "halving"] = "constant"
     """Rate after the warm-up."""
     warmup: int = 0
     """Steps of linear rise from zero."""
     final: float = 0.0
-    """Share of the rate that the cosine ends at."""
+    """Share of the rate that the cosine ends at and below which no halving goes."""
+    halvings: int = 3
+    """How often the rate is halved, evenly spread over the stage: 3 halve it at 25, 50 and 75 % of the steps."""
+
+    def __post_init__(self) -> None:
+        """Refuse what would be passed over in silence."""
+        if self.halvings < 0:
+            raise UsageError(f"halvings is {self.halvings}: give 0 or more.")
+        if self.kind == "rmsprop" and self.weight_decay:
+            raise UsageError("rmsprop has no weight_decay here: drop it.")
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,11 @@ class StageConfig:
     options: dict[str, Any] = field(default_factory=dict)
     """Rules of the stage that differ from the family's."""
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
-    """Optimiser of the stage; an adversarial family derives the others from it."""
+    """Optimiser of the fusion network."""
+    crop: dict[str, Any] = field(default_factory=dict)
+    """Keys of data.crop, all but the size, that this stage changes."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """What only this kind of stage has, e.g. the optimiser of its discriminators."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +97,8 @@ class RhythmConfig:
     """Side of the validation crops, pixels: large, for weights meant for whole pictures."""
     draw_every: int = 2000
     """Steps from one set of sample pictures to the next."""
+    monitor_every: int = 50
+    """Steps from one reading of the monitors to the next, in stages that have any."""
     checkpoint_minutes: float = 10.0
     """Time from one checkpoint to the next."""
 
@@ -121,8 +138,23 @@ class Recipe:
             raise UsageError("the recipe has no stage, or one without steps: give [[stages]] with steps of 1 or more.")
         if not 0 <= self.ema < 1:
             raise UsageError(f"ema {self.ema} is no decay: give a number in [0, 1).")
-        if min(self.rhythm.log_every, self.rhythm.validate_every, self.rhythm.draw_every) < 1:
+        rhythm = self.rhythm
+        if min(rhythm.log_every, rhythm.validate_every, rhythm.draw_every, rhythm.monitor_every) < 1:
             raise UsageError("rhythm has an interval below 1 step: give 1 or more.")
+        for index in range(len(self.stages)):
+            self.crop_of(index)
+
+    def crop_of(self, stage: int) -> CropConfig:
+        """How crops are made in a stage, counted from 0.
+
+        Raises:
+            UsageError: If the stage changes what is no key of a crop, or its size.
+        """
+        where, changes = f"stages.{stage}.crop", self.stages[stage].crop
+        if "size" in changes:
+            raise UsageError(f"{where} has a size: all stages have that of data.crop, change it there.")
+        read_strict(CropConfig, changes, where)
+        return replace(self.data.crop, **changes)
 
     def to_json(self) -> dict[str, Any]:
         """Plain nested dictionary, as JSON would give it back."""

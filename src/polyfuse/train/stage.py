@@ -7,7 +7,7 @@ batch. The loop knows nothing beyond this.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,8 @@ from polyfuse.train.recipe import OptimiserConfig, Recipe
 Parts = Mapping[str, nn.Module]
 """The networks of a family by name; "fuser" is the one that is averaged, validated and exported."""
 FUSER = "fuser"
+Readings = Mapping[str, Sequence[float]]
+"""Readings of monitors by name, "step" among them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +52,22 @@ class Turn:
     """Factor of the rate of a child, where it is not 1."""
     keeps_moments: bool = False
     """Whether the optimiser goes on from the stage before, if that had a turn of this name, instead of anew."""
+    noted: tuple[str, ...] = ()
+    """Names of values that `step` gives to be written down, not minimised."""
+    frozen: tuple[str, ...] = ()
+    """Modules within its parts that stay as they are, e.g. "fuser.decoder"."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Monitors: numbers that show early that a training goes wrong."""
+
+    measure: Callable[[Parts, Batch], dict[str, float]]
+    """Numbers of the parts as they are, not averaged, on a fixed batch of validation crops."""
+    judge: Callable[[Readings, float], dict[str, str]]
+    """"ok", "warn" or "fail" by monitor, from all readings of the stage, the newest last, and the share of it done."""
+    means: tuple[str, ...] = ()
+    """Names of logged values whose means over the steps since the reading before are readings too."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +86,10 @@ class Stage:
     """The fused picture, (N, 1, H, W), for the sample sheet."""
     origin: str = ""
     """What makes the weights beside recipe and data, e.g. a teacher with its hash; goes into their file."""
+    fresh: tuple[str, ...] = ()
+    """Parts that begin this stage with the weights they had at the beginning of the run."""
+    watch: Watch | None = None
+    """Monitors, where there are any."""
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,7 @@ class RunState:
         self.recipe, self._data, self._device = recipe, data, device
         self.family = family_of(recipe.family)
         self.stages = self.family.stages(recipe)
-        with seeded(recipe.seed, torch.device("cpu")):
-            self.parts = {name: part.to(device) for name, part in self.family.build(recipe).items()}
+        self.parts = {name: part.to(device) for name, part in self._fresh_parts().items()}
         self.average = Average(self.parts[FUSER], recipe.ema)
         self.stage_index = 0
         self.stage_step = 0
@@ -50,10 +49,19 @@ class RunState:
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
         self.enter_stage()
 
+    def _fresh_parts(self) -> dict[str, torch.nn.Module]:
+        """The networks as they are at the beginning of a run, on the CPU."""
+        with seeded(self.recipe.seed, torch.device("cpu")):
+            return self.family.build(self.recipe)
+
     def enter_stage(self) -> None:
-        """Optimisers for the stage at hand, new but for those that go on, and no best score yet."""
+        """Optimisers of the stage at hand, new but for those that go on; what it wants fresh; no best score yet."""
         self.best = math.inf
         if not self.finished:
+            if self.stage.fresh:
+                fresh = self._fresh_parts()
+                for name in self.stage.fresh:
+                    self.parts[name].load_state_dict(fresh[name].state_dict())
             before, self.optimisers = self.optimisers, {}
             for turn in self.stage.turns:
                 kept = before.get(turn.name) if turn.keeps_moments else None

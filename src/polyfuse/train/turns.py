@@ -32,16 +32,20 @@ def take_turn(
         average: Mean of a tensor over all processes.
 
     Returns:
-        Losses over all processes, their "total", and "norm.PART", the gradient norm of each part before clipping.
+        Losses and notes over all processes, "total" of the losses, and "norm.PART", the gradient norm of each part
+        before clipping.
 
     Raises:
         TrainingError: If a loss or a gradient is not finite; no weight has been changed by this turn then.
     """
     for name, part in parts.items():
         part.requires_grad_(name in turn.parts)
+    for name in turn.frozen:
+        part, _, path = name.partition(".")
+        parts[part].get_submodule(path).requires_grad_(False)
     optimiser.zero_grad(set_to_none=True)
     losses = turn.step(parts, batch)
-    total = torch.stack(list(losses.values())).sum()
+    total = torch.stack([loss for name, loss in losses.items() if name not in turn.noted]).sum()
     total.backward()
     groups = turn_parameters(parts, turn)
     _average_gradients([value for group in groups.values() for value in group], average)

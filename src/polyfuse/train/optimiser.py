@@ -10,12 +10,14 @@ from torch import Tensor, nn
 
 from polyfuse.train.recipe import OptimiserConfig
 
+RMSPROP_DECAY = 0.99
+"""Of the mean of squares; the usual value."""
+
 
 def build_optimiser(config: OptimiserConfig, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
     """Adam, AdamW where there is weight decay, or RMSprop without momentum."""
     if config.kind == "rmsprop":
-        decay = 0.99  # of the mean of squares; the usual value
-        return torch.optim.RMSprop(parameters, lr=config.rate, alpha=decay, eps=config.eps, foreach=True)
+        return torch.optim.RMSprop(parameters, config.rate, alpha=RMSPROP_DECAY, eps=config.eps, foreach=True)
     kind = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
     return kind(
         parameters, lr=config.rate, betas=config.betas, eps=config.eps, weight_decay=config.weight_decay, foreach=True

@@ -172,11 +172,11 @@ def test_adversarial_share_is_that_of_the_gradients_at_the_output(smoke: MakeRec
     for settings, share in (((largest,), 0.1), ((largest, "stages.1.options.share=0.3"), 0.3)):
         state = begin(smoke(*settings))
         found = take(state, state.stages[1].turns[1], batch)
-        assert found["adversarial_share"] == pytest.approx(share, rel=1e-3)
+        assert found["note.adversarial_share"] == pytest.approx(share, rel=1e-3)
         total = found["intensity"] + found["gradient"] + found["adversarial"]
         assert found["total"] == pytest.approx(total, rel=1e-5)
     fixed = take(*(lambda s: (s, s.stages[1].turns[1]))(begin(smoke("stages.1.options.balance=fixed"))), batch)
-    assert fixed["adversarial_weight"] == pytest.approx(0.02)
+    assert fixed["note.adversarial_weight"] == pytest.approx(0.02)
 
 
 def test_command_trains_both_phases_and_a_killed_run_ends_with_the_same_bits(

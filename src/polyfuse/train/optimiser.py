@@ -27,8 +27,8 @@ def build_optimiser(config: OptimiserConfig, parameters: Iterable[nn.Parameter])
 def rate_at(config: OptimiserConfig, step: int, steps: int) -> float:
     """Learning rate of `step`, counted from 0, of a stage of `steps`.
 
-    A linear rise over `warmup` steps, then constant, or half a cosine that ends at `final * rate` with the last step, or
-    halved `halvings` times, evenly spread over the stage, and not below `final * rate`.
+    A linear rise over `warmup` steps, then constant, or half a cosine that ends at `final * rate` with the last step,
+    or halved `halvings` times, evenly spread over the stage, and not below `final * rate`.
     """
     if step < config.warmup:
         return config.rate * (step + 1) / (config.warmup + 1)

@@ -12,6 +12,9 @@ from polyfuse.errors import TrainingError
 from polyfuse.train.optimiser import gradient_norm
 from polyfuse.train.stage import Batch, Parts, Turn
 
+NOTE = "note."
+"""Begin of the names of values that are written down only."""
+
 
 def take_turn(
     parts: Parts,
@@ -32,8 +35,8 @@ def take_turn(
         average: Mean of a tensor over all processes.
 
     Returns:
-        Losses and notes over all processes, "total" of the losses, and "norm.PART", the gradient norm of each part
-        before clipping.
+        Losses and, as "note.NAME", notes over all processes, "total" of the losses, and "norm.PART", the gradient norm
+        of each part before clipping.
 
     Raises:
         TrainingError: If a loss or a gradient is not finite; no weight has been changed by this turn then.
@@ -50,7 +53,8 @@ def take_turn(
     trained = [value for name in turn.parts for value in parts[name].parameters()]
     _average_gradients(trained, average)
     means = average(torch.stack([*(loss.detach() for loss in losses.values()), total.detach()])).tolist()
-    values = dict(zip([*losses, "total"], means, strict=True))
+    names = [NOTE + name if name in turn.noted else name for name in losses]
+    values = dict(zip([*names, "total"], means, strict=True))
     values |= {f"norm.{name}": float(gradient_norm(parts[name].parameters())) for name in turn.parts}
     for name, value in values.items():
         if not math.isfinite(value):

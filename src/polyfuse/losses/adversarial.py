@@ -113,7 +113,9 @@ def balanced_weight(
 def _gradient_norm(loss: Tensor, outputs: list[Tensor]) -> Tensor:
     """Norm of the gradient of `loss` with respect to all outputs."""
     gradients = torch.autograd.grad(loss, outputs, retain_graph=True, allow_unused=True, materialize_grads=True)
-    return torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]).norm()
+    norms = torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients])
+    norm: Tensor = torch.linalg.vector_norm(norms)
+    return norm
 
 
 def equalising_weights(losses: Tensor) -> Tensor:

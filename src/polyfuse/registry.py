@@ -19,6 +19,7 @@ from polyfuse.io.atomic import check_free, write_text
 from polyfuse.models.classic.average import Average
 from polyfuse.models.classic.laplacian import Laplacian
 from polyfuse.models.classic.maximum import Maximum
+from polyfuse.models.dae_fuse import DAEFuse, DAEFuseConfig
 from polyfuse.models.fnet import FNet, FNetConfig
 from polyfuse.models.fnet_t import FNetT, FNetTConfig
 from polyfuse.models.smfnet import SMFNet, SMFNetConfig
@@ -67,6 +68,7 @@ FAMILIES = {
     "fnet": _Family(lambda config: FNet(FNetConfig.from_json(config)), "arXiv 2411.04519"),
     "fnet-t": _Family(lambda config: FNetT(FNetTConfig.from_json(config)), "a student of FNet"),
     "smfnet": _Family(lambda config: SMFNet(SMFNetConfig.from_json(config)), "the SMFNet paper"),
+    "dae-fuse": _Family(lambda config: DAEFuse(DAEFuseConfig.from_json(config)), "arXiv 2409.10080"),
 }
 
 CLASSIC = (
@@ -78,6 +80,9 @@ ARCHITECTURES = (
     ModelEntry("fnet", "fnet", "interpretable l0 sparse coding, with --weights FILE", needs_weights=True),
     ModelEntry("fnet-t", "fnet-t", "real time on a CPU, a student of fnet, with --weights FILE", needs_weights=True),
     ModelEntry("smfnet", "smfnet", "base, detail and graph features, with --weights FILE", needs_weights=True),
+    ModelEntry(
+        "dae-fuse", "dae-fuse", "adversarial autoencoder, also for clips, with --weights FILE", needs_weights=True
+    ),
 )
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from polyfuse.errors import InputError, UsageError
+from polyfuse.models.dae_fuse import DAEFuse, DAEFuseConfig
 from polyfuse.models.fnet import FNet, FNetConfig
 from polyfuse.registry import DEFAULT, list_models, load
 from polyfuse.weights.official_fnet import fnet_key_map, from_official, read_checkpoint
@@ -136,6 +137,15 @@ def test_auto_with_weights_of_an_unknown_family_is_refused(tmp_path: Path, formu
     path = weights_file(tmp_path / "w.safetensors", formula_fnet, family="nonesuch")
     with pytest.raises((InputError, UsageError), match="nonesuch"):
         load("auto", weights=path)
+
+
+def test_weights_of_dae_fuse_bring_their_size_and_options(tmp_path: Path) -> None:
+    model = DAEFuse(DAEFuseConfig.of_size("tiny", share_directions=True)).eval()
+    path = tmp_path / "w.safetensors"
+    save_weights(path, model.state_dict(), WeightsInfo("dae-fuse.test", "dae-fuse", model.config.to_json()))
+    loaded = load("auto", weights=path, precision="bf16")
+    assert (loaded.spec, loaded.precision) == (model.spec, "bf16")
+    assert all(torch.equal(loaded.state_dict()[name], value) for name, value in model.state_dict().items())
 
 
 def test_missing_weights_file_is_named(tmp_path: Path) -> None:

@@ -20,5 +20,15 @@ def test_curves_of_a_stage_become_a_picture(tmp_path: Path) -> None:
     assert read_picture(tmp_path / "curves.png").width > 300
 
 
+def test_notes_have_a_row_of_their_own(tmp_path: Path) -> None:
+    heights = []
+    for stage, notes in (("plain", {}), ("game", {"maker.note.share": -0.1})):
+        journal = Journal(tmp_path, 0)
+        journal.write("log", stage, 1, {"total": 2.0, "norm.fuser": 1.0, "rate": 1e-4, **notes, "seconds": 1})
+        draw_curves(tmp_path)
+        heights.append(read_picture(tmp_path / "curves.png").array.shape[0])
+    assert heights == [900, 1200]
+
+
 def test_folder_without_a_log_has_no_curves(tmp_path: Path) -> None:
     assert draw_curves(tmp_path) is None

@@ -20,7 +20,7 @@ from polyfuse.train.journal import read_log
 from polyfuse.train.optimiser import build_optimiser
 from polyfuse.train.stage import FUSER, Batch, Stage, Turn
 from polyfuse.train.state import RunState
-from polyfuse.train.turns import take_turn
+from polyfuse.train.turns import take_turn, turn_parameters
 from polyfuse.weights.store import load_weights
 
 MakeRecipe = Callable[..., Recipe]
@@ -86,8 +86,8 @@ def begin(recipe: Recipe) -> RunState:
 
 def take(state: RunState, turn: Turn, batch: Batch) -> dict[str, float]:
     """One turn with an optimiser of its own."""
-    parameters = [value for name in turn.parts for value in state.parts[name].parameters()]
-    return take_turn(state.parts, turn, build_optimiser(turn.optimiser, parameters), 1e-3, batch, lambda value: value)
+    optimiser = build_optimiser(turn.optimiser, turn_parameters(state.parts, turn).values())
+    return take_turn(state.parts, turn, optimiser, 1e-3, batch, lambda value: value)
 
 
 def copies(state: RunState) -> dict[str, dict[str, Tensor]]:
@@ -172,11 +172,11 @@ def test_adversarial_share_is_that_of_the_gradients_at_the_output(smoke: MakeRec
     for settings, share in (((largest,), 0.1), ((largest, "stages.1.options.share=0.3"), 0.3)):
         state = begin(smoke(*settings))
         found = take(state, state.stages[1].turns[1], batch)
-        assert found["adversarial_share"] == pytest.approx(share, rel=1e-3)
+        assert found["note.adversarial_share"] == pytest.approx(share, rel=1e-3)
         total = found["intensity"] + found["gradient"] + found["adversarial"]
         assert found["total"] == pytest.approx(total, rel=1e-5)
     fixed = take(*(lambda s: (s, s.stages[1].turns[1]))(begin(smoke("stages.1.options.balance=fixed"))), batch)
-    assert fixed["adversarial_weight"] == pytest.approx(0.02)
+    assert fixed["note.adversarial_weight"] == pytest.approx(0.02)
 
 
 def test_command_trains_both_phases_and_a_killed_run_ends_with_the_same_bits(

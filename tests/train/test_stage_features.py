@@ -37,7 +37,7 @@ def losses(parts: Parts, batch: Batch) -> dict[str, Tensor]:
     fused = parts[FUSER](batch.a, batch.b) + parts["helper"](batch.a)
     return {
         "loss": (fused - batch.b).abs().mean(),
-        "note": -1e6 * fused.mean().detach(),
+        "level": -1e6 * fused.mean().detach(),
         "black": (batch.a == 0).float().sum(),
     }
 
@@ -52,11 +52,11 @@ def judge(readings: Readings, share: float) -> dict[str, str]:
 
 def stages(recipe: Recipe) -> list[Stage]:
     """Both train both parts; in the second the helper begins anew and `first` is frozen."""
-    turn = Turn("all", (FUSER, "helper"), losses, OptimiserConfig(rate=1e-2), noted=("note", "black"))
+    turn = Turn("all", (FUSER, "helper"), losses, OptimiserConfig(rate=1e-2), noted=("level", "black"))
     frozen = Turn(
         "all", (FUSER, "helper"), losses, OptimiserConfig(rate=0.0), frozen=("fuser.first",), noted=turn.noted
     )
-    watch = Watch(measure, judge, ("note",))
+    watch = Watch(measure, judge, ("note.level",))
     draw = lambda parts, batch: parts[FUSER](batch.a, batch.b)  # noqa: E731
     one, two = (stage.steps for stage in recipe.stages)
     return [
@@ -81,14 +81,14 @@ def recipe(write_recipe: WriteRecipe, monkeypatch: pytest.MonkeyPatch) -> Recipe
 
 def test_crops_of_a_stage_are_its_own(recipe: Recipe, tmp_path: Path) -> None:
     train(recipe, tmp_path / "run")
-    assert max(read_log(tmp_path / "run/log-one.csv")["black"]) < 20  # of 512 pixels of noise
-    assert read_log(tmp_path / "run/log-two.csv")["black"] == 6 * [512]
+    assert max(read_log(tmp_path / "run/log-one.csv")["note.black"]) < 20  # of 512 pixels of noise
+    assert read_log(tmp_path / "run/log-two.csv")["note.black"] == 6 * [512]
 
 
 def test_notes_are_logged_and_not_minimised(recipe: Recipe, tmp_path: Path) -> None:
     train(recipe, tmp_path / "run")
     log = read_log(tmp_path / "run/log-one.csv")
-    assert log["total"] == log["loss"] != log["note"]
+    assert log["total"] == log["loss"] != log["note.level"]
 
 
 def test_fresh_part_begins_the_stage_as_it_began_the_run_and_the_other_goes_on(recipe: Recipe, tmp_path: Path) -> None:
@@ -119,16 +119,16 @@ def test_monitors_are_read_at_their_interval_with_means_and_warn_once(recipe: Re
     train(recipe, tmp_path / "run", say=said.append)
     monitors, log = read_log(tmp_path / "run/monitors-two.csv"), read_log(tmp_path / "run/log-two.csv")
     assert (monitors["step"], monitors["pixels"]) == ([4, 6, 8], 3 * [4 * 256])  # the first batch of validation crops
-    assert set(monitors) == {"step", "pixels", "note"}
-    means = [(log["note"][index] + log["note"][index + 1]) / 2 for index in (0, 2, 4)]
-    assert monitors["note"] == pytest.approx(means, rel=1e-4)
+    assert set(monitors) == {"step", "pixels", "note.level"}
+    means = [(log["note.level"][index] + log["note.level"][index + 1]) / 2 for index in (0, 2, 4)]
+    assert monitors["note.level"] == pytest.approx(means, rel=1e-4)
     warnings = [line for line in said if "monitor" in line]
     assert [line.partition(" (")[0] for line in warnings] == [
         "step 6, two: monitor sum: warn",
         "step 8, two: monitor end: fail",
     ]
     lines = (tmp_path / "run/monitors-two.csv").read_text().splitlines()
-    assert lines[0] == "step,pixels,note,sum status,end status"
+    assert lines[0] == "step,pixels,note.level,sum status,end status"
     assert [line.split(",")[3:] for line in lines[1:]] == [["ok", "ok"], ["warn", "ok"], ["warn", "fail"]]
     assert not (tmp_path / "run/monitors-one.csv").exists()
 

@@ -117,7 +117,9 @@ def balance(wanted: Tensor, found: Tensor, share: float = 0.1, largest: float = 
 def gradient_norm(loss: Tensor, outputs: Sequence[Tensor]) -> Tensor:
     """Norm of the gradient of `loss` with respect to all outputs together; the graph is kept."""
     gradients = torch.autograd.grad(loss, outputs, retain_graph=True, allow_unused=True, materialize_grads=True)
-    return torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]).norm()
+    norms = torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients])
+    norm: Tensor = torch.linalg.vector_norm(norms)
+    return norm
 
 
 def equalising_weights(losses: Tensor) -> Tensor:

@@ -20,5 +20,5 @@ def normalised_entropy(probabilities: Tensor) -> Tensor:
     >>> normalised_entropy(torch.tensor([[0.25, 0.25, 0.25, 0.25], [0.0, 0.0, 1.0, 0.0]]))
     tensor([1., 0.])
     """
-    summands = torch.special.entr(probabilities)
+    summands: Tensor = torch.special.entr(probabilities)
     return summands.sum(dim=-1) / math.log(max(probabilities.shape[-1], 2))

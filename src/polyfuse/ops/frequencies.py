@@ -70,4 +70,5 @@ def share_above(x: Tensor, cutoff: float) -> Tensor:
     down, across = (torch.fft.fftfreq(size, device=x.device) for size in x.shape[-2:])
     high = torch.hypot(down[:, None], across[None, :]) > cutoff
     total = energy.sum(dim=(-2, -1))
-    return (energy * high).sum(dim=(-2, -1)) / total.clamp_min(torch.finfo(total.dtype).tiny)
+    share: Tensor = (energy * high).sum(dim=(-2, -1)) / total.clamp_min(torch.finfo(total.dtype).tiny)
+    return share

@@ -1,4 +1,4 @@
-"""The curves of a run as one picture: losses, gradient norms and rate, and the validation loss over it."""
+"""The curves of a run as one picture: losses and validation loss, gradient norms, rate, and notes if there are any."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from polyfuse.io import atomic_path
 from polyfuse.train.journal import read_log
 
-ROWS = ("loss", "gradient norm", "learning rate")
+ROWS = ("loss", "gradient norm", "learning rate", "notes")
 
 
 def draw_curves(folder: Path) -> Path | None:
@@ -23,11 +23,13 @@ def draw_curves(folder: Path) -> Path | None:
         return None
     if not logs:
         return None
-    figure = Figure(figsize=(6 * len(logs), 9))
-    axes = figure.subplots(len(ROWS), len(logs), squeeze=False)
-    for column, path in enumerate(logs):
+    contents = [read_log(path) for path in logs]
+    rows = ROWS if any(_row(name) == 3 for log in contents for name in log) else ROWS[:3]
+    figure = Figure(figsize=(6 * len(logs), 3 * len(rows)))
+    axes = figure.subplots(len(rows), len(logs), squeeze=False)
+    for column, (path, log) in enumerate(zip(logs, contents, strict=True)):
         stage = path.stem.removeprefix("log-")
-        log, val_path = read_log(path), folder / f"val-{stage}.csv"
+        val_path = folder / f"val-{stage}.csv"
         for name, values in log.items():
             if name not in ("step", "seconds"):
                 axes[_row(name)][column].plot(log["step"], values, label=name, linewidth=1)
@@ -37,10 +39,11 @@ def draw_curves(folder: Path) -> Path | None:
         axes[0][column].set_title(stage)
         for axis in (axes[0][column], axes[1][column]):
             axis.set_yscale("log")
-        for row, label in enumerate(ROWS):
+        for row, label in enumerate(rows):
             axes[row][column].set_ylabel(label)
-            axes[row][column].legend(fontsize="small")
-        axes[2][column].set_xlabel("step")
+            if axes[row][column].lines:  # a stage may have no notes
+                axes[row][column].legend(fontsize="small")
+        axes[-1][column].set_xlabel("step")
     with atomic_path(folder / "curves.png", overwrite=True) as temporary:
         figure.savefig(temporary, format="png", dpi=100)
     return folder / "curves.png"
@@ -49,4 +52,4 @@ def draw_curves(folder: Path) -> Path | None:
 def _row(name: str) -> int:
     """Row that a column of the log belongs to; its name may begin with that of a turn."""
     words = name.split(".")
-    return 1 if "norm" in words else 2 if words[-1] == "rate" else 0
+    return 3 if "note" in words else 1 if "norm" in words else 2 if words[-1] == "rate" else 0

@@ -18,7 +18,7 @@ WINDOW = 31
 FLOOR = 1e-6
 """Added to denominators."""
 SOURCES = ("a", "b")
-GRADIENT, SHARE = "generator.norm.fuser", "generator.adversarial_share"
+GRADIENT, SHARE = "generator.norm.fuser", "generator.note.adversarial_share"
 ALONE = "norm.fuser"
 """The gradient norm where a stage has no other turn."""
 
@@ -93,7 +93,7 @@ def _means(adversarial: bool) -> tuple[str, ...]:
     """What of the log is watched."""
     if not adversarial:
         return (ALONE,)
-    logits = (f"discriminator.{name}_{source}" for name in ("accuracy", "gap") for source in SOURCES)
+    logits = (f"discriminator.note.{name}_{source}" for name in ("accuracy", "gap") for source in SOURCES)
     return (GRADIENT, SHARE, *logits)
 
 
@@ -103,7 +103,7 @@ def _judge_turns(readings: Mapping[str, list[float]], adversarial: bool) -> dict
         return {"gradient": rules.norm_rule(readings[ALONE])}
     found = {"gradient": rules.norm_rule(readings[GRADIENT])}
     for source in SOURCES:
-        accuracy, gap = f"discriminator.accuracy_{source}", f"discriminator.gap_{source}"
+        accuracy, gap = (f"discriminator.note.{name}_{source}" for name in ("accuracy", "gap"))
         found[f"strong_{source}"] = rules.strong_rule(readings, accuracy, SHARE)
         found[f"dead_{source}"] = rules.dead_rule(readings, accuracy, gap)
     return found

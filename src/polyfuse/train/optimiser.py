@@ -10,13 +10,15 @@ from torch import Tensor, nn
 
 from polyfuse.train.recipe import OptimiserConfig
 
+RMSPROP_DECAY = 0.99
+"""Of the mean of squares; the usual value."""
+
 
 def build_optimiser(config: OptimiserConfig, groups: Iterable[list[nn.Parameter]]) -> torch.optim.Optimizer:
     """Adam, AdamW where there is weight decay, or RMSprop without momentum, with each of `groups` for itself."""
     grouped = [{"params": group} for group in groups]
     if config.kind == "rmsprop":
-        decay = 0.99  # of the mean of squares; the usual value
-        return torch.optim.RMSprop(grouped, lr=config.rate, alpha=decay, eps=config.eps, foreach=True)
+        return torch.optim.RMSprop(grouped, config.rate, alpha=RMSPROP_DECAY, eps=config.eps, foreach=True)
     kind = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
     return kind(
         grouped, lr=config.rate, betas=config.betas, eps=config.eps, weight_decay=config.weight_decay, foreach=True

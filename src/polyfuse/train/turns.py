@@ -12,6 +12,9 @@ from polyfuse.errors import TrainingError
 from polyfuse.train.optimiser import gradient_norm
 from polyfuse.train.stage import Batch, Parts, Turn
 
+NOTE = "note."
+"""Begin of the names of values that are written down only."""
+
 
 def take_turn(
     parts: Parts,
@@ -32,8 +35,8 @@ def take_turn(
         average: Mean of a tensor over all processes.
 
     Returns:
-        Losses and notes over all processes, "total" of the losses, and "norm.PART", the gradient norm of each part
-        before clipping.
+        Losses and, as "note.NAME", notes over all processes, "total" of the losses, and "norm.PART", the gradient norm
+        of each part before clipping.
 
     Raises:
         TrainingError: If a loss or a gradient is not finite; no weight has been changed by this turn then.
@@ -50,7 +53,8 @@ def take_turn(
     groups = turn_parameters(parts, turn)
     _average_gradients([value for group in groups.values() for value in group], average)
     means = average(torch.stack([*(loss.detach() for loss in losses.values()), total.detach()])).tolist()
-    values = dict(zip([*losses, "total"], means, strict=True))
+    names = [NOTE + name if name in turn.noted else name for name in losses]
+    values = dict(zip([*names, "total"], means, strict=True))
     norms = torch.stack([gradient_norm(group) for group in groups.values()]).tolist()
     values |= {f"norm.{name}": norm for name, norm in zip(groups, norms, strict=True)}
     for name, value in values.items():

@@ -144,4 +144,5 @@ class DAEFuseConfig:
         unknown = sorted(set(values) - set(cls.__dataclass_fields__))
         if unknown:
             raise UsageError(f"DAE-Fuse has no option {unknown[0]!r}: use {', '.join(cls.__dataclass_fields__)}.")
-        return cls(**{name: tuple(value) if name in _TUPLES else value for name, value in values.items()})
+        fields: dict[str, Any] = {name: tuple(value) if name in _TUPLES else value for name, value in values.items()}
+        return cls(**fields)

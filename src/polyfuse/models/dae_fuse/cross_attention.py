@@ -116,4 +116,5 @@ class CrossAttention(nn.Module):
 
     def _split(self, x: Tensor) -> Tensor:
         """(N, C, rows, columns) as (N, heads, rows columns, C / heads), in one piece as fast attention wants it."""
-        return x.flatten(2).unflatten(1, (self.heads, -1)).mT.contiguous()
+        heads: Tensor = x.flatten(2).unflatten(1, (self.heads, -1))
+        return heads.mT.contiguous()

@@ -27,5 +27,5 @@ class Decoder(nn.Module):
 
     def forward(self, embedding: Tensor) -> Tensor:
         """(N, C, H, W) to (N, 1, H, W) in (0, 1), in the type of the weights."""
-        raw = self.write(self.blocks(functional.relu(self.read(embedding))))
+        raw: Tensor = self.write(self.blocks(functional.relu(self.read(embedding))))
         return raw.to(self.write.weight.dtype).sigmoid()

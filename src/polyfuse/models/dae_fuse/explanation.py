@@ -84,4 +84,5 @@ def _shifts(model: DAEFuse, a: Tensor, b: Tensor) -> dict[str, Tensor]:
 
 def _length(shift: Tensor) -> Tensor:
     """Norm over the channels of each pixel, (N, 1, H, W)."""
-    return torch.linalg.vector_norm(shift, dim=1, keepdim=True)
+    length: Tensor = torch.linalg.vector_norm(shift, dim=1, keepdim=True)
+    return length

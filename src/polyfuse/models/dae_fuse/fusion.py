@@ -79,6 +79,6 @@ class Fusion(nn.Module):
     def merge(self, a: Tensor, b: Tensor) -> Tensor:
         """Mean and gate of A and B."""
         mean = (a + b) / 2
-        if self.symmetric:
-            return mean + self.gate(mean, torch.maximum(a, b))
-        return mean + self.gate(a, b)
+        pair = (mean, torch.maximum(a, b)) if self.symmetric else (a, b)
+        merged: Tensor = mean + self.gate(*pair)
+        return merged

@@ -93,7 +93,8 @@ class LowBranch(nn.Module):
 
 def _map(tokens: Tensor, grid: Grid) -> Tensor:
     """(N, T, d) as (N, d, rows, columns)."""
-    return tokens.mT.unflatten(-1, grid)
+    found: Tensor = tokens.mT.unflatten(-1, grid)
+    return found
 
 
 def _pooled(tokens: Tensor, grid: Grid, factor: int) -> Tensor:

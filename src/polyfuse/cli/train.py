@@ -30,8 +30,9 @@ def command(
     threads: int | None,
     quiet: bool,
 ) -> None:
-    """Train a network by RECIPE: a TOML file, a recipe.json, or fnet-paper, fnet-cpu, fnet-gpu, fnet-t-cpu,
-    dae-fuse-paper, dae-fuse-cpu, dae-fuse-gpu.
+    """Train a network by RECIPE: a TOML file, a recipe.json, or one of those that come with polyfuse.
+
+    These are fnet-paper, fnet-cpu, fnet-gpu, fnet-t-cpu, dae-fuse-paper, dae-fuse-cpu and dae-fuse-gpu.
 
     Weights files go to stdout, progress to stderr. Ctrl-C leaves a checkpoint.
     """

@@ -37,7 +37,9 @@ def command(
     threads: int | None,
     quiet: bool,
 ) -> None:
-    """Train a network by RECIPE: a TOML file, a recipe.json, or fnet-paper, fnet-cpu, fnet-gpu, fnet-t-cpu, ...
+    """Train a network by RECIPE: a TOML file, a recipe.json, or one of those that come with polyfuse.
+
+    These are fnet-, smfnet- and daefuse-paper, -cpu and -gpu, and fnet-t-cpu.
 
     Weights files go to stdout, progress to stderr. Ctrl-C leaves a checkpoint.
     """

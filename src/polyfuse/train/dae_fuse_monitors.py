@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import cast
 
 import torch
@@ -55,11 +54,10 @@ def fusion_watch(*, adversarial: bool) -> Watch:
             "range": rules.range_rule(readings["range"]),
         }
         if "entropy_a" in readings:  # not without cross attention
-            entropies, contributions = (
-                [readings[f"{name}_{source}"] for source in SOURCES] for name in ("entropy", "contribution")
+            found["entropy"] = rules.entropy_rule(readings["entropy_a"], readings["entropy_b"], share)
+            found["contribution"] = rules.contribution_rule(
+                readings["contribution_a"], readings["contribution_b"], share
             )
-            found["entropy"] = rules.entropy_rule(*entropies, share)
-            found["contribution"] = rules.contribution_rule(*contributions, share)
         return found | _judge_turns(readings, adversarial)
 
     return Watch(measure, judge, _means(adversarial))
@@ -97,7 +95,7 @@ def _means(adversarial: bool) -> tuple[str, ...]:
     return (GRADIENT, SHARE, *logits)
 
 
-def _judge_turns(readings: Mapping[str, list[float]], adversarial: bool) -> dict[str, str]:
+def _judge_turns(readings: Readings, adversarial: bool) -> dict[str, str]:
     """Gradient and discriminators."""
     if not adversarial:
         return {"gradient": rules.norm_rule(readings[ALONE])}
@@ -126,5 +124,5 @@ def _correlation(one: Tensor, other: Tensor) -> float:
 
 def _range(pictures: Tensor) -> Tensor:
     """Distance of the quantiles of 0.1 and 99.9 %, (N,)."""
-    low, high = torch.quantile(pictures.flatten(1), torch.tensor([0.001, 0.999], device=pictures.device), dim=1)
-    return high - low
+    quantiles = torch.quantile(pictures.flatten(1), torch.tensor([0.001, 0.999], device=pictures.device), dim=1)
+    return quantiles[1] - quantiles[0]

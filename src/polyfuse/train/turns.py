@@ -43,9 +43,9 @@ def take_turn(
     """
     for name, part in parts.items():
         part.requires_grad_(name in turn.parts)
-    for name in turn.frozen:
-        part, _, path = name.partition(".")
-        parts[part].get_submodule(path).requires_grad_(False)
+    for module in turn.frozen:
+        owner, _, path = module.partition(".")
+        parts[owner].get_submodule(path).requires_grad_(False)
     optimiser.zero_grad(set_to_none=True)
     losses = turn.step(parts, batch)
     total = torch.stack([loss for name, loss in losses.items() if name not in turn.noted]).sum()

@@ -68,7 +68,7 @@ FAMILIES = {
     "fnet": _Family(lambda config: FNet(FNetConfig.from_json(config)), "arXiv 2411.04519"),
     "fnet-t": _Family(lambda config: FNetT(FNetTConfig.from_json(config)), "a student of FNet"),
     "smfnet": _Family(lambda config: SMFNet(SMFNetConfig.from_json(config)), "the SMFNet paper"),
-    "dae-fuse": _Family(lambda config: DAEFuse(DAEFuseConfig.from_json(config)), "arXiv 2409.10080"),
+    "daefuse": _Family(lambda config: DAEFuse(DAEFuseConfig.from_json(config)), "arXiv 2409.10080"),
 }
 
 CLASSIC = (
@@ -81,7 +81,7 @@ ARCHITECTURES = (
     ModelEntry("fnet-t", "fnet-t", "real time on a CPU, a student of fnet, with --weights FILE", needs_weights=True),
     ModelEntry("smfnet", "smfnet", "base, detail and graph features, with --weights FILE", needs_weights=True),
     ModelEntry(
-        "dae-fuse", "dae-fuse", "adversarial autoencoder, also for clips, with --weights FILE", needs_weights=True
+        "daefuse", "daefuse", "adversarial autoencoder, also for clips, with --weights FILE", needs_weights=True
     ),
 )
 

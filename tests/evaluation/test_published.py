@@ -81,7 +81,7 @@ def test_other_protocols_compare_with_nothing_and_say_so(protocol: str) -> None:
     assert len(notes) == 3
 
 
-@pytest.mark.parametrize(("name", "paper"), [("FNet", "FNet"), ("dae-fuse", "DAE-Fuse"), ("SMFNET", "SMFNet")])
+@pytest.mark.parametrize(("name", "paper"), [("FNet", "FNet"), ("daefuse", "DAE-Fuse"), ("SMFNET", "SMFNet")])
 def test_paper_is_found_whatever_its_spelling(name: str, paper: str) -> None:
     assert find_paper(name) == paper
 

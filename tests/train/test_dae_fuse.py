@@ -45,8 +45,8 @@ def write_smoke(write_recipe: Callable[..., Path], large_pack: Path) -> Callable
 
     def write(**changes: Any) -> Path:
         smoke = {
-            "name": "dae-fuse.test",
-            "family": "dae-fuse",
+            "name": "daefuse.test",
+            "family": "daefuse",
             "model": SMALL,
             "data": {
                 "train": str(large_pack),
@@ -332,12 +332,12 @@ def test_what_dae_fuse_does_not_know_is_refused(smoke: MakeRecipe, setting: str,
 def test_spectral_norm_and_widths_of_the_size_reach_the_discriminators(smoke: MakeRecipe) -> None:
     parts = begin(smoke("parts.disc.spectral_norm=conv")).parts
     assert "layers.0.parametrizations.weight.original" in dict(parts["disc_a"].named_parameters())
-    assert sum(value.numel() for value in begin(load_recipe("dae-fuse-cpu")).parts["disc_a"].parameters()) == 41_361
-    assert sum(value.numel() for value in begin(load_recipe("dae-fuse-gpu")).parts["disc_b"].parameters()) == 426_977
+    assert sum(value.numel() for value in begin(load_recipe("daefuse-cpu")).parts["disc_a"].parameters()) == 41_361
+    assert sum(value.numel() for value in begin(load_recipe("daefuse-gpu")).parts["disc_b"].parameters()) == 426_977
 
 
 def test_paper_recipe_has_the_settings_of_the_paper_and_its_literal_view() -> None:
-    first, second = load_recipe("dae-fuse-paper").stages
+    first, second = load_recipe("daefuse-paper").stages
     assert (first.steps, second.steps) == (80 * 136, 140 * 136)
     assert {stage.options["view"] for stage in (first, second)} == {"image"}
     assert json.dumps(first.crop, sort_keys=True) == '{"blank": 0.1, "exposure": 0.5, "patch": 0.3}'

@@ -16,7 +16,7 @@ STEPS_PER_EPOCH = 136
     [(0, 1e-4), (19, 1e-4), (20, 5e-5), (79, 1.25e-5), (80, 1e-4), (100, 5e-5), (219, 1.5625e-6)],
 )
 def test_rates_of_the_paper_recipe_halve_every_20_epochs_and_begin_anew_in_phase_2(epoch: int, rate: float) -> None:
-    first, second = load_recipe("dae-fuse-paper").stages
+    first, second = load_recipe("daefuse-paper").stages
     stage, epoch = (first, epoch) if epoch < 80 else (second, epoch - 80)
     discriminator = OptimiserConfig(**stage.options["discriminator"])
     for config in (stage.optimiser, discriminator):

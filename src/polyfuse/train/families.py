@@ -14,7 +14,7 @@ from polyfuse.train.recipe import Recipe
 from polyfuse.train.smfnet import SMFNET
 from polyfuse.train.stage import Family
 
-FAMILIES: dict[str, Family] = {"fnet": FNET, "fnet-t": FNET_T, "smfnet": SMFNET, "dae-fuse": DAE_FUSE}
+FAMILIES: dict[str, Family] = {"fnet": FNET, "fnet-t": FNET_T, "smfnet": SMFNET, "daefuse": DAE_FUSE}
 
 
 def family_of(name: str) -> Family:

@@ -68,7 +68,7 @@ class DAEFuse(FusionModel):
     def spec(self) -> ModelSpec:
         """Declared facts of this configuration."""
         return ModelSpec(
-            family="dae-fuse",
+            family="daefuse",
             parameters=sum(p.numel() for p in self.parameters()),
             macs_per_pixel=sum(self.costs().values()),
             receptive_radius=None,

@@ -1,15 +1,20 @@
 """Losses and gradients through the whole of SMFNet in training mode are the official program's."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from polyfuse.losses.smfnet import OFFICIAL, LossRules, fusion_terms, reconstruction_terms
+from polyfuse.losses.smfnet import FIXED, OFFICIAL, LossRules, fusion_terms, reconstruction_terms
 from polyfuse.models.smfnet import Features, SMFNet
+from polyfuse.train.families import family_of
+from polyfuse.train.optimiser import build_optimiser
+from polyfuse.train.recipe import OptimiserConfig, Recipe, StageConfig
+from polyfuse.train.stage import FUSER, Batch
+from polyfuse.train.turns import take_turn, turn_parameters
 from polyfuse.weights.official_smfnet import smfnet_key_map
 
 LEARNED = replace(OFFICIAL, decomposition="learned")
@@ -103,17 +108,18 @@ def test_gradients_of_single_tensors_are_golden(name: str, smfnet_golden, steps)
 
 
 @pytest.mark.slow
-def test_six_steps_of_training_are_golden(smfnet_golden, formula_smfnet, smfnet_pair) -> None:
-    model = formula_smfnet().train()
-    a, b = smfnet_pair(24, 20, batch=2)
-    parts = {name: getattr(model, ours) for name, ours in PARTS.items()}
-    optimisers = {name: torch.optim.Adam(part.parameters(), lr=1e-4) for name, part in parts.items()}
+def test_six_steps_of_the_training_stages_are_golden(smfnet_golden, formula_smfnet, smfnet_pair) -> None:
+    official = {key: value for key, value in asdict(OFFICIAL).items() if value != getattr(FIXED, key)}
+    optimiser = OptimiserConfig(rate=1e-4, clip=0.01)
+    kinds = ("reconstruction", "fusion")
+    recipe = Recipe("x", "smfnet", tuple(StageConfig(kind, 3, {}, official, optimiser) for kind in kinds))
+    parts: dict[str, nn.Module] = {FUSER: formula_smfnet().train()}
+    [turn], [later] = (stage.turns for stage in family_of("smfnet").stages(recipe))
+    adam = build_optimiser(optimiser, turn_parameters(parts, turn).values())
+    assert later.keeps_moments
+    batch = Batch(*smfnet_pair(24, 20, batch=2))
     for entry in smfnet_golden["trajectory_b2_24x20_adam_lr1e-4_clip0.01"]:
-        model.zero_grad()
-        total = sum(losses_of(f"stage{entry['stage']}", model, a, b)(OFFICIAL).values())
-        assert total.item() == pytest.approx(entry["total"], abs=2e-6)  # eight digits
-        total.backward()
-        for name, norm in entry["grad_norm_before_clip"].items():
-            found = torch.nn.utils.clip_grad_norm_(parts[name].parameters(), 0.01)
-            assert found.item() == pytest.approx(norm, rel=1e-6)
-            optimisers[name].step()
+        values = take_turn(parts, turn if entry["stage"] == 1 else later, adam, 1e-4, batch, lambda value: value)
+        assert values["total"] == pytest.approx(entry["total"], abs=2e-6)  # eight digits
+        norms = {PARTS[name]: norm for name, norm in entry["grad_norm_before_clip"].items()}
+        assert {name: values[f"norm.{name}"] for name in norms} == pytest.approx(norms, rel=1e-6)

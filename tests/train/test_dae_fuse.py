@@ -20,7 +20,7 @@ from polyfuse.train.journal import read_log
 from polyfuse.train.optimiser import build_optimiser
 from polyfuse.train.stage import FUSER, Batch, Stage, Turn
 from polyfuse.train.state import RunState
-from polyfuse.train.turns import take_turn
+from polyfuse.train.turns import take_turn, turn_parameters
 from polyfuse.weights.store import load_weights
 
 MakeRecipe = Callable[..., Recipe]
@@ -86,8 +86,8 @@ def begin(recipe: Recipe) -> RunState:
 
 def take(state: RunState, turn: Turn, batch: Batch) -> dict[str, float]:
     """One turn with an optimiser of its own."""
-    parameters = [value for name in turn.parts for value in state.parts[name].parameters()]
-    return take_turn(state.parts, turn, build_optimiser(turn.optimiser, parameters), 1e-3, batch, lambda value: value)
+    optimiser = build_optimiser(turn.optimiser, turn_parameters(state.parts, turn).values())
+    return take_turn(state.parts, turn, optimiser, 1e-3, batch, lambda value: value)
 
 
 def copies(state: RunState) -> dict[str, dict[str, Tensor]]:

@@ -36,7 +36,8 @@ class CropConfig:
     gain_jitter: float = 0.0
     """Each picture is multiplied by 1 - u, u uniform in 0 to this, on its own; 0 is off.  # ours"""
     halve: float = 0.0
-    """Share of the crops that are cut twice as large and averaged over 2x2 pixels, which makes them sharper.  # ours"""
+    """Share of the crops that are cut twice as large and averaged over 2x2 pixels, which makes them sharper; where the
+    picture is too small for that they are cut as they are.  # ours"""
     noise: float = 0.0
     """Gaussian noise is added to each picture, of a deviation uniform in 0 to this, on its own; 0 is off.  # ours"""
     exposure: float = 0.0
@@ -56,11 +57,6 @@ class CropConfig:
         shares = (self.halve, self.exposure, self.patch, self.blank)
         if not 0 <= min(shares) <= max(shares) <= 1:
             raise UsageError("halve, exposure, patch and blank are shares, in [0, 1]: correct them.")
-
-    @property
-    def reach(self) -> int:
-        """Largest side of what is cut out of a picture, pixels."""
-        return 2 * self.size if self.halve else self.size
 
 
 @dataclass(frozen=True)
@@ -87,7 +83,7 @@ class Batches:
         """
         if self.batch < 1:
             raise UsageError(f"a batch of {self.batch} is empty: give at least 1.")
-        size = self.config.reach
+        size = self.config.size
         for pack in self.packs:
             for item in pack.items:
                 if min(item.height, item.width) < size:
@@ -119,7 +115,7 @@ class Batches:
         turn, place = divmod(number, self.num_pictures)
         a, b = self._planes(int(_order(self.seed, turn, self.num_pictures)[place]))
         rng = np.random.default_rng((self.seed, 1, number))
-        halved = self.config.halve > 0 and rng.uniform() < self.config.halve
+        halved = self.config.halve > 0 and rng.uniform() < self.config.halve and min(a.shape) >= 2 * self.config.size
         crop = self._cut(a, b, self.config.size * (2 if halved else 1), rng)
         if halved:
             crop = crop.reshape(2, self.config.size, 2, self.config.size, 2).mean(axis=(2, 4))

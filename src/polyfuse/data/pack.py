@@ -59,6 +59,7 @@ class Pack:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         try:
             self._bytes: NDArray[np.uint8] = np.memmap(path, np.uint8, mode="r")
             magic, offset, length = _PREAMBLE.unpack(self._bytes[: _PREAMBLE.size].tobytes())
@@ -72,6 +73,10 @@ class Pack:
             raise InputError(f"{path} cannot be read ({error.strerror}): check the path of the pack.") from error
         except (ValueError, KeyError, TypeError, struct.error) as error:
             raise InputError(f"{path} is no complete pack ({error}): make it with `polyfuse data pack`.") from error
+
+    def __reduce__(self) -> tuple[type[Pack], tuple[Path]]:
+        """Another process opens the file itself."""
+        return Pack, (self._path,)
 
     def planes(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return the luma of a and of b, each (H, W), as views of the file."""

@@ -61,11 +61,11 @@ def turns(config: StageConfig, options: Options, phase: Phase, frozen: tuple[str
         losses = phase.content(made, batch)
         return losses | _adversarial(parts, batch, made, losses, options, phase) if options.adversarial else losses
 
-    maker = Turn(MAKER, (FUSER,), make, config.optimiser, NOTES, modules)
+    maker = Turn(MAKER, (FUSER,), make, config.optimiser, noted=NOTES, frozen=modules)
     if not options.adversarial or not judges:
         return (maker,)
     notes = tuple(f"{name}_{source}" for name in ("accuracy", "gap") for source in SOURCES)
-    return Turn(JUDGE, judges, judge, options.discriminator, notes), maker
+    return Turn(JUDGE, judges, judge, options.discriminator, noted=notes), maker
 
 
 def _judging_losses(

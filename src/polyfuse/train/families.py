@@ -11,9 +11,10 @@ from polyfuse.train.dae_fuse import DAE_FUSE
 from polyfuse.train.fnet import FNET
 from polyfuse.train.fnet_t import FNET_T
 from polyfuse.train.recipe import Recipe
+from polyfuse.train.smfnet import SMFNET
 from polyfuse.train.stage import Family
 
-FAMILIES: dict[str, Family] = {"fnet": FNET, "fnet-t": FNET_T, "dae-fuse": DAE_FUSE}
+FAMILIES: dict[str, Family] = {"fnet": FNET, "fnet-t": FNET_T, "smfnet": SMFNET, "dae-fuse": DAE_FUSE}
 
 
 def family_of(name: str) -> Family:

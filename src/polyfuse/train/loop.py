@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from polyfuse._version import __version__
+from polyfuse.data.ahead import Ahead
 from polyfuse.data.batches import Batches
 from polyfuse.data.pack import Pack
 from polyfuse.errors import DependencyError, InputError, OutputError, TrainingError, UsageError
@@ -46,6 +47,7 @@ def train(
     *,
     resume: bool = False,
     device: str = "cpu",
+    workers: int = 0,
     say: Callable[[str], None] = lambda text: None,
 ) -> list[Path]:
     """Run a recipe to its end.
@@ -55,6 +57,7 @@ def train(
         out: The run folder.
         resume: Go on from its newest good checkpoint.
         device: "cpu" or "cuda"; with several processes, started by torchrun, each takes its own.
+        workers: Processes that cut crops ahead, so that a fast device need not wait; the crops are the same.
         say: Gets a line of progress now and then.
 
     Returns:
@@ -67,12 +70,14 @@ def train(
         TrainingError: If a loss or gradient is not finite; a checkpoint of the state before is left.
         KeyboardInterrupt: After a checkpoint, if interrupted.
     """
-    run = _Run(recipe, out, device, say)
+    run = _Run(recipe, out, device, workers, say)
     run.begin(resume)
     try:
         with Interrupts() as interrupts:
             run.go(interrupts)
     finally:
+        for batches in run.batches:
+            batches.close()
         run.journal.close()
     return run.finish()
 
@@ -89,7 +94,7 @@ def _accelerator(device: str) -> Any:
 class _Run:
     """A run while it goes on."""
 
-    def __init__(self, recipe: Recipe, out: Path, device: str, say: Callable[[str], None]) -> None:
+    def __init__(self, recipe: Recipe, out: Path, device: str, workers: int, say: Callable[[str], None]) -> None:
         if not recipe.data.train:
             raise UsageError("the recipe names no data: pass --set data.train=FILE, made by `polyfuse data pack`.")
         self.accelerator = _accelerator(device)
@@ -97,8 +102,11 @@ class _Run:
         self.recipe, self.out, self.say = recipe, out, say if self.is_main else lambda text: None
         self.packs = _open(recipe, recipe.data.train)
         self.val_packs = _open(recipe, recipe.data.val)
+        place = {"rank": self.accelerator.process_index, "num_ranks": self.accelerator.num_processes}
         crops = [recipe.crop_of(stage) for stage in range(len(recipe.stages))]
-        self.batches = [Batches(self.packs, crop, recipe.data.batch, recipe.seed) for crop in crops]
+        self.batches = [
+            Ahead(Batches(self.packs, crop, recipe.data.batch, recipe.seed), workers, **place) for crop in crops
+        ]
         self.val_batches = validation_batches(recipe, self.val_packs, self.accelerator.device)
         self.state = RunState(recipe, [pack.sha256 for pack in self.packs], self.accelerator.device)
         self.logged, self.watched = Means(), Means()
@@ -163,9 +171,8 @@ class _Run:
     def _step(self) -> dict[str, float]:
         """One batch, all turns of the stage; returns what is logged."""
         state, accelerator = self.state, self.accelerator
-        rank, num_ranks = accelerator.process_index, accelerator.num_processes
-        arrays = self.batches[state.stage_index].get(state.step, rank=rank, num_ranks=num_ranks)
-        batch = to_batch(*arrays, accelerator.device)
+        rank = accelerator.process_index
+        batch = to_batch(*self.batches[state.stage_index].get(state.step), accelerator.device)
         batch = Batch(batch.a, batch.b, self._mean)
         values: dict[str, float] = {}
         for index, turn in enumerate(state.stage.turns):

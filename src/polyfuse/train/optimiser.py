@@ -14,13 +14,14 @@ RMSPROP_DECAY = 0.99
 """Of the mean of squares; the usual value."""
 
 
-def build_optimiser(config: OptimiserConfig, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """Adam, AdamW where there is weight decay, or RMSprop without momentum."""
+def build_optimiser(config: OptimiserConfig, groups: Iterable[list[nn.Parameter]]) -> torch.optim.Optimizer:
+    """Adam, AdamW where there is weight decay, or RMSprop without momentum, with each of `groups` for itself."""
+    grouped = [{"params": group} for group in groups]
     if config.kind == "rmsprop":
-        return torch.optim.RMSprop(parameters, config.rate, alpha=RMSPROP_DECAY, eps=config.eps, foreach=True)
+        return torch.optim.RMSprop(grouped, config.rate, alpha=RMSPROP_DECAY, eps=config.eps, foreach=True)
     kind = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
     return kind(
-        parameters, lr=config.rate, betas=config.betas, eps=config.eps, weight_decay=config.weight_decay, foreach=True
+        grouped, lr=config.rate, betas=config.betas, eps=config.eps, weight_decay=config.weight_decay, foreach=True
     )
 
 
@@ -42,4 +43,8 @@ def rate_at(config: OptimiserConfig, step: int, steps: int) -> float:
 
 def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
     """Euclidean norm of all gradients together."""
-    return torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None], foreach=True)
+    parameters = list(parameters)
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if not gradients:
+        return torch.zeros((), device=parameters[0].device)
+    return torch.nn.utils.get_total_norm(gradients, foreach=True)

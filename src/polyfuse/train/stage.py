@@ -8,7 +8,7 @@ batch. The loop knows nothing beyond this.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
@@ -46,6 +46,12 @@ class Turn:
     """Weighted losses by name; their sum is minimised."""
     optimiser: OptimiserConfig
     """Optimiser and rate."""
+    children: tuple[str, ...] = ()
+    """Children of the only part, each clipped and logged by itself; none: all parts are clipped together."""
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """Factor of the rate of a child, where it is not 1."""
+    keeps_moments: bool = False
+    """Whether the optimiser goes on from the stage before, if that had a turn of this name, instead of anew."""
     noted: tuple[str, ...] = ()
     """Names of values that `step` gives to be written down, not minimised."""
     frozen: tuple[str, ...] = ()

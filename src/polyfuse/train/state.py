@@ -17,6 +17,7 @@ from polyfuse.train.optimiser import build_optimiser
 from polyfuse.train.recipe import Recipe
 from polyfuse.train.stage import FUSER, Stage
 from polyfuse.train.strict import read_strict
+from polyfuse.train.turns import turn_parameters
 
 
 @contextmanager
@@ -45,6 +46,7 @@ class RunState:
         self.stage_index = 0
         self.stage_step = 0
         self.seconds = 0.0
+        self.optimisers: dict[str, torch.optim.Optimizer] = {}
         self.enter_stage()
 
     def _fresh_parts(self) -> dict[str, torch.nn.Module]:
@@ -53,19 +55,19 @@ class RunState:
             return self.family.build(self.recipe)
 
     def enter_stage(self) -> None:
-        """New optimisers for the stage at hand, what it wants fresh, and no best score yet."""
+        """Optimisers of the stage at hand, new but for those that go on; what it wants fresh; no best score yet."""
         self.best = math.inf
         if not self.finished:
             if self.stage.fresh:
                 fresh = self._fresh_parts()
                 for name in self.stage.fresh:
                     self.parts[name].load_state_dict(fresh[name].state_dict())
-            self.optimisers = {
-                turn.name: build_optimiser(
-                    turn.optimiser, [value for part in turn.parts for value in self.parts[part].parameters()]
+            before, self.optimisers = self.optimisers, {}
+            for turn in self.stage.turns:
+                kept = before.get(turn.name) if turn.keeps_moments else None
+                self.optimisers[turn.name] = kept or build_optimiser(
+                    turn.optimiser, turn_parameters(self.parts, turn).values()
                 )
-                for turn in self.stage.turns
-            }
 
     @property
     def finished(self) -> bool:

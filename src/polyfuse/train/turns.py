@@ -50,22 +50,33 @@ def take_turn(
     losses = turn.step(parts, batch)
     total = torch.stack([loss for name, loss in losses.items() if name not in turn.noted]).sum()
     total.backward()
-    trained = [value for name in turn.parts for value in parts[name].parameters()]
-    _average_gradients(trained, average)
+    groups = turn_parameters(parts, turn)
+    _average_gradients([value for group in groups.values() for value in group], average)
     means = average(torch.stack([*(loss.detach() for loss in losses.values()), total.detach()])).tolist()
     names = [NOTE + name if name in turn.noted else name for name in losses]
     values = dict(zip([*names, "total"], means, strict=True))
-    values |= {f"norm.{name}": float(gradient_norm(parts[name].parameters())) for name in turn.parts}
+    norms = torch.stack([gradient_norm(group) for group in groups.values()]).tolist()
+    values |= {f"norm.{name}": norm for name, norm in zip(groups, norms, strict=True)}
     for name, value in values.items():
         if not math.isfinite(value):
             raise TrainingError(f"{name} of turn {turn.name} is {value}")
     if turn.optimiser.clip is not None:
-        norm = math.hypot(*(values[f"norm.{name}"] for name in turn.parts))
-        torch.nn.utils.clip_grads_with_norm_(trained, turn.optimiser.clip, torch.tensor(norm), foreach=True)
-    for group in optimiser.param_groups:
-        group["lr"] = rate
+        together = math.hypot(*norms)
+        for group, norm in zip(groups.values(), norms, strict=True):
+            clipped = torch.tensor(norm if turn.children else together)
+            torch.nn.utils.clip_grads_with_norm_(group, turn.optimiser.clip, clipped, foreach=True)
+    for name, settings in zip(groups, optimiser.param_groups, strict=True):
+        settings["lr"] = rate * turn.rates.get(name, 1.0)
     optimiser.step()
     return values
+
+
+def turn_parameters(parts: Parts, turn: Turn) -> dict[str, list[nn.Parameter]]:
+    """What `turn` trains, by part, or by child of its only part."""
+    if not turn.children:
+        return {name: list(parts[name].parameters()) for name in turn.parts}
+    (part,) = turn.parts
+    return {name: list(parts[part].get_submodule(name).parameters()) for name in turn.children}
 
 
 def _average_gradients(trained: list[nn.Parameter], average: Callable[[Tensor], Tensor]) -> None:

@@ -1,0 +1,66 @@
+"""Batches cut ahead of time by other processes, for a device that would wait for them.
+
+A batch is a function of seed and step, so these are the same to the bit as those cut when they are wanted.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyfuse.data.batches import Batches
+
+DEPTH = 3
+"""Batches that wait for each worker."""
+_worker_batches: Batches  # in a worker alone
+_Arrays = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+class Ahead:
+    """`Batches.get` for steps that follow one another, cut by `workers` processes.
+
+    Args:
+        batches: Where batches come from.
+        workers: Processes; 0 cuts when asked.
+        rank: Number of this process among all that train.
+        num_ranks: How many train.
+    """
+
+    def __init__(self, batches: Batches, workers: int = 0, *, rank: int = 0, num_ranks: int = 1) -> None:
+        self._batches, self._rank, self._num_ranks = batches, rank, num_ranks
+        self._depth = DEPTH * workers
+        self._waiting: deque[tuple[int, Future[_Arrays]]] = deque()
+        self._pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (batches,)) if workers else None
+
+    def get(self, step: int) -> _Arrays:
+        """This process's share of batch `step`; cheapest for the step after the last one asked for."""
+        if self._pool is None:
+            return self._batches.get(step, rank=self._rank, num_ranks=self._num_ranks)
+        if not self._waiting or self._waiting[0][0] != step:
+            self._waiting.clear()
+        first = self._waiting[-1][0] + 1 if self._waiting else step
+        for following in range(first, step + self._depth):
+            self._waiting.append((following, self._pool.submit(_cut, following, self._rank, self._num_ranks)))
+        return self._waiting.popleft()[1].result()
+
+    def close(self) -> None:
+        """End the processes."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+
+def _begin(batches: Batches) -> None:
+    """Get a worker ready; Ctrl-C is the affair of the process that started it."""
+    global _worker_batches
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _worker_batches = batches
+
+
+def _cut(step: int, rank: int, num_ranks: int) -> _Arrays:
+    """In a worker: a batch."""
+    return _worker_batches.get(step, rank=rank, num_ranks=num_ranks)

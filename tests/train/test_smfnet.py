@@ -1,0 +1,109 @@
+"""SMFNet is trained in two stages by one optimiser, each of its parts clipped by itself."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from polyfuse import registry
+from polyfuse.errors import UsageError
+from polyfuse.models.smfnet import SMFNetConfig
+from polyfuse.train import Recipe, bundled_recipes, load_recipe, train
+from polyfuse.train.checkpoint import NEWEST, PREVIOUS, load_checkpoint
+from polyfuse.train.families import check_recipe
+from polyfuse.train.journal import read_log
+from polyfuse.train.stage import FUSER
+from polyfuse.train.state import RunState
+
+SMALL = {"channels": 8, "heads": 2, "base_blocks": 1, "depth": 1, "mixing": "depthwise", "messages": "per_neighbour"}
+
+
+@pytest.fixture
+def make_recipe(write_recipe: Callable[..., Path]) -> Callable[..., Recipe]:
+    """A recipe of both stages, a few steps each; `settings` as on the command line."""
+
+    def make(*settings: str, model: dict[str, Any] | None = None) -> Recipe:
+        stages = [
+            {"kind": kind, "steps": 4, "optimiser": {"rate": 3e-3, "clip": 0.01}}
+            for kind in ("reconstruction", "fusion")
+        ]
+        model = SMALL | (model or {})
+        path = write_recipe(name="smfnet-s.test", family="smfnet", model=model, stages=stages)
+        return load_recipe(path, ["rhythm.checkpoint_minutes=0", *settings])
+
+    return make
+
+
+def test_both_losses_fall_and_the_weights_fuse(make_recipe, tmp_path: Path) -> None:
+    paths = train(make_recipe("stages.0.steps=10", "stages.1.steps=10"), tmp_path / "run")
+    for stage in ("reconstruction", "fusion"):
+        total = read_log(tmp_path / f"run/log-{stage}.csv")["total"]
+        assert total[-1] < 0.95 * total[0]
+    model = registry.load("smfnet", weights=paths[0])
+    assert model.config == SMFNetConfig(**SMALL)  # type: ignore[arg-type]
+
+
+def test_moments_go_on_into_the_second_stage_and_through_a_resumed_run(make_recipe, tmp_path: Path) -> None:
+    recipe = make_recipe()
+    train(recipe, tmp_path / "run")
+    state = load_checkpoint(tmp_path / "run", print)
+    groups = [group["params"] for group in state["optimisers"][FUSER]["param_groups"]]
+    counts = {
+        name: max((int(state["optimisers"][FUSER]["state"][index]["step"]) for index in group), default=0)
+        for name, group in zip(("encoder", "decoder", "graph", "fuse_base", "fuse_detail"), groups, strict=True)
+    }
+    assert counts == {"encoder": 8, "decoder": 8, "graph": 8, "fuse_base": 4, "fuse_detail": 4}
+    end = state["parts"][FUSER]
+    (tmp_path / "run" / NEWEST).unlink()
+    before = load_checkpoint(tmp_path / "run", print)
+    assert (before["stage"], before["step"]) == (1, 3)
+    train(recipe, tmp_path / "run", resume=True)
+    again = load_checkpoint(tmp_path / "run", print)["parts"][FUSER]
+    assert all(torch.equal(value, again[name]) for name, value in end.items())
+    assert (tmp_path / "run" / PREVIOUS).exists()
+
+
+def test_fusion_layers_have_a_rate_of_their_own(make_recipe) -> None:
+    recipe = make_recipe("stages.1.options.fusion_rate=4.0")
+    [turn] = RunState(recipe, [], torch.device("cpu")).stages[1].turns
+    assert turn.rates == {"fuse_base": 4.0, "fuse_detail": 4.0}
+
+
+def test_without_graph_there_is_none_to_train(make_recipe, tmp_path: Path) -> None:
+    train(make_recipe(model={"graph": False}), tmp_path / "run")
+    log = read_log(tmp_path / "run/log-fusion.csv")
+    assert "norm.graph" not in log
+    assert log["norm.fuse_detail"][0] > 0
+
+
+def test_rules_of_the_losses_are_options_of_the_stage(make_recipe, tmp_path: Path) -> None:
+    train(make_recipe("stages.0.options.semantic=zeros", "stages.0.losses.intensity=0"), tmp_path / "run")
+    log = read_log(tmp_path / "run/log-reconstruction.csv")
+    assert set(log["semantic"]) <= {0.0, 1.0} or max(log["semantic"]) - min(log["semantic"]) < 0.05
+    assert "intensity" not in log
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("stages.0.options.semantc=otsu", "did you mean semantic"),
+        ("stages.0.options.ssim=maybe", "'plain' or 'clamped'"),
+        ("stages.0.kind=distil", "SMFNet has reconstruction and fusion"),
+        ("stages.1.losses.structure=1", "losses of stage fusion"),
+        ("model.chanels=8", "did you mean channels"),
+        ("parts.inverse.coder={}", "no parts.inverse"),
+        ("teacher=x", "learns from none"),
+    ],
+)
+def test_recipe_that_does_not_fit_is_a_usage_error(make_recipe, setting: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        check_recipe(make_recipe(setting))
+
+
+@pytest.mark.parametrize("name", [name for name in bundled_recipes() if name.startswith("smfnet")])
+def test_bundled_recipes_fit_and_repair_the_messages(name: str) -> None:
+    recipe = load_recipe(name)
+    check_recipe(replace(recipe, model={**recipe.model, "channels": 8, "heads": 2}))

@@ -39,8 +39,7 @@ def command(
 ) -> None:
     """Train a network by RECIPE: a TOML file, a recipe.json, or one of those that come with polyfuse.
 
-    These are fnet-paper, fnet-cpu, fnet-gpu, fnet-t-cpu, smfnet-paper, smfnet-cpu, smfnet-gpu, dae-fuse-paper,
-    dae-fuse-cpu and dae-fuse-gpu.
+    These are fnet-, smfnet- and dae-fuse-paper, -cpu and -gpu, and fnet-t-cpu.
 
     Weights files go to stdout, progress to stderr. Ctrl-C leaves a checkpoint.
     """

@@ -96,7 +96,7 @@ def _stage(
 ) -> Stage:
     """The stage whose losses are `losses`."""
     rates = {"fuse_base": options.fusion_rate, "fuse_detail": options.fusion_rate}
-    turn = Turn(FUSER, (FUSER,), losses, config.optimiser, children, rates, keeps_moments=True)
+    turn = Turn(FUSER, (FUSER,), losses, config.optimiser, children=children, rates=rates, keeps_moments=True)
     return Stage(config.kind, config.steps, (turn,), losses, draw)
 
 

@@ -31,7 +31,7 @@ def test_halving_stops_at_the_final_share() -> None:
 
 def test_rmsprop_takes_the_step_of_its_formula() -> None:
     weight = torch.nn.Parameter(torch.tensor([1.0, -2.0]))
-    optimiser = build_optimiser(OptimiserConfig(kind="rmsprop", rate=0.1, eps=1e-8), [weight])
+    optimiser = build_optimiser(OptimiserConfig(kind="rmsprop", rate=0.1, eps=1e-8), [[weight]])
     mean = torch.zeros(2)
     expected = weight.detach().clone()
     for gradient in (torch.tensor([3.0, 0.5]), torch.tensor([-1.0, 0.5])):

@@ -76,13 +76,11 @@ class StageConfig:
     losses: dict[str, float] = field(default_factory=dict)
     """Weights of losses that differ from the family's."""
     options: dict[str, Any] = field(default_factory=dict)
-    """Rules of the stage that differ from the family's."""
+    """What only this kind of stage has and differs from the family's, e.g. the optimiser of its discriminators."""
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     """Optimiser of the fusion network."""
     crop: dict[str, Any] = field(default_factory=dict)
     """Keys of data.crop, all but the size, that this stage changes."""
-    options: dict[str, Any] = field(default_factory=dict)
-    """What only this kind of stage has, e.g. the optimiser of its discriminators."""
 
 
 @dataclass(frozen=True)

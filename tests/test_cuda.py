@@ -14,6 +14,7 @@ from polyfuse.io import Pair, write_picture
 from polyfuse.registry import list_models
 from polyfuse.train import load_recipe, train
 from polyfuse.train.families import FAMILIES as TRAINED
+from polyfuse.train.journal import read_log
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU that CUDA can use")
 
@@ -64,7 +65,11 @@ def test_family_trains_and_its_weights_fuse_on_either_device(
         "rhythm": {"log_every": 2, "validation_crop": 32},
     }
     (tmp_path / "recipe.json").write_text(json.dumps(recipe), encoding="utf-8")
-    weights, *_ = train(load_recipe(tmp_path / "recipe.json"), tmp_path / "run", device="cuda", workers=1)
+    loaded = load_recipe(tmp_path / "recipe.json")
+    weights, *_ = train(loaded, tmp_path / "run", device="cuda", workers=1)
+    train(loaded, tmp_path / "eager", device="cuda", graphs=False)
+    totals = [read_log(tmp_path / run / "val-fusion.csv")["total"] for run in ("run", "eager")]
+    assert totals[0] == pytest.approx(totals[1], rel=0.01)  # atomic sums come in any order
     a, b = torch.rand(2, 1, 1, 40, 48, generator=torch.Generator().manual_seed(3))
     expected = registry.load(family, weights=weights)(a, b)
     found = registry.load(family, weights=weights, device="cuda")(a.cuda(), b.cuda()).cpu()

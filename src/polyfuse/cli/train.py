@@ -24,6 +24,7 @@ from polyfuse.cli.options import PATH, speaker, talk_options
     metavar="N",
     help="Processes that cut crops ahead.  [default: 0, with --device cuda 2]",
 )
+@click.option("--graphs/--no-graphs", default=True, help="On a GPU, start the kernels of a step together.")
 @click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads of each process.")
 @talk_options
 def command(
@@ -34,6 +35,7 @@ def command(
     device: str,
     devices: int,
     workers: int | None,
+    graphs: bool,
     threads: int | None,
     quiet: bool,
 ) -> None:
@@ -54,7 +56,7 @@ def command(
     if threads is not None:
         torch.set_num_threads(threads)
     workers = workers if workers is not None else 2 * (device == "cuda")
-    for path in train(loaded, out, resume=resume, device=device, workers=workers, say=speaker(quiet)):
+    for path in train(loaded, out, resume=resume, device=device, workers=workers, graphs=graphs, say=speaker(quiet)):
         click.echo(path)
 
 

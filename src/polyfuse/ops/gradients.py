@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -13,7 +15,14 @@ SOBEL_X = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
 
 def _sobel(x: Tensor) -> tuple[Tensor, Tensor]:
     """Kernels for horizontal and vertical differences, (1, 1, 3, 3), the second pointing down."""
-    kernel = torch.tensor(SOBEL_X, dtype=x.dtype, device=x.device)
+    return _sobel_on(x.dtype, x.device)
+
+
+@cache
+@torch.inference_mode(False)
+def _sobel_on(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The kernels on a device, sent there once."""
+    kernel = torch.tensor(SOBEL_X, dtype=dtype, device=device)
     return kernel[None, None], kernel.T.contiguous()[None, None]
 
 

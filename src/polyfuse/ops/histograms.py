@@ -38,8 +38,15 @@ def _shares(index: Tensor, bins: int) -> Tensor:
     count = index.shape[0]
     if count > 1:
         index = index + bins * torch.arange(count, device=index.device)[:, None, None]
-    counts = torch.bincount(index.flatten(), minlength=count * bins).view(count, bins)
+    counts = _counts(index.flatten(), count * bins).view(count, bins)
     return counts.double() / index[0].numel()
+
+
+def _counts(index: Tensor, bins: int) -> Tensor:
+    """How often each index occurs; on a GPU without waiting for it, as `torch.bincount` does."""
+    if index.is_cuda:
+        return index.new_zeros(bins).scatter_add_(0, index, torch.ones_like(index))
+    return torch.bincount(index, minlength=bins)
 
 
 def entropy(shares: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ class Average:
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
         """Take the weights of `network` in; buffers are copied as they are."""
-        for average, weight in zip(self.network.parameters(), network.parameters(), strict=True):
-            average.lerp_(weight, 1 - self._decay)
-        for copied, buffer in zip(self.network.buffers(), network.buffers(), strict=True):
-            copied.copy_(buffer)
+        torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - self._decay)
+        buffers = list(self.network.buffers())
+        if buffers:
+            torch._foreach_copy_(buffers, list(network.buffers()))

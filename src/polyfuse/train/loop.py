@@ -23,6 +23,7 @@ from polyfuse.data.batches import Batches
 from polyfuse.data.pack import Pack
 from polyfuse.errors import DependencyError, InputError, OutputError, TrainingError, UsageError
 from polyfuse.io import write_text
+from polyfuse.train.capture import CapturedTurn
 from polyfuse.train.checkpoint import NEWEST, load_checkpoint, save_checkpoint
 from polyfuse.train.curves import draw_curves
 from polyfuse.train.export import export, start_from
@@ -32,7 +33,7 @@ from polyfuse.train.means import Means
 from polyfuse.train.monitoring import Monitoring
 from polyfuse.train.optimiser import rate_at
 from polyfuse.train.recipe import Recipe
-from polyfuse.train.stage import FUSER, Batch
+from polyfuse.train.stage import FUSER, Batch, Turn
 from polyfuse.train.state import RunState, seeded
 from polyfuse.train.turns import take_turn
 from polyfuse.train.validation import draw_samples, score_samples, to_batch, validate, validation_batches
@@ -48,6 +49,7 @@ def train(
     resume: bool = False,
     device: str = "cpu",
     workers: int = 0,
+    graphs: bool = True,
     say: Callable[[str], None] = lambda text: None,
 ) -> list[Path]:
     """Run a recipe to its end.
@@ -58,6 +60,8 @@ def train(
         resume: Go on from its newest good checkpoint.
         device: "cpu" or "cuda"; with several processes, started by torchrun, each takes its own.
         workers: Processes that cut crops ahead, so that a fast device need not wait; the crops are the same.
+        graphs: Whether one process on a GPU starts the kernels of a turn together; for turns of one's own that look at
+            values on the way, False.
         say: Gets a line of progress now and then.
 
     Returns:
@@ -70,7 +74,7 @@ def train(
         TrainingError: If a loss or gradient is not finite; a checkpoint of the state before is left.
         KeyboardInterrupt: After a checkpoint, if interrupted.
     """
-    run = _Run(recipe, out, device, workers, say)
+    run = _Run(recipe, out, device, workers, graphs, say)
     run.begin(resume)
     try:
         with Interrupts() as interrupts:
@@ -94,7 +98,9 @@ def _accelerator(device: str) -> Any:
 class _Run:
     """A run while it goes on."""
 
-    def __init__(self, recipe: Recipe, out: Path, device: str, workers: int, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, recipe: Recipe, out: Path, device: str, workers: int, graphs: bool, say: Callable[[str], None]
+    ) -> None:
         if not recipe.data.train:
             raise UsageError("the recipe names no data: pass --set data.train=FILE, made by `polyfuse data pack`.")
         self.accelerator = _accelerator(device)
@@ -109,6 +115,8 @@ class _Run:
         ]
         self.val_batches = validation_batches(recipe, self.val_packs, self.accelerator.device)
         self.state = RunState(recipe, [pack.sha256 for pack in self.packs], self.accelerator.device)
+        self.captures = graphs and self.accelerator.device.type == "cuda" and self.accelerator.num_processes == 1
+        self.captured: dict[tuple[int, str], CapturedTurn] = {}
         self.logged, self.watched = Means(), Means()
 
     def begin(self, resume: bool) -> None:
@@ -178,11 +186,19 @@ class _Run:
         for index, turn in enumerate(state.stage.turns):
             rate = rate_at(turn.optimiser, state.stage_step, state.stage.steps)
             with seeded(hash((self.recipe.seed, state.step, index, rank)) & 0xFFFFFFFF, accelerator.device):
-                found = take_turn(state.parts, turn, state.optimisers[turn.name], rate, batch, self._mean)
+                compute = self._captured(turn, batch) if self.captures else None
+                found = take_turn(state.parts, turn, state.optimisers[turn.name], rate, batch, self._mean, compute)
             prefix = f"{turn.name}." if len(state.stage.turns) > 1 else ""
             values |= {f"{prefix}{name}": value for name, value in (found | {"rate": rate}).items()}
         state.average.update(state.parts[FUSER])
         return values
+
+    def _captured(self, turn: Turn, batch: Batch) -> CapturedTurn:
+        """The turn as one CUDA graph, recorded when it is first taken."""
+        key = (self.state.stage_index, turn.name)
+        if key not in self.captured:
+            self.captured[key] = CapturedTurn(self.state.parts, turn, batch)
+        return self.captured[key]
 
     def _mean(self, value: Tensor) -> Tensor:
         """Mean over all processes."""
@@ -193,6 +209,8 @@ class _Run:
 
     def _anyone(self, flag: bool) -> bool:
         """Whether any process says so; all get the same answer."""
+        if self.accelerator.num_processes == 1:
+            return flag
         return bool(self._mean(torch.tensor(float(flag), device=self.accelerator.device)) > 0)
 
     def _after_step(self, values: dict[str, float]) -> None:

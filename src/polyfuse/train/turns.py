@@ -12,6 +12,7 @@ from polyfuse.errors import TrainingError
 from polyfuse.train.optimiser import gradient_norm
 from polyfuse.train.stage import Batch, Parts, Turn
 
+Compute = Callable[[Parts, Turn, Batch], tuple[dict[str, Tensor], Tensor]]
 NOTE = "note."
 """Begin of the names of values that are written down only."""
 
@@ -23,6 +24,7 @@ def take_turn(
     rate: float,
     batch: Batch,
     average: Callable[[Tensor], Tensor],
+    compute: Compute | None = None,
 ) -> dict[str, float]:
     """Train the parts of `turn` on `batch`.
 
@@ -33,6 +35,7 @@ def take_turn(
         rate: Learning rate of this step.
         batch: This process's share.
         average: Mean of a tensor over all processes.
+        compute: Another way to `losses_and_gradients`.
 
     Returns:
         Losses and, as "note.NAME", notes over all processes, "total" of the losses, and "norm.PART", the gradient norm
@@ -41,15 +44,7 @@ def take_turn(
     Raises:
         TrainingError: If a loss or a gradient is not finite; no weight has been changed by this turn then.
     """
-    for name, part in parts.items():
-        part.requires_grad_(name in turn.parts)
-    for module in turn.frozen:
-        owner, _, path = module.partition(".")
-        parts[owner].get_submodule(path).requires_grad_(False)
-    optimiser.zero_grad(set_to_none=True)
-    losses = turn.step(parts, batch)
-    total = torch.stack([loss for name, loss in losses.items() if name not in turn.noted]).sum()
-    total.backward()
+    losses, total = (compute or losses_and_gradients)(parts, turn, batch)
     groups = turn_parameters(parts, turn)
     _average_gradients([value for group in groups.values() for value in group], average)
     means = average(torch.stack([*(loss.detach() for loss in losses.values()), total.detach()])).tolist()
@@ -69,6 +64,22 @@ def take_turn(
         settings["lr"] = rate * turn.rates.get(name, 1.0)
     optimiser.step()
     return values
+
+
+def losses_and_gradients(parts: Parts, turn: Turn, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
+    """Losses and notes of `turn`, and the sum of the losses; leaves the gradients at what it trains."""
+    for name, part in parts.items():
+        part.requires_grad_(name in turn.parts)
+    for module in turn.frozen:
+        owner, _, path = module.partition(".")
+        parts[owner].get_submodule(path).requires_grad_(False)
+    for group in turn_parameters(parts, turn).values():
+        for value in group:
+            value.grad = None
+    losses = turn.step(parts, batch)
+    total = torch.stack([loss for name, loss in losses.items() if name not in turn.noted]).sum()
+    total.backward()
+    return losses, total
 
 
 def turn_parameters(parts: Parts, turn: Turn) -> dict[str, list[nn.Parameter]]:

@@ -88,7 +88,7 @@ def _middle(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The middle of a picture, at most SIDE wide and high."""
     height, width = (min(SIDE, max(MULTIPLE, length // MULTIPLE * MULTIPLE)) for length in plane.shape)
     top, left = (plane.shape[0] - height) // 2, (plane.shape[1] - width) // 2
-    return np.ascontiguousarray(plane[max(0, top) :, max(0, left) :][:height, :width])
+    return np.array(plane[max(0, top) :, max(0, left) :][:height, :width])
 
 
 def _fuse(stage: Stage, parts: Parts, a: NDArray[np.uint8], b: NDArray[np.uint8], device: torch.device) -> torch.Tensor:

@@ -19,7 +19,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from polyfuse.ops.sparse_coding import CodingForm, CodingStep, Precision, bf16_keeping_sums, bf16_rest, step_reductions
-from polyfuse.ops.threshold import apply_threshold, fast_sigmoidal_threshold, inner_product, sigmoidal_threshold_
+from polyfuse.ops.threshold import (
+    apply_threshold,
+    fast_sigmoidal_threshold,
+    inner_product,
+    on_hand,
+    sigmoidal_threshold_,
+)
 
 BAND_VALUES = 1 << 19  # values of one band of a code map on a CPU: 2 MiB
 
@@ -120,7 +126,8 @@ class _AddScaled(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, total: Tensor, x: Tensor, scale: Tensor) -> Tensor:
         ctx.save_for_backward(x, scale)
-        return total.add(x, alpha=float(scale))
+        number = on_hand(scale)
+        return total.add(x, alpha=number) if isinstance(number, float) else torch.addcmul(total, x, number)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:

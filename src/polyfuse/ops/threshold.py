@@ -70,7 +70,7 @@ class _FastSigmoidalThreshold(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, code: Tensor, threshold: Tensor, steepness: float, shrink: float) -> Tensor:
-        theta = float(threshold)
+        theta = on_hand(threshold)
         gate = code.abs().sub_(theta).mul_(steepness).sigmoid_()
         ctx.save_for_backward(code, gate, threshold)
         ctx.steepness, ctx.shrink = steepness, shrink
@@ -80,13 +80,18 @@ class _FastSigmoidalThreshold(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
         """Spec section 2: dS/dx = gate + slope, dS/dtheta = -sign(x) (shrink gate + slope), both zero at x = 0."""
         code, gate, threshold = ctx.saved_tensors
-        distance = code.abs().sub_(ctx.shrink * float(threshold))
+        distance = code.abs().sub_(ctx.shrink * on_hand(threshold))
         slope = torch.ops.aten.sigmoid_backward(distance.mul_(ctx.steepness), gate)  # distance gate (1 - gate)
         sign = _sign(code)
         signed = grad * sign
         grad_threshold = -(ctx.shrink * inner_product(signed, gate) + inner_product(signed, slope))
         grad_code = slope.add_(gate).mul_(signed).mul_(sign)
         return grad_code, grad_threshold.reshape(threshold.shape), None, None
+
+
+def on_hand(scalar: Tensor) -> Tensor | float:
+    """A scalar tensor as the number that CPU kernels take quickest; a GPU keeps it, since nobody should wait for it."""
+    return float(scalar) if scalar.device.type == "cpu" else scalar
 
 
 def inner_product(x: Tensor, y: Tensor) -> Tensor:

@@ -49,23 +49,25 @@ def fuse_clip(
     Args:
         a: Infrared clip.
         b: Visible clip; its colour, frame rate and sound are kept.
-        out: The result: .mp4, .mov, .mkv or .webm; complete or not there.
+        out: The result: .mp4, .mov, .mkv or .webm; complete or not there. An interrupted run leaves its finished parts
+            in a hidden folder beside it, from which `resume` goes on.
         model: A name from `list_models`, or a model from `load`.
         weights: Weights file for an architecture such as "fnet".
         device: Where the model runs.
         clip: Temporal filter, codec and sound.
         options: Options of the fusion, as for `fuse`.
         overwrite: Whether an existing result may be replaced.
-        resume: Keep a result that an earlier run made from the same clips in the same way, replace any other.
+        resume: Keep a result that an earlier run made from the same clips in the same way, go on where one was
+            interrupted, to the same frames as without interruption; replace any other.
         sidecar: Write `<file name>.json` with the record beside it.
-        on_frame: Called with (frames done, frames in all or 0) after each frame.
+        on_frame: Called with (frames done, frames in all or 0) after each frame fused.
         **changes: Single options of the fusion by name, e.g. `grey=True`; see `FuseOptions`.
 
     Raises:
         InputError: If a clip cannot be read or is damaged, or sizes differ.
         UsageError: If an option is unknown or does not fit.
-        DependencyError: If PyAV or a codec is missing.
-        OutputError: If the result cannot be written, or exists.
+        DependencyError: If PyAV, a codec or, for optical flow, OpenCV is missing.
+        OutputError: If the result cannot be written, exists, or parts of it do and `resume` and `overwrite` are off.
     """
     if not isinstance(model, str) and (weights is not None or str(device) != "cpu"):
         raise UsageError("weights and device go with a model's name: load the model with them instead.")
@@ -79,7 +81,7 @@ def fuse_clip(
     if resume and (record := _earlier(target, (info_a, info_b), fingerprint)) is not None:
         return ClipResult(target, 0, 0.0, record, kept=True)
     run = ClipRun(FramePairs(info_a, info_b), ready, chosen, clip_options, encoding)
-    result = run.write(target, overwrite=overwrite or resume, notes=notes, on_frame=on_frame)
+    result = run.write(target, overwrite=overwrite, resume=resume, notes=notes, on_frame=on_frame)
     if sidecar:
         text = json.dumps(result.record, indent=2, ensure_ascii=False) + "\n"
         write_text(sidecar_path(target), text, overwrite=True)

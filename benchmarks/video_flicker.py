@@ -17,6 +17,7 @@ import argparse
 from itertools import islice
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 
@@ -56,6 +57,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
+    cv2.setNumThreads(given.threads)
     a, b = (planes(path, given.frames, given.shrink) for path in (given.ir, given.vi))
     print(f"{len(b)} frames of {b[0].shape[1]}x{b[0].shape[0]}")
     print(f"{'':28} {'flicker':>9} {'ratio':>6} {'warping':>9} {'ratio':>6} {'still':>9} {'ratio':>6}")

@@ -1,6 +1,7 @@
 """`polyfuse fuse` on folders that are frames of a sequence: what it prints and writes, and how it ends on bad input."""
 
 import json
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -59,6 +60,30 @@ def test_frame_that_fails_ends_the_sequence_with_what_is_done(polyfuse: Runner, 
     assert ran.problem == (
         "9: ir/9.png has uint16 pixels and the sequence uint8: convert it; 9 of 12 pairs are done, --resume keeps them."
     )
+
+
+def test_killed_sequence_is_resumed_from_its_last_state(
+    start: Runner, polyfuse: Runner, call: tuple[object, ...]
+) -> None:
+    assert polyfuse(*call, "-o", "whole").code == 0
+    killed = (
+        "import os, signal\nimport polyfuse.video.frames as frames\nframes.STATE_FRAMES = 4\n"
+        "write = frames.write_store\n"
+        "def last(path, arrays, words, **given):\n"
+        "    write(path, arrays, words, **given)\n"
+        "    if words['frames'] == 8:\n        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "frames.write_store = last"
+    )
+    process = start(*call, before=killed)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert not Path("fused/11.png").exists()
+    resumed = polyfuse(*call, "--resume", "--json")
+    states = [result["state"] for result in json.loads("\n".join(resumed.out))["results"]]
+    assert states == ["kept"] * 8 + ["fused"] * 4
+    for number in range(12):
+        assert Path(f"fused/{number}.png").read_bytes() == Path(f"whole/{number}.png").read_bytes()
+    assert {path.suffix for path in Path("fused").iterdir()} == {".png", ".json"}
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,22 @@ def test_damaged_part_is_made_again(run: Run, look: Look, tmp_path: Path) -> Non
     same(look(result.path), look(whole.path))
 
 
+def test_clip_whose_parts_could_not_be_joined_is_joined_by_the_next_run(
+    run: Run, look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_given: Any, **_more: Any) -> None:
+        raise OutputError("disk full: free some space")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("polyfuse.video.run.join", full)
+        with pytest.raises(OutputError, match="disk full"):
+            run(tmp_path / "fused.mkv")
+    assert not (tmp_path / "fused.mkv").exists()
+    result = run(tmp_path / "fused.mkv", resume=True)
+    assert (result.num_frames, result.num_resumed) == (10, 10)
+    same(look(result.path), look(run(tmp_path / "whole.mkv").path))
+
+
 def test_interruption_before_the_first_part_leaves_nothing(run: Run, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "out" / "fused.mp4", stop=2)

@@ -12,7 +12,6 @@ import torch
 from polyfuse import registry
 from polyfuse.errors import OutputError, UsageError
 from polyfuse.fusion import FuseOptions
-from polyfuse.fusion.record import settings
 from polyfuse.fusion.result import sidecar_path
 from polyfuse.io import write_text
 from polyfuse.io.atomic import check_free
@@ -77,10 +76,9 @@ def fuse_clip(
     _check_target(target, (info_a, info_b), replacing=overwrite or resume)
     chosen, notes = _fitting_depth(chosen, encoding, (info_a, info_b))
     ready = registry.load(model, weights=weights, device=device) if isinstance(model, str) else model
-    fingerprint = {**settings(ready, chosen), "clip": clip_options.to_json()}
-    if resume and (record := _earlier(target, (info_a, info_b), fingerprint)) is not None:
-        return ClipResult(target, 0, 0.0, record, kept=True)
     run = ClipRun(FramePairs(info_a, info_b), ready, chosen, clip_options, encoding)
+    if resume and (record := _earlier(target, (info_a, info_b), run.made_by)) is not None:
+        return ClipResult(target, 0, 0.0, record, kept=True)
     result = run.write(target, overwrite=overwrite, resume=resume, notes=notes, on_frame=on_frame)
     if sidecar:
         text = json.dumps(result.record, indent=2, ensure_ascii=False) + "\n"
@@ -117,14 +115,14 @@ def _check_target(target: Path, infos: tuple[ClipInfo, ClipInfo], *, replacing: 
     check_free(target, overwrite=replacing)
 
 
-def _earlier(target: Path, infos: tuple[ClipInfo, ClipInfo], fingerprint: dict[str, Any]) -> dict[str, Any] | None:
+def _earlier(target: Path, infos: tuple[ClipInfo, ClipInfo], made_by: dict[str, Any]) -> dict[str, Any] | None:
     """The record of an earlier run that made this result from these clips in this way."""
     if not target.is_file():
         return None
     try:
         record: dict[str, Any] = json.loads(sidecar_path(target).read_text(encoding="utf-8"))
         sources = [record["sources"][name]["sha256"] for name in ("a", "b")]
-        same = bool(record["settings"] == json.loads(json.dumps(fingerprint)))
+        same = bool(record["settings"] == json.loads(json.dumps(made_by)))
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return record if same and sources == [file_sha256(info.path) for info in infos] else None

@@ -75,6 +75,8 @@ class ClipRun:
         self._pairs, self._model, self._options = pairs, model, options
         self._clip, self._encoding = clip, encoding
         self._filter = clip.temporal_filter
+        self.made_by = {**settings(model, options), "clip": clip.to_json()}
+        """What decides over the result, beside the sources."""
 
     def write(
         self, target: Path, *, overwrite: bool, resume: bool, notes: tuple[str, ...], on_frame: OnFrame | None
@@ -89,17 +91,17 @@ class ClipRun:
         like = self._pairs.b.resized(first_b.width, first_b.height)
         grey, depth = conventions.carrier is None, np.dtype(conventions.dtype).itemsize * 8
         pictures = PictureFormat(self._encoding, like, grey, depth)
-        made_by = {**settings(self._model, self._options), "clip": self._clip.to_json()}
-        fingerprint = {**made_by, "sources": [first_a.sha256, first_b.sha256], "polyfuse": __version__}
+        fingerprint = {**self.made_by, "sources": [first_a.sha256, first_b.sha256], "polyfuse": __version__}
+        fusion = self._fusion(conventions)
         started = time.perf_counter()
         with parts_of(target, fingerprint, resume=resume, overwrite=overwrite) as parts:
             resumed = parts.num_frames
-            self._fuse(conventions, parts, PartEncoder(target, pictures, parts), part_frames(pictures), on_frame)
+            self._fuse(fusion, parts, PartEncoder(target, pictures, parts), part_frames(pictures), on_frame)
             done = parts.num_frames
             written = join(target, pictures, parts, sound=self._clip.sound, overwrite=overwrite or resume)
         seconds = time.perf_counter() - started
         record = make_record(first_a, first_b, self._model, conventions, self._options, num_tiles=1, seconds=seconds)
-        record["settings"] = made_by
+        record["settings"] = self.made_by
         record["clip"] = {
             "frames": done,
             "rate": str(like.rate),
@@ -120,14 +122,18 @@ class ClipRun:
         )
         return same_size(one, other, self._options)
 
-    def _fuse(
-        self, conventions: Conventions, parts: Parts, encoder: PartEncoder, num_frames: int, on_frame: OnFrame | None
-    ) -> None:
-        """Decode, fuse and encode side by side, `num_frames` to a part; what the parts hold is only decoded."""
+    def _fusion(self, conventions: Conventions) -> FrameFusion:
+        """What fuses the frames, the stretch of the output settled."""
         fusion = FrameFusion(self._model, self._options, conventions, self._filter)
         step = step_of(self._pairs.b.num_frames, STRETCH_FRAMES)
         with closing(iter(self._pairs)) as source:
             fusion.measure_output((a.array, b.array) for index, (a, b) in enumerate(source) if index % step == 0)
+        return fusion
+
+    def _fuse(
+        self, fusion: FrameFusion, parts: Parts, encoder: PartEncoder, num_frames: int, on_frame: OnFrame | None
+    ) -> None:
+        """Decode, fuse and encode side by side, `num_frames` to a part; what the parts hold is only decoded."""
         if self._filter is not None and parts.state:
             self._filter.restore(parts.state)
         total = min(self._pairs.b.num_frames, round(self._pairs.a.num_frames * self._pairs.b.rate / self._pairs.a.rate))

@@ -1,11 +1,12 @@
-"""How steady fused clips are beside their sources, with and without the temporal filter.
+"""How steady fused clips are beside their sources, with and without the temporal filters.
 
     python benchmarks/video_flicker.py IR.mp4 VIS.mp4 --models average laplacian --frames 40
     python benchmarks/video_flicker.py IR.mp4 VIS.mp4 --models fnet --weights fnet.safetensors --clip FUSED.mp4
     python benchmarks/video_flicker.py ir/ vis/           # folders of frames, in order
 
-A row gives the flicker of the mean luma, its ratio to the less steady source, the warping error and its ratio to the
-larger of the sources'. Flow comes from the visible clip. `--clip` adds rows for clips that exist already, such as
+A row gives the flicker of the mean luma, the warping error and the flicker of still pixels, each with its ratio to
+the less steady source; nan where too few pixels have a motion that can be trusted, or none is still. Flow comes from
+the visible clip, from the infrared one while it is dark. `--clip` adds rows for clips that exist already, such as
 those of other authors. Results are compared before encoding. Prints numbers, never passes or fails; needs the extras
 `video` and `imaging`.
 """
@@ -16,6 +17,7 @@ import argparse
 from itertools import islice
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 
@@ -23,9 +25,9 @@ from polyfuse import load
 from polyfuse.io import read_picture
 from polyfuse.io.pairs import list_pictures
 from polyfuse.transforms import luma, resize
-from polyfuse.video.flicker import flicker, flicker_ratio, warping_error
+from polyfuse.video.filters import make_filter
+from polyfuse.video.flicker import SteadinessOf
 from polyfuse.video.reader import describe, read_frames
-from polyfuse.video.temporal import TemporalFilter
 
 
 def planes(path: Path, count: int, shrink: int) -> list[np.ndarray]:
@@ -55,16 +57,19 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
+    cv2.setNumThreads(given.threads)
     a, b = (planes(path, given.frames, given.shrink) for path in (given.ir, given.vi))
     print(f"{len(b)} frames of {b[0].shape[1]}x{b[0].shape[0]}")
-    print(f"{'':28} {'flicker':>9} {'ratio':>6} {'warping':>8} {'ratio':>6}")
-    means = [[float(plane.mean()) for plane in clip] for clip in (a, b)]
-    source_error = max(warping_error(clip, b) for clip in (a, b))
+    print(f"{'':28} {'flicker':>9} {'ratio':>6} {'warping':>9} {'ratio':>6} {'still':>9} {'ratio':>6}")
+    steadiness = SteadinessOf(a, b)
 
     def row(name: str, clip: list[np.ndarray]) -> None:
-        own, error = [float(plane.mean()) for plane in clip], warping_error(clip, b[: len(clip)])
-        ratios = flicker_ratio(own, *means), error / source_error
-        print(f"{name:28} {flicker(own):9.5f} {ratios[0]:6.2f} {error:8.4f} {ratios[1]:6.2f}", flush=True)
+        found = steadiness(clip)
+        print(
+            f"{name:28} {found.flicker:9.5f} {found.flicker_ratio:6.2f} {found.warping:9.4f} "
+            f"{found.warping_ratio:6.2f} {found.pixel_flicker:9.5f} {found.pixel_ratio:6.2f}",
+            flush=True,
+        )
 
     row("infrared", a)
     row("visible", b)
@@ -78,8 +83,9 @@ def main() -> None:
                 result = model(*(torch.from_numpy(plane)[None, None] for plane in (one, other)))
             fused.append(result[0, 0].clamp(0, 1).numpy())
         row(name, fused)
-        steady = TemporalFilter()
-        row(f"{name}, exponential:0.6", [np.clip(steady(*frames), 0, 1) for frames in zip(fused, a, b, strict=True)])
+        for temporal in ("exponential", "flow"):
+            steady = make_filter(temporal)
+            row(f"{name}, {temporal}", [np.clip(steady(*frames), 0, 1) for frames in zip(fused, a, b, strict=True)])
         span = [(plane - plane.min()) / max(float(np.ptp(plane)), 1e-6) for plane in fused]
         row(f"{name}, stretched per frame", span)
 

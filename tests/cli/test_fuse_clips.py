@@ -178,7 +178,7 @@ def test_damaged_frames_are_counted_in_a_note(polyfuse: Runner, clips: tuple[Pat
         (("-o", "x.png"), 2, "x.png ends in no suffix for clips: use one of .mp4"),
         (("--codec", "ffv1", "-o", "x.mp4"), 2, "x.mp4 cannot hold ffv1"),
         (("--crf", "20", "-o", "x.mkv"), 2, "ffv1 is lossless and has no crf"),
-        (("--temporal", "flow"), 2, "temporal 'flow' is unknown"),
+        (("--temporal", "optical"), 2, "temporal 'optical' is unknown: use none, exponential or flow"),
         (("--bit-depth", "16"), 2, "name an .mkv file for 16"),
         (("-o", "vi.mp4", "--overwrite"), 5, "vi.mp4 is a source"),
     ],
@@ -200,7 +200,8 @@ def test_clip_and_picture_do_not_go_together(polyfuse: Runner, clips: tuple[Path
 
 def test_options_of_clips_are_refused_for_pictures(polyfuse: Runner, pair: tuple[Path, Path]) -> None:
     ran = polyfuse("fuse", *pair, "--temporal", "exponential")
-    assert (ran.code, ran.problem) == (2, "--temporal is for clips: drop it.")
+    assert (ran.code, ran.problem) == (2, "--temporal is for clips and folders of frames: drop it.")
+    assert polyfuse("fuse", *pair, "--crf", "20").problem == "--crf is for clips: drop it."
 
 
 def test_missing_pyav_is_a_dependency_error(
@@ -209,6 +210,15 @@ def test_missing_pyav_is_a_dependency_error(
     monkeypatch.setitem(sys.modules, "av", None)
     ran = polyfuse("fuse", *clips, "--model", "average")
     assert (ran.code, ran.problem) == (4, 'clips need PyAV: pip install "polyfuse[video]".')
+
+
+def test_missing_opencv_is_a_dependency_error(
+    polyfuse: Runner, clips: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    ran = polyfuse("fuse", *clips, "--model", "average", "--temporal", "flow", "-o", "out/fused.mp4")
+    assert (ran.code, ran.problem) == (4, '--temporal flow needs OpenCV: pip install "polyfuse[imaging]".')
+    assert left(tmp_path) == {"ir.mp4", "vi.mp4"}
 
 
 def test_missing_encoder_is_a_dependency_error_that_names_others(
@@ -249,10 +259,10 @@ def test_interrupted_run_leaves_nothing_and_can_be_started_again(
     start: Runner, polyfuse: Runner, clips: tuple[Path, Path], tmp_path: Path
 ) -> None:
     slow = (
-        f"{DEFAULT_SIGINT}\nimport sys, time, polyfuse.video.run as run\n"
-        "fuse = run.ClipRun._fuse\n"
+        f"{DEFAULT_SIGINT}\nimport time\nfrom polyfuse.video.fusing import FrameFusion\n"
+        "fuse = FrameFusion.__call__\n"
         "def slowly(*given):\n    print('frame', flush=True)\n    time.sleep(0.2)\n    return fuse(*given)\n"
-        "run.ClipRun._fuse = slowly"
+        "FrameFusion.__call__ = slowly"
     )
     process = start("fuse", *clips, "--model", "average", "-o", "out/fused.mp4", before=slow)
     assert process.stdout.readline() == "frame\n"
@@ -262,3 +272,32 @@ def test_interrupted_run_leaves_nothing_and_can_be_started_again(
     assert err.strip() == "polyfuse: interrupted; what is finished stays, nothing is half-written."
     assert list((tmp_path / "out").iterdir()) == []
     assert polyfuse("fuse", *clips, "--model", "average", "-o", "out/fused.mp4", "--resume").code == 0
+
+
+def test_killed_run_is_resumed_from_its_finished_parts(
+    start: Runner, polyfuse: Runner, clips: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = (
+        "import os, signal\nimport polyfuse.video.writer as writer\nwriter.PART_FRAMES = 3\n"
+        "add = writer.Parts.add\n"
+        "def last(self, packets, num_frames, state):\n"
+        "    add(self, packets, num_frames, state)\n"
+        "    if num_frames == 6:\n        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "writer.Parts.add = last"
+    )
+    call = ("fuse", *clips, "--model", "average", "--temporal", "exponential", "-o", "out/fused.mp4")
+    process = start(*call, before=killed)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert left(tmp_path / "out") == {".fused.mp4.parts"}
+    monkeypatch.setattr("polyfuse.video.writer.PART_FRAMES", 3)
+    refused = polyfuse(*call)
+    assert (refused.code, refused.problem) == (
+        5,
+        "an earlier run got as far as frame 6 of out/fused.mp4: pass --resume to go on, or --overwrite to begin anew",
+    )
+    resumed = polyfuse(*call, "--resume")
+    assert (resumed.code, resumed.out) == (0, ["out/fused.mp4"])
+    assert "ir: 6 of 10 frames were there from an earlier run" in resumed.err
+    assert resumed.err[-1].startswith("ir: 4 frames in ")
+    assert left(tmp_path / "out") == {"fused.mp4", "fused.mp4.json"}

@@ -118,11 +118,26 @@ def clips(tmp_path: Path, make_clip: Callable[..., Path]) -> tuple[Path, Path]:
     return make_clip(tmp_path / "ir.mkv", draw(10)), make_clip(tmp_path / "vi.mkv", draw(10, (48, 64, 3), 1))
 
 
+@pytest.fixture(scope="session")
+def panned() -> Callable[..., list[NDArray[np.float32]]]:
+    """A smooth picture that moves one pixel a frame, 128x96, with noise of a standard deviation."""
+
+    def build(count: int, noise: float = 0.0) -> list[NDArray[np.float32]]:
+        rng = np.random.default_rng(3)
+        rows, columns = np.mgrid[:96, :160]
+        wide = 0.5 + 0.2 * np.sin(columns / 5) * np.cos(rows / 6) + 0.1 * np.sin(columns / 11 + rows / 8)
+        frames = [wide[:, number : number + 128] + rng.normal(0, noise, (96, 128)) for number in range(count)]
+        return [frame.astype(np.float32) for frame in frames]
+
+    return build
+
+
 @pytest.fixture
-def clip_flicker(tmp_path: Path, make_clip: Callable[..., Path], look: Callable[[Path], Seen]) -> Callable[..., float]:
-    """Flicker ratio of a fused pan with noise of two levels; True stretches each frame by its own extent."""
-    from polyfuse.video import fuse_clip
-    from polyfuse.video.flicker import flicker_ratio
+def panned_clip(
+    tmp_path: Path, make_clip: Callable[..., Path], look: Callable[[Path], Seen]
+) -> Callable[[str], dict[str, list[NDArray[np.float32]]]]:
+    """A pan with noise of two levels, one pixel a frame, as "a", "b" and "fused" with a temporal filter, in [0, 1]."""
+    from polyfuse.video import ClipOptions, fuse_clip
 
     rng = np.random.default_rng(4)
     wide = {name: draw(1, (48, 96), seed)[0].astype(float) for seed, name in enumerate("ab")}
@@ -134,12 +149,12 @@ def clip_flicker(tmp_path: Path, make_clip: Callable[..., Path], look: Callable[
         for name, picture in wide.items()
     }
 
-    def measure(per_frame: bool) -> float:
+    def measure(temporal: str) -> dict[str, list[NDArray[np.float32]]]:
         paths = [make_clip(tmp_path / f"{name}.mkv", frames) for name, frames in clips.items()]
-        fused = look(fuse_clip(*paths, tmp_path / "fused.mkv", model="average", overwrite=True).path).frames
-        if per_frame:
-            fused = [(frame - float(frame.min())) / float(np.ptp(frame)) * 255 for frame in fused]
-        means = [[float(frame.mean()) / 255 for frame in frames] for frames in (fused, clips["a"], clips["b"])]
-        return flicker_ratio(*means)
+        target, clip = tmp_path / "fused.mkv", ClipOptions(temporal)
+        fused = look(fuse_clip(*paths, target, model="average", clip=clip, overwrite=True).path).frames
+        return {
+            name: [np.float32(frame) / 255 for frame in frames] for name, frames in (*clips.items(), ("fused", fused))
+        }
 
     return measure

@@ -14,7 +14,7 @@ from polyfuse.errors import InputError, OutputError, UsageError
 from polyfuse.models.classic.average import Average
 from polyfuse.registry import list_models
 from polyfuse.video import ClipOptions, fuse_clip
-from polyfuse.video.run import AHEAD, ahead
+from polyfuse.video.ahead import AHEAD, ahead
 
 av = pytest.importorskip("av")
 
@@ -222,17 +222,6 @@ def test_sizes_must_agree_unless_one_is_resized(make_clip: Make, look: Look, sce
     assert look(large.path).frames[0].shape == (48, 64)
     assert look(small.path).frames[0].shape == (24, 32)
     assert large.notes == ("a resized from 32x24 to 64x48",)
-
-
-def test_interruption_leaves_nothing(clips: Clips, tmp_path: Path) -> None:
-    def interrupt(done: int, total: int) -> None:
-        assert total == 10
-        if done == 6:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fuse_clip(*clips, tmp_path / "out" / "fused.mp4", model="average", on_frame=interrupt)
-    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_resume_keeps_what_was_made_in_the_same_way(clips: Clips, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,20 @@ def are_clips(a: Path, b: Path | None, values: dict[str, Any]) -> bool:
         raise UsageError(f"{given[0]} is a clip and has no partner: give two clips.")
     if given:
         return True
-    for name, default in (("temporal", "none"), ("codec", "auto"), ("crf", None), ("no_sound", False)):
+    for name, default in (("codec", "auto"), ("crf", None), ("no_sound", False)):
         if values[name] != default:
             raise UsageError(f"--{name.replace('_', '-')} is for clips: drop it.")
     return False
+
+
+def limit_flow(temporal: str, threads: int | None) -> None:
+    """Let the search for optical flow take no more threads than the model."""
+    if threads is None or not temporal.startswith("flow"):
+        return
+    with suppress(ImportError):  # the filter says what is missing
+        import cv2
+
+        cv2.setNumThreads(threads)
 
 
 def fuse_clips(a: Path, b: Path, values: dict[str, Any], document: dict[str, Any]) -> None:
@@ -48,6 +59,7 @@ def fuse_clips(a: Path, b: Path, values: dict[str, Any], document: dict[str, Any
         if not values["as_json"]:
             click.echo(f"{a}  +  {b}  ->  {target}")
         return
+    limit_flow(values["temporal"], values["threads"])
     model = load_model(values, say)
     document["model"] = model.provenance.name
     try:
@@ -67,7 +79,8 @@ def fuse_clips(a: Path, b: Path, values: dict[str, Any], document: dict[str, Any
     except PolyfuseError as error:
         document["results"] = [{**pair, "state": "failed", "error": str(error), "notes": []}]
         raise
-    speed = result.num_frames / result.seconds if result.seconds else 0.0
+    num_fused = result.num_frames - result.num_resumed
+    speed = num_fused / result.seconds if result.seconds else 0.0
     document["results"] = [
         {
             **pair,
@@ -81,6 +94,6 @@ def fuse_clips(a: Path, b: Path, values: dict[str, Any], document: dict[str, Any
     for note in result.notes:
         say(f"{a.stem}: {note}")
     if not result.kept:
-        say(f"{a.stem}: {result.num_frames} frames in {result.seconds:.1f} s, {speed:.1f} frames/s")
+        say(f"{a.stem}: {num_fused} frames in {result.seconds:.1f} s, {speed:.1f} frames/s")
     if not values["as_json"]:
         click.echo(result.path)

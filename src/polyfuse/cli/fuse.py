@@ -1,4 +1,4 @@
-"""`polyfuse fuse`: one pair, two folders, a list of pairs, or two clips."""
+"""`polyfuse fuse`: one pair, two folders of pictures or frames, a list of pairs, or two clips."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from polyfuse.cli.clips import are_clips, fuse_clips
+from polyfuse.cli.clips import are_clips, fuse_clips, limit_flow
 from polyfuse.cli.options import (
     PATH,
     load_model,
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     default="none",
     metavar="FILTER",
     show_default=True,
-    help="Clips: none, exponential, or exponential:SHARE of the new frame.",
+    help="Clips and folders of frames: none, exponential or flow, also as KIND:SHARE of the new frame.",
 )
 @click.option(
     "--codec",
@@ -92,11 +92,13 @@ def _fuse(a: Path, b: Path | None, values: dict[str, Any], document: dict[str, A
     """Find the pairs and fuse them; `document` gets what became of each."""
     from polyfuse.fusion import Writing, fuse_pairs
     from polyfuse.io import check_sizes
+    from polyfuse.video import fuse_frames
 
     quiet = values.pop("quiet")
     say = speaker(quiet)
     options = take_picture_options(values)
     pairs, many = _pairs(a, b, values["match"])
+    temporal = _temporal(values, many)
     jobs = _jobs(pairs, values["out"], values["suffix"], many)
     skip = many and values["on_error"] == "skip"
     if options.resize is None and not skip:
@@ -107,13 +109,17 @@ def _fuse(a: Path, b: Path | None, values: dict[str, Any], document: dict[str, A
             for pair, path in jobs:
                 click.echo(f"{pair.a}  +  {pair.b}  ->  {path}")
         return
+    limit_flow(temporal, values["threads"])
     model = load_model(values, say)
     document["model"] = model.provenance.name
     results = document["results"] = []
     writing = Writing(values["overwrite"], values["resume"], not values["no_sidecar"], values["quality"])
     failures: list[tuple[str, PolyfuseError]] = []
     with progress(len(jobs), say, tell_failures=skip, quiet=quiet) as shown:
-        runs = fuse_pairs(jobs, model, options, writing=writing, on_error=values["on_error"], on_tile=shown.tile)
+        if temporal == "none":
+            runs = fuse_pairs(jobs, model, options, writing=writing, on_error=values["on_error"], on_tile=shown.tile)
+        else:
+            runs = fuse_frames(jobs, model, options, temporal, writing=writing)
         for outcome in runs:
             shown.outcome(outcome)
             results.append(_outcome_json(outcome))
@@ -129,6 +135,20 @@ def _fuse(a: Path, b: Path | None, values: dict[str, Any], document: dict[str, A
         raise type(error)(f"{name}: {str(error).rstrip('.')}; {done}.") from error
     if failures:
         raise failures[0][1]
+
+
+def _temporal(values: dict[str, Any], many: bool) -> str:
+    """The filter along time, where there is a time."""
+    from polyfuse.video.temporal import parse_temporal
+
+    text: str = values["temporal"]
+    if parse_temporal(text) is None:
+        return text
+    if not many:
+        raise UsageError("--temporal is for clips and folders of frames: drop it.")
+    if values["on_error"] == "skip":
+        raise UsageError("--on-error skip would leave gaps in the sequence: drop it, or --temporal.")
+    return text
 
 
 def _pairs(a: Path, b: Path | None, match: str) -> tuple[list[Pair], bool]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from polyfuse.errors import InputError, OutputError, PolyfuseError
 from polyfuse.fusion.options import FuseOptions
@@ -77,8 +77,9 @@ def fuse_pairs(
             result would replace a source.
     """
     how = writing or Writing()
-    _check_targets(jobs, replacing=how.overwrite or how.resume)
-    kept = {path for pair, path in jobs if how.resume and _is_done(pair, path, model, options, how)}
+    check_targets(jobs, replacing=how.overwrite or how.resume)
+    made_by = settings(model, options)
+    kept = {path for pair, path in jobs if how.resume and is_done(pair, path, made_by, how)}
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         try:
             yield from _run(jobs, kept, model, options, how, on_error, on_tile, reader, writer)
@@ -156,7 +157,7 @@ def _settled(item: Outcome | tuple[Pair, Path, Result, Future[Path]]) -> Outcome
     return Outcome(pair, path, "fused", notes=result.notes)
 
 
-def _check_targets(jobs: Sequence[tuple[Pair, Path]], *, replacing: bool) -> None:
+def check_targets(jobs: Sequence[tuple[Pair, Path]], *, replacing: bool) -> None:
     """Refuse to start where a result would replace a source or, unless `replacing`, anything."""
     existing = [path for _, path in jobs if path.exists()]
     if not existing:
@@ -170,7 +171,7 @@ def _check_targets(jobs: Sequence[tuple[Pair, Path]], *, replacing: bool) -> Non
         raise OutputError(f"{existing[0]}{more}: pass --overwrite to replace, or --resume to keep what is done.")
 
 
-def _is_done(pair: Pair, path: Path, model: FusionModel, options: FuseOptions, how: Writing) -> bool:
+def is_done(pair: Pair, path: Path, made_by: dict[str, Any], how: Writing) -> bool:
     """Whether an earlier run made this result from these sources (by path) with these settings.
 
     Results are written atomically, so a file that exists is complete. Without sidecars existence is all there is.
@@ -182,7 +183,7 @@ def _is_done(pair: Pair, path: Path, model: FusionModel, options: FuseOptions, h
     try:
         record = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
         sources = [record["sources"][name]["path"] for name in ("a", "b")]
-        same_settings = bool(record["settings"] == json.loads(json.dumps(settings(model, options))))
+        same_settings = bool(record["settings"] == json.loads(json.dumps(made_by)))
     except (OSError, ValueError, KeyError, TypeError):
         return False
     return same_settings and sources == [str(pair.a), str(pair.b)]

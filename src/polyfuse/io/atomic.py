@@ -43,7 +43,9 @@ def check_free(path: str | os.PathLike[str], *, overwrite: bool) -> None:
 
 
 @contextmanager
-def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterator[Path]:
+def atomic_path(
+    path: str | os.PathLike[str], overwrite: bool = False, *, called: str | os.PathLike[str] | None = None
+) -> Iterator[Path]:
     """Lend a temporary name in the target's folder and give it the target's name once the body is through.
 
     The body writes the file of that name; then it is flushed to the disk and renamed. Whatever ends the body early,
@@ -52,6 +54,7 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
     Args:
         path: The target.
         overwrite: Whether an existing file may be replaced.
+        called: What a failure is told of, where the user does not know the target by its name.
 
     Yields:
         The temporary path: hidden, with the target's suffix, created empty.
@@ -72,7 +75,7 @@ def atomic_path(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
             check_free(path, overwrite=overwrite)
             os.replace(temporary, target)
         except OSError as error:
-            raise _refusal(path, error) from error
+            raise _refusal(called or path, error) from error
     except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -93,6 +96,22 @@ def _refusal(path: str | os.PathLike[str], error: OSError | ValueError) -> Outpu
     number = error.errno if isinstance(error, OSError) else None
     advice = _ADVICE.get(number or 0, "check the folder and the free space")
     return OutputError(f"{shown(path)} cannot be written ({reason(error)}): {advice}")
+
+
+def make_folder(path: Path, *, called: str | os.PathLike[str]) -> None:
+    """Make a folder and those above it, so that a place where nothing can be written is found before any work.
+
+    Args:
+        path: The folder.
+        called: What a failure is told of.
+
+    Raises:
+        OutputError: If it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _refusal(called, error) from error
 
 
 def write_text(path: str | os.PathLike[str], text: str, *, overwrite: bool = False) -> Path:

@@ -12,7 +12,6 @@ import torch
 from polyfuse import registry
 from polyfuse.errors import OutputError, UsageError
 from polyfuse.fusion import FuseOptions
-from polyfuse.fusion.record import settings
 from polyfuse.fusion.result import sidecar_path
 from polyfuse.io import write_text
 from polyfuse.io.atomic import check_free
@@ -49,23 +48,25 @@ def fuse_clip(
     Args:
         a: Infrared clip.
         b: Visible clip; its colour, frame rate and sound are kept.
-        out: The result: .mp4, .mov, .mkv or .webm; complete or not there.
+        out: The result: .mp4, .mov, .mkv or .webm; complete or not there. An interrupted run leaves its finished parts
+            in a hidden folder beside it, from which `resume` goes on.
         model: A name from `list_models`, or a model from `load`.
         weights: Weights file for an architecture such as "fnet".
         device: Where the model runs.
         clip: Temporal filter, codec and sound.
         options: Options of the fusion, as for `fuse`.
         overwrite: Whether an existing result may be replaced.
-        resume: Keep a result that an earlier run made from the same clips in the same way, replace any other.
+        resume: Keep a result that an earlier run made from the same clips in the same way, go on where one was
+            interrupted, to the same frames as without interruption; replace any other.
         sidecar: Write `<file name>.json` with the record beside it.
-        on_frame: Called with (frames done, frames in all or 0) after each frame.
+        on_frame: Called with (frames done, frames in all or 0) after each frame fused.
         **changes: Single options of the fusion by name, e.g. `grey=True`; see `FuseOptions`.
 
     Raises:
         InputError: If a clip cannot be read or is damaged, or sizes differ.
         UsageError: If an option is unknown or does not fit.
-        DependencyError: If PyAV or a codec is missing.
-        OutputError: If the result cannot be written, or exists.
+        DependencyError: If PyAV, a codec or, for optical flow, OpenCV is missing.
+        OutputError: If the result cannot be written, exists, or parts of it do and `resume` and `overwrite` are off.
     """
     if not isinstance(model, str) and (weights is not None or str(device) != "cpu"):
         raise UsageError("weights and device go with a model's name: load the model with them instead.")
@@ -75,11 +76,10 @@ def fuse_clip(
     _check_target(target, (info_a, info_b), replacing=overwrite or resume)
     chosen, notes = _fitting_depth(chosen, encoding, (info_a, info_b))
     ready = registry.load(model, weights=weights, device=device) if isinstance(model, str) else model
-    fingerprint = {**settings(ready, chosen), "clip": clip_options.to_json()}
-    if resume and (record := _earlier(target, (info_a, info_b), fingerprint)) is not None:
-        return ClipResult(target, 0, 0.0, record, kept=True)
     run = ClipRun(FramePairs(info_a, info_b), ready, chosen, clip_options, encoding)
-    result = run.write(target, overwrite=overwrite or resume, notes=notes, on_frame=on_frame)
+    if resume and (record := _earlier(target, (info_a, info_b), run.made_by)) is not None:
+        return ClipResult(target, 0, 0.0, record, kept=True)
+    result = run.write(target, overwrite=overwrite, resume=resume, notes=notes, on_frame=on_frame)
     if sidecar:
         text = json.dumps(result.record, indent=2, ensure_ascii=False) + "\n"
         write_text(sidecar_path(target), text, overwrite=True)
@@ -115,14 +115,14 @@ def _check_target(target: Path, infos: tuple[ClipInfo, ClipInfo], *, replacing: 
     check_free(target, overwrite=replacing)
 
 
-def _earlier(target: Path, infos: tuple[ClipInfo, ClipInfo], fingerprint: dict[str, Any]) -> dict[str, Any] | None:
+def _earlier(target: Path, infos: tuple[ClipInfo, ClipInfo], made_by: dict[str, Any]) -> dict[str, Any] | None:
     """The record of an earlier run that made this result from these clips in this way."""
     if not target.is_file():
         return None
     try:
         record: dict[str, Any] = json.loads(sidecar_path(target).read_text(encoding="utf-8"))
         sources = [record["sources"][name]["sha256"] for name in ("a", "b")]
-        same = bool(record["settings"] == json.loads(json.dumps(fingerprint)))
+        same = bool(record["settings"] == json.loads(json.dumps(made_by)))
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return record if same and sources == [file_sha256(info.path) for info in infos] else None

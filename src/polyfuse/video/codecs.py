@@ -8,6 +8,7 @@ from typing import Any
 
 from polyfuse.errors import DependencyError, UsageError
 from polyfuse.io.source import shown
+from polyfuse.video.filters import make_filter
 from polyfuse.video.pyav import load_av
 from polyfuse.video.temporal import TemporalFilter, parse_temporal
 
@@ -60,7 +61,7 @@ class ClipOptions:
     """What concerns a clip as a whole; how its frames are fused is in `FuseOptions`."""
 
     temporal: str = "none"
-    """Filter along time: "none", "exponential", or "exponential:SHARE", the share of the new frame, 0 to 1."""
+    """Filter along time: "none", "exponential", "flow", or one of these with ":SHARE" of the new frame, 0 to 1."""
     codec: str = "auto"
     """"h264", "h265", "vp9" or "ffv1" (lossless, 16 bits); "auto" is h264 in .mp4 and .mov, ffv1 in .mkv, vp9 in
     .webm."""
@@ -79,9 +80,12 @@ class ClipOptions:
 
     @property
     def temporal_filter(self) -> TemporalFilter | None:
-        """A fresh filter, if one is wanted."""
-        share = parse_temporal(self.temporal)
-        return None if share is None else TemporalFilter(share)
+        """A fresh filter, if one is wanted.
+
+        Raises:
+            DependencyError: If what it needs is missing.
+        """
+        return make_filter(self.temporal)
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionary for the sidecar."""

@@ -1,23 +1,95 @@
-"""How steady a clip is: flicker of its mean brightness, and what changes beyond the motion of the scene.
+"""How steady a clip is: flicker of its mean brightness and of still pixels, and what changes beyond the scene's motion.
 
 Flow is computed on a source, never on what is judged, so that methods are compared on equal flow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polyfuse.errors import DependencyError
+from polyfuse.errors import InputError
+from polyfuse.video.flow import Flow, Motion, is_dark, levels
 
 FLOOR = 1e-5
-"""Flicker below which a source counts as perfectly steady."""
+"""Flicker or warping error below which a source counts as perfectly steady."""
 ENOUGH = 0.5
 """Share of pixels that must have a valid flow for a warping error to mean anything."""
+STILL = 0.25
+"""Length of the flow, pixels, below which a pixel counts as still."""
 
 Plane = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Steadiness:
+    """Figures of a clip, each as it is and over that of its less steady source; NaN where nothing can be said."""
+
+    flicker: float
+    """Mean absolute second difference of the frames' means, [0, 2]."""
+    flicker_ratio: float
+    """At most about 1.2 for a steady method."""
+    warping: float
+    """Mean difference from the frame before it, moved as the source moved, [0, 1]."""
+    warping_ratio: float
+    """At most about 1.1 for a steady method."""
+    pixel_flicker: float
+    """Mean absolute second difference of still pixels, [0, 2]."""
+    pixel_ratio: float
+    """The same over that of the less steady source."""
+
+
+class SteadinessOf:
+    """Judges clips fused from one pair of sources; their flow is computed once.
+
+    Args:
+        a: Luma of the first source, (H, W) in [0, 1] each.
+        b: Luma of the visible source, same sizes; flow comes from it, from a while it is dark.
+
+    Raises:
+        InputError: If the numbers of frames differ, or frames are too small for flow.
+        DependencyError: If OpenCV is missing.
+    Source: spec, section 8.3.
+    """
+
+    def __init__(self, a: Sequence[Plane], b: Sequence[Plane]) -> None:
+        if len(a) != len(b):
+            raise InputError(f"a has {len(a)} frames and b {len(b)}: give as many of both")
+        self._flow = Flow("the warping error")
+        self._motions = [
+            self._flow.motion(*(levels(plane) for plane in (pair_a if is_dark(pair_b[1]) else pair_b)))
+            for pair_a, pair_b in zip(pairwise(a), pairwise(b), strict=True)
+        ]
+        self._sources = [self._figures(clip) for clip in (a, b)]
+
+    def __call__(self, frames: Sequence[Plane]) -> Steadiness:
+        """Judge a clip; it may be shorter than its sources.
+
+        Args:
+            frames: (H, W) in [0, 1] each.
+        """
+        own = self._figures(frames)
+        found = [(value, over(value, *of)) for value, *of in zip(own, *self._sources, strict=True)]
+        return Steadiness(*(number for figure in found for number in figure))
+
+    def _figures(self, frames: Sequence[Plane]) -> tuple[float, float, float]:
+        """Flicker, warping error, flicker of still pixels."""
+        motions = self._motions[: max(len(frames) - 1, 0)]
+        return (
+            flicker([float(frame.mean()) for frame in frames]),
+            warping_error(frames, motions, self._flow),
+            pixel_flicker(frames, motions),
+        )
+
+
+def over(value: float, *sources: float) -> float:
+    """A figure over that of the less steady source that has one."""
+    return value / max(source for source in (*sources, FLOOR) if not math.isnan(source))
 
 
 def flicker(means: Sequence[float]) -> float:
@@ -35,10 +107,10 @@ def flicker(means: Sequence[float]) -> float:
 
 def flicker_ratio(fused: Sequence[float], a: Sequence[float], b: Sequence[float]) -> float:
     """Flicker of the fused clip over that of its less steady source; at most about 1 for a steady method."""
-    return flicker(fused) / max(flicker(a), flicker(b), FLOOR)
+    return over(flicker(fused), flicker(a), flicker(b))
 
 
-def warping_error(frames: Iterable[Plane], source: Iterable[Plane]) -> float:
+def warping_error(frames: Sequence[Plane], motions: Sequence[Motion], flow: Flow) -> float:
     """Mean difference of each frame from the one before it, moved as the source moved.
 
     Where forward and backward flow contradict each other (occlusion) a pixel does not count; a pair of frames with
@@ -46,62 +118,36 @@ def warping_error(frames: Iterable[Plane], source: Iterable[Plane]) -> float:
 
     Args:
         frames: What is judged, (H, W) in [0, 1] each.
-        source: The source with more texture, same sizes.
+        motions: From each frame of the source to the next, one fewer.
+        flow: What found them.
 
     Returns:
         Mean over frames of the mean over valid pixels, in [0, 1]; NaN if no pair of frames counts.
-
-    Raises:
-        DependencyError: If OpenCV is missing.
-    Source: spec, section 8.3.
     """
-    flow = _Flow()
-    errors: list[float] = []
-    before: tuple[Plane, NDArray[np.uint8]] | None = None
-    for frame, seen in zip(frames, source, strict=True):
-        levels = np.rint(np.clip(seen, 0, 1) * 255).astype(np.uint8)
-        if before is not None:
-            backward = flow.between(levels, before[1])
-            valid = flow.valid(flow.between(before[1], levels), backward)
-            if valid.mean() >= ENOUGH:
-                errors.append(float(np.abs(frame - flow.moved(before[0], backward))[valid].mean()))
-        before = frame, levels
+    errors = [
+        float(np.abs(after - flow.moved(before, motion.backward))[motion.valid].mean())
+        for (before, after), motion in zip(pairwise(frames), motions, strict=True)
+        if motion.valid.mean() >= ENOUGH
+    ]
     return float(np.mean(errors)) if errors else float("nan")
 
 
-class _Flow:
-    """Dense inverse search of OpenCV, medium preset.
+def pixel_flicker(frames: Sequence[Plane], motions: Sequence[Motion]) -> float:
+    """Mean absolute second difference of the pixels that are still.
 
-    Raises:
-        DependencyError: If OpenCV is missing.
+    # ours: still in both steps of the difference; the spec names one.
+
+    Args:
+        frames: What is judged, (H, W) in [0, 1] each.
+        motions: From each frame of the source to the next, one fewer.
+
+    Returns:
+        Mean over frames of the mean over still pixels, in [0, 2]; NaN if no pixel is still.
     """
-
-    def __init__(self) -> None:
-        try:
-            import cv2
-        except ImportError as error:
-            raise DependencyError('the warping error needs OpenCV: pip install "polyfuse[imaging]".') from error
-        self._cv2 = cv2
-        self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-
-    def between(self, here: NDArray[np.uint8], there: NDArray[np.uint8]) -> Plane:
-        """Where each pixel of `here` lies in `there`, as an offset (H, W, 2) of column and row."""
-        return np.asarray(self._search.calc(here, there, np.zeros((*here.shape, 2), np.float32)), np.float32)
-
-    def moved(self, plane: Plane, offsets: Plane) -> Plane:
-        """Sample a plane or a field at each pixel plus its offset, bilinearly."""
-        rows, columns = np.indices(offsets.shape[:2], np.float32)
-        sampled = self._cv2.remap(
-            plane, columns + offsets[..., 0], rows + offsets[..., 1], self._cv2.INTER_LINEAR,
-            borderMode=self._cv2.BORDER_REPLICATE,
-        )  # fmt: skip
-        return np.asarray(sampled, np.float32)
-
-    def valid(self, forward: Plane, backward: Plane) -> NDArray[np.bool_]:
-        """Where the way back and the way there cancel, and the way does not leave the picture."""
-        there = self.moved(forward, backward)
-        gap = ((backward + there) ** 2).sum(2)
-        bound = 0.01 * ((backward**2).sum(2) + (there**2).sum(2)) + 0.5
-        rows, columns = np.indices(gap.shape, np.float32) + np.moveaxis(backward, 2, 0)[::-1]
-        inside = (rows >= 0) & (rows <= gap.shape[0] - 1) & (columns >= 0) & (columns <= gap.shape[1] - 1)
-        return np.asarray((gap <= bound) & inside)
+    still = [(motion.backward**2).sum(2) < STILL**2 for motion in motions]
+    found = []
+    for number, (before, after) in enumerate(pairwise(still)):
+        one, two, three = frames[number : number + 3]
+        if (both := before & after).any():
+            found.append(float(np.abs(three - 2 * two + one)[both].mean()))
+    return float(np.mean(found)) if found else float("nan")

@@ -4,39 +4,35 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from polyfuse._version import __version__
 from polyfuse.fusion import FuseOptions
-from polyfuse.fusion.conventions import Conventions, decide, finished, model_input
-from polyfuse.fusion.pair import fuse_plane, same_size
-from polyfuse.fusion.record import make_record
-from polyfuse.fusion.stretch import OutputRange
+from polyfuse.fusion.conventions import Conventions, decide
+from polyfuse.fusion.pair import same_size
+from polyfuse.fusion.record import make_record, settings
 from polyfuse.io import Picture
 from polyfuse.io.source import file_sha256
 from polyfuse.models.spec import FusionModel
 from polyfuse.transforms import RangeRecord, measure_range, parse_range
+from polyfuse.video.ahead import AHEAD, ahead
 from polyfuse.video.codecs import ClipOptions, Encoding
+from polyfuse.video.fusing import RANGE_FRAMES, STRETCH_FRAMES, FrameFusion, step_of
 from polyfuse.video.pairing import FramePairs
-from polyfuse.video.reader import ClipInfo, Frame, read_frames
-from polyfuse.video.writer import clip_writer
+from polyfuse.video.parts import Parts, parts_of
+from polyfuse.video.picture_stream import PictureFormat
+from polyfuse.video.reader import ClipInfo, read_frames
+from polyfuse.video.writer import PartEncoder, join, part_frames
 
 OnFrame = Callable[[int, int], None]
 """Takes (frames done, frames in all, 0 if not known)."""
-AHEAD = 4
-"""Frames read ahead, and frames waiting to be encoded."""
-RANGE_FRAMES = 64
-"""Frames over which a range is measured, evenly spaced. Source: spec, section 8.2."""
-STRETCH_FRAMES = 8
-"""Pairs over which the output of a model that stretches its result is measured."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +51,8 @@ class ClipResult:
     """What the user should know, one line each."""
     kept: bool = False
     """Whether an earlier run had made it in the same way."""
+    num_resumed: int = 0
+    """Those of its frames that an earlier run, interrupted, had fused in the same way."""
 
 
 class ClipRun:
@@ -66,6 +64,9 @@ class ClipRun:
         options: How frames are fused.
         clip: What concerns the whole clip.
         encoding: How the result is written.
+
+    Raises:
+        DependencyError: If what the temporal filter needs is missing.
     """
 
     def __init__(
@@ -74,52 +75,42 @@ class ClipRun:
         self._pairs, self._model, self._options = pairs, model, options
         self._clip, self._encoding = clip, encoding
         self._filter = clip.temporal_filter
-        self._range: OutputRange | None = None
+        self.made_by = {**settings(model, options), "clip": clip.to_json()}
+        """What decides over the result, beside the sources."""
 
-    def write(self, target: Path, *, overwrite: bool, notes: tuple[str, ...], on_frame: OnFrame | None) -> ClipResult:
-        """Decide, then decode, fuse and encode side by side."""
+    def write(
+        self, target: Path, *, overwrite: bool, resume: bool, notes: tuple[str, ...], on_frame: OnFrame | None
+    ) -> ClipResult:
+        """Decide, fuse part by part, join the parts; frames of an earlier run that fit are not fused again."""
         first_a, first_b, size_notes = self._first()
         ranges = (
             _clip_range(self._pairs.a, self._options.range),
             _clip_range(self._pairs.b, self._options.range_b),
         )
         conventions, more = decide(first_a, first_b, self._options, self._model.provenance, ranges)
-        if self._model.spec.output == "minmax":
-            self._range = self._output_range(conventions)
         like = self._pairs.b.resized(first_b.width, first_b.height)
-        total = min(like.num_frames, round(self._pairs.a.num_frames * like.rate / self._pairs.a.rate))
         grey, depth = conventions.carrier is None, np.dtype(conventions.dtype).itemsize * 8
-        started, done = time.perf_counter(), 0
-        with (
-            closing(iter(self._pairs)) as source,
-            ThreadPoolExecutor(1) as reader,
-            clip_writer(
-                target, self._encoding, like, grey=grey, depth=depth, sound=self._clip.sound, overwrite=overwrite
-            ) as writer,
-            ThreadPoolExecutor(1) as encoder,
-        ):
-            waiting: deque[Future[None]] = deque()
-            for frame_a, frame_b in ahead(source, reader):
-                image = self._fuse(frame_a, frame_b, conventions)
-                waiting.append(encoder.submit(writer.write, image, frame_b.ticks))
-                while len(waiting) > AHEAD:
-                    waiting.popleft().result()
-                done += 1
-                if on_frame is not None:
-                    on_frame(done, total)
-            for written in waiting:
-                written.result()
+        pictures = PictureFormat(self._encoding, like, grey, depth)
+        fingerprint = {**self.made_by, "sources": [first_a.sha256, first_b.sha256], "polyfuse": __version__}
+        fusion = self._fusion(conventions)
+        started = time.perf_counter()
+        with parts_of(target, fingerprint, resume=resume, overwrite=overwrite) as parts:
+            resumed = parts.num_frames
+            self._fuse(fusion, parts, PartEncoder(target, pictures, parts), part_frames(pictures), on_frame)
+            done = parts.num_frames
+            written = join(target, pictures, parts, sound=self._clip.sound, overwrite=overwrite or resume)
         seconds = time.perf_counter() - started
         record = make_record(first_a, first_b, self._model, conventions, self._options, num_tiles=1, seconds=seconds)
-        record["settings"]["clip"] = self._clip.to_json()
+        record["settings"] = self.made_by
         record["clip"] = {
             "frames": done,
             "rate": str(like.rate),
             "encoder": self._encoding.codec.encoder,
             "cuts": [] if self._filter is None else self._filter.cuts,
         }
-        told = (*notes, *size_notes, *more, *self._pairs.notes, *writer.notes)
-        return ClipResult(target, done, seconds, record, tuple(dict.fromkeys(told)))
+        went_on = (f"{resumed} of {done} frames were there from an earlier run",) if resumed else ()
+        told = (*notes, *size_notes, *more, *self._pairs.notes, *written, *went_on)
+        return ClipResult(target, done, seconds, record, tuple(dict.fromkeys(told)), num_resumed=resumed)
 
     def _first(self) -> tuple[Picture, Picture, tuple[str, ...]]:
         """The first frames as pictures that know their clips."""
@@ -131,47 +122,51 @@ class ClipRun:
         )
         return same_size(one, other, self._options)
 
-    def _planes(self, a: Frame, b: Frame, conventions: Conventions) -> tuple[Picture, Picture, NDArray[np.float32]]:
-        """Both frames at one size, and the model's raw output."""
-        one, other, _ = same_size(Picture(a.array), Picture(b.array), self._options)
-        return one, other, fuse_plane(one, other, self._model, conventions, self._options)[0]
+    def _fusion(self, conventions: Conventions) -> FrameFusion:
+        """What fuses the frames, the stretch of the output settled."""
+        fusion = FrameFusion(self._model, self._options, conventions, self._filter)
+        step = step_of(self._pairs.b.num_frames, STRETCH_FRAMES)
+        with closing(iter(self._pairs)) as source:
+            fusion.measure_output((a.array, b.array) for index, (a, b) in enumerate(source) if index % step == 0)
+        return fusion
 
-    def _output_range(self, conventions: Conventions) -> OutputRange:
-        """Smallest and largest output of the model over some pairs of the clip."""
-        step = max(1, self._pairs.b.num_frames // STRETCH_FRAMES)
-        with closing(iter(self._pairs)) as pairs:
-            chosen = (pair for index, pair in enumerate(pairs) if index % step == 0)
-            found = (OutputRange.measured(self._planes(*pair, conventions)[2]) for pair in chosen)
-            return reduce(OutputRange.joined, found)
+    def _fuse(
+        self, fusion: FrameFusion, parts: Parts, encoder: PartEncoder, num_frames: int, on_frame: OnFrame | None
+    ) -> None:
+        """Decode, fuse and encode side by side, `num_frames` to a part; what the parts hold is only decoded."""
+        if self._filter is not None and parts.state:
+            self._filter.restore(parts.state)
+        total = min(self._pairs.b.num_frames, round(self._pairs.a.num_frames * self._pairs.b.rate / self._pairs.a.rate))
+        resumed = parts.num_frames
+        with (
+            closing(iter(self._pairs)) as source,
+            ThreadPoolExecutor(1) as reader,
+            ThreadPoolExecutor(1) as encoding,
+        ):
+            waiting: deque[Future[None]] = deque()
+            for done, (frame_a, frame_b) in enumerate(ahead(source, reader), start=1):
+                if done <= resumed:
+                    continue
+                image = fusion(frame_a.array, frame_b.array)
+                waiting.append(encoding.submit(encoder.write, image, frame_b.ticks))
+                if done % num_frames == 0:
+                    waiting.append(encoding.submit(encoder.end_part, self._state()))
+                while len(waiting) > AHEAD:
+                    waiting.popleft().result()
+                if on_frame is not None:
+                    on_frame(done, total)
+            waiting.append(encoding.submit(encoder.end_part, self._state()))
+            for written in waiting:
+                written.result()
 
-    def _fuse(self, a: Frame, b: Frame, conventions: Conventions) -> NDArray[Any]:
-        """One fused frame in the result's depth and colour."""
-        one, other, plane = self._planes(a, b, conventions)
-        if self._range is not None:
-            plane = self._range.stretch(plane)
-        if self._filter is not None:
-            luma_a, luma_b = model_input(one.array, conventions, "a"), model_input(other.array, conventions, "b")
-            plane = self._filter(np.clip(plane, 0, 1), luma_a, luma_b)
-        carrier = {"a": one.array, "b": other.array}.get(conventions.carrier or "")
-        return finished(plane, carrier, conventions)
-
-
-def ahead(pairs: Iterator[tuple[Frame, Frame]], reader: ThreadPoolExecutor) -> Iterator[tuple[Frame, Frame]]:
-    """The same pairs, decoded in the reader's thread while the caller works."""
-    waiting = deque(reader.submit(next, pairs, None) for _ in range(AHEAD))
-    try:
-        while (pair := waiting.popleft().result()) is not None:
-            waiting.append(reader.submit(next, pairs, None))
-            yield pair
-    finally:
-        for future in waiting:
-            future.cancel()
-        reader.shutdown(wait=True)  # the caller closes `pairs`, which must not be running then
+    def _state(self) -> dict[str, Any]:
+        """The filter's state; empty without one."""
+        return {} if self._filter is None else self._filter.state()
 
 
 def _clip_range(info: ClipInfo, spec: str) -> RangeRecord:
     """One range for all frames, measured on evenly spaced ones where it has to be measured."""
-    step = max(1, info.num_frames // RANGE_FRAMES)
+    step = step_of(info.num_frames, RANGE_FRAMES)
     with closing(read_frames(info)) as frames:
         arrays = (frame.array for index, frame in enumerate(frames) if index % step == 0)
         return measure_range(arrays, parse_range(spec), name=str(info.path))

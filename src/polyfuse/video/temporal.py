@@ -1,71 +1,69 @@
-"""A filter along time against flicker, which lets go where the scene moves and at a cut."""
+"""What a filter along time is: frames in, steadier frames out, a fresh start at every cut, a state that can be kept."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
 
 from polyfuse.errors import UsageError
-
-DEFAULT_SHARE = 0.6
-"""Share of the new frame. Source: spec, section 8.2."""
-CELL = 8
-"""Side of the cells that stand for the low frequencies, pixels."""
-MOTION = 0.04
-"""Change of a source's low frequencies at which the old frame's weight falls to 1/e, in [0, 1]."""
-CUT_CHANGE = 0.15
-"""Mean absolute change of the fused frame that is a cut for certain."""
-CUT_DOUBTFUL = 0.05
-"""Change below which no histogram makes it a cut."""
-CUT_CORRELATION = 0.5
-"""Correlation of the histograms of two frames below which the change is a cut."""
-BINS = 64
+from polyfuse.video.cuts import is_cut
 
 Plane = NDArray[np.float32]
+State = dict[str, NDArray[Any]]
+
+DEFAULT_SHARES = {"exponential": 0.6, "flow": 0.5}
+"""Share of the new frame by kind of filter. Source: spec, section 8.2."""
 
 
-def parse_temporal(text: str) -> float | None:
-    """Read the value of `--temporal`: None for "none", else the share of the new frame.
+@dataclass(frozen=True)
+class Temporal:
+    """A filter along time as the user names it."""
+
+    kind: str
+    """A name of `DEFAULT_SHARES`."""
+    share: float
+    """Of the new frame, in (0, 1]; 1 changes nothing."""
+
+
+def parse_temporal(text: str) -> Temporal | None:
+    """Read the value of `--temporal`: None for "none".
 
     Raises:
-        UsageError: If it is neither "none", "exponential" nor "exponential:SHARE" with a share above 0, at most 1.
+        UsageError: If it is neither "none" nor "exponential" or "flow", alone or with ":SHARE" above 0, at most 1.
     """
     kind, _, share = text.partition(":")
     if text == "none":
         return None
     try:
-        value = float(share) if share else DEFAULT_SHARE
+        value = float(share) if share else DEFAULT_SHARES.get(kind, math.nan)
     except ValueError:
         value = math.nan
-    if kind != "exponential" or not 0 < value <= 1 or text.endswith(":"):
-        raise UsageError(f"temporal {text!r} is unknown: use none, exponential or exponential:SHARE, e.g. :0.6.")
-    return value
+    if kind not in DEFAULT_SHARES or not 0 < value <= 1 or text.endswith(":"):
+        raise UsageError(
+            f"temporal {text!r} is unknown: use none, exponential or flow, the latter two also as KIND:SHARE, "
+            "e.g. exponential:0.6."
+        )
+    return Temporal(kind, value)
 
 
-class TemporalFilter:
-    """Exponential filter of the low frequencies, out_t = fused_t + (1 - share) * still * (low(out_t-1) - low(fused_t)).
-
-    `low` are means of cells, the correction is interpolated between them: detail is never filtered, so edges leave no
-    ghosts. `still` = exp(-change / MOTION), where change is that of the sources' low frequencies, the larger of the
-    two: what the cameras saw change is not held back.
-    # ours: the spec filters low frequencies everywhere; a body that moves by its own width then leaves a shade behind.
+class TemporalFilter(ABC):
+    """A recursive filter: each frame is mixed with what is carried over from the one before it.
 
     Args:
         share: Of the new frame, in (0, 1]; 1 changes nothing.
     """
 
-    def __init__(self, share: float = DEFAULT_SHARE) -> None:
+    def __init__(self, share: float) -> None:
         self.share = share
         self.cuts: list[int] = []
         """Numbers of the frames, from 0, before which a cut was found."""
         self._count = 0
-        self._fused: Plane | None = None
-        self._low = self._low_a = self._low_b = torch.empty(0)
+        self._carried: State = {}
 
     def __call__(self, fused: Plane, a: Plane, b: Plane) -> Plane:
         """Filter the next frame.
@@ -78,36 +76,23 @@ class TemporalFilter:
         Returns:
             (H, W) float32, about [0, 1].
         """
-        low, low_a, low_b = cells(fused), cells(a), cells(b)
-        result = fused
-        if self._fused is not None and is_cut(self._fused, fused):
+        if self._carried and is_cut(self._carried["fused"], fused):
             self.cuts.append(self._count)
-        elif self._fused is not None:
-            change = torch.maximum((low_a - self._low_a).abs(), (low_b - self._low_b).abs())
-            held = (1 - self.share) * torch.exp(-change / MOTION) * (self._low - low)
-            low = low + held
-            size = (fused.shape[0], fused.shape[1])
-            smooth = functional.interpolate(held, size, mode="bilinear", align_corners=False)
-            result = fused + smooth[0, 0].numpy()
-        self._fused, self._low, self._low_a, self._low_b = fused, low, low_a, low_b
+            self._carried = {}
+        result, carried = self._step(fused, a, b, self._carried)
+        self._carried = {**carried, "fused": fused}
         self._count += 1
         return result
 
+    @abstractmethod
+    def _step(self, fused: Plane, a: Plane, b: Plane, before: State) -> tuple[Plane, State]:
+        """The filtered frame, and what to carry over; `before` is empty after a cut, else it also has "fused"."""
 
-def cells(plane: Plane) -> Tensor:
-    """Means of the cells of a plane, (1, 1, h, w); cells at the far borders may be cut."""
-    return functional.avg_pool2d(torch.from_numpy(plane)[None, None], CELL, ceil_mode=True, count_include_pad=False)
+    def state(self) -> State:
+        """All that the frames so far left behind, as arrays."""
+        return {**self._carried, "count": np.array([self._count]), "cuts": np.array(self.cuts, np.int64)}
 
-
-def is_cut(before: Plane, after: Plane) -> bool:
-    """Whether another scene begins: a large mean change, or a fair one with another histogram.
-
-    # ours: the spec takes the histogram alone as enough; a flat scene that brightens by one bin would then be a cut.
-    """
-    change = float(np.abs(after - before).mean())
-    if change < CUT_DOUBTFUL or change > CUT_CHANGE:
-        return change > CUT_CHANGE
-    counts = [np.histogram(plane, BINS, (0.0, 1.0))[0].astype(np.float64) for plane in (before, after)]
-    deviations = [count - count.mean() for count in counts]
-    scale = math.sqrt(float((deviations[0] ** 2).sum() * (deviations[1] ** 2).sum()))
-    return scale > 0 and float((deviations[0] * deviations[1]).sum()) / scale < CUT_CORRELATION
+    def restore(self, state: State) -> None:
+        """Go on as the filter that had this state would."""
+        self._carried = {name: array.copy() for name, array in state.items() if name not in ("count", "cuts")}
+        self._count, self.cuts = int(state["count"][0]), [int(number) for number in state["cuts"]]

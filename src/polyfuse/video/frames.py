@@ -1,0 +1,170 @@
+"""Folders whose pictures are frames of a sequence: fused with one range and one filter along time, as a clip is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from polyfuse._version import __version__
+from polyfuse.errors import InputError, PolyfuseError, UsageError
+from polyfuse.fusion import FuseOptions, Outcome, Result, Writing
+from polyfuse.fusion.batch import check_targets, is_done
+from polyfuse.fusion.conventions import decide
+from polyfuse.fusion.pair import same_size
+from polyfuse.fusion.record import make_record, settings
+from polyfuse.io import Pair
+from polyfuse.models.spec import FusionModel
+from polyfuse.video.ahead import AHEAD, ahead
+from polyfuse.video.filters import make_filter
+from polyfuse.video.fusing import STRETCH_FRAMES, FrameFusion, step_of
+from polyfuse.video.sequence import FrameFiles
+from polyfuse.video.store import SUFFIX, read_arrays, read_words, write_store
+from polyfuse.video.temporal import State, TemporalFilter
+
+STATE_FRAMES = 16
+"""Frames after which the filter's state is put on the disk: what is done again at most after an interruption."""
+STATE_FILE = f".polyfuse-temporal{SUFFIX}"
+
+Jobs = Sequence[tuple[Pair, Path]]
+
+
+def fuse_frames(
+    jobs: Jobs, model: FusionModel, options: FuseOptions, temporal: str, *, writing: Writing | None = None
+) -> Iterator[Outcome]:
+    """Fuse the frames of a sequence in their order, yielding what became of each as soon as it is on the disk.
+
+    Ranges, colour and depth are decided once for all frames. The first frame that fails ends the run. With
+    `writing.resume` a run goes on where the state of the filter was kept last, so that its frames are those of a run
+    without interruption; without a state that fits it begins anew.
+
+    Args:
+        jobs: Pairs with the files their results go to, in the order of time.
+        model: A model from `load`.
+        options: Options for all frames.
+        temporal: The filter along time, as `--temporal` takes it; not "none".
+        writing: How results are written.
+
+    Raises:
+        UsageError: If the filter is unknown, or "none", which needs no order.
+        DependencyError: If what the filter needs is missing.
+        OutputError: Before any work, if results exist and neither overwriting nor resuming was asked for, or if a
+            result would replace a source.
+        InputError: Before any work, if frames differ in size.
+    """
+    how, wanted = writing or Writing(), make_filter(temporal)
+    if wanted is None:
+        raise UsageError("temporal 'none' keeps no frames in order: use exponential or flow.")
+    check_targets(jobs, replacing=how.overwrite or how.resume)
+    yield from _FramesRun(jobs, model, options, how, temporal, wanted).outcomes()
+
+
+class _FramesRun:
+    """One pass over a sequence."""
+
+    def __init__(
+        self, jobs: Jobs, model: FusionModel, options: FuseOptions, how: Writing, temporal: str, wanted: TemporalFilter
+    ) -> None:
+        self._jobs, self._model, self._options, self._how, self._filter = jobs, model, options, how, wanted
+        self._made_by = {**settings(model, options), "sequence": {"temporal": temporal, "frames": len(jobs)}}
+        named = [[str(path) for path in (pair.a, pair.b, target)] for pair, target in jobs]
+        text = json.dumps([self._made_by, named, __version__], sort_keys=True)
+        self._fingerprint = hashlib.sha256(text.encode()).hexdigest()
+        self._store = jobs[0][1].with_name(STATE_FILE)
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Keep what is done, fuse the rest."""
+        start, state = self._start()
+        yield from (Outcome(pair, path, "kept") for pair, path in self._jobs[:start])
+        if state:
+            self._filter.restore(state)
+        failed = False
+        if start < len(self._jobs):
+            with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+                for outcome in self._written(self._results(start, reader), writer):
+                    failed = failed or outcome.error is not None
+                    yield outcome
+        if not failed:
+            self._store.unlink(missing_ok=True)
+
+    def _start(self) -> tuple[int, State]:
+        """The first frame to fuse, and the filter's state before it."""
+        if not self._how.resume:
+            return 0, {}
+        done = [is_done(pair, path, self._made_by, self._how) for pair, path in self._jobs]
+        if all(done):
+            return len(done), {}
+        words = read_words(self._store)
+        if words is None or words["fingerprint"] != self._fingerprint or not all(done[: words["frames"]]):
+            return 0, {}
+        state = read_arrays(self._store)
+        return (0, {}) if state is None else (words["frames"], state)
+
+    def _results(self, start: int, reader: ThreadPoolExecutor) -> Iterator[tuple[int, Result | PolyfuseError]]:
+        """Number and result of each frame from `start` on; an error is the last."""
+        files = FrameFiles([pair for pair, _ in self._jobs], self._options)
+        number = start
+        try:
+            first_a, first_b, _ = same_size(*files.pair(0), self._options)
+            conventions, notes = decide(first_a, first_b, self._options, self._model.provenance, files.ranges)
+            fusion = FrameFusion(self._model, self._options, conventions, self._filter)
+            chosen = range(0, len(self._jobs), step_of(len(self._jobs), STRETCH_FRAMES))
+            fusion.measure_output((a.array, b.array) for a, b in map(files.pair, chosen))
+            for a, b in ahead(map(files.pair, range(start, len(self._jobs))), reader):
+                began = time.perf_counter()
+                one, other, size_notes = same_size(a, b, self._options)
+                image = fusion(one.array, other.array)
+                seconds = time.perf_counter() - began
+                record = make_record(one, other, self._model, conventions, self._options, num_tiles=1, seconds=seconds)
+                record["settings"] = self._made_by
+                record["sequence"] = {"frame": number, "cut_before": number in self._filter.cuts}
+                yield number, Result(image, record, (*size_notes, *notes))
+                number += 1
+        except PolyfuseError as error:
+            yield number, error
+        except MemoryError:
+            yield number, InputError("a frame does not fit into memory: pass a smaller --memory or --tile.")
+
+    def _written(
+        self, results: Iterator[tuple[int, Result | PolyfuseError]], writer: ThreadPoolExecutor
+    ) -> Iterator[Outcome]:
+        """What became of each frame once it is on the disk; the first that failed is the last that is begun."""
+        waiting: deque[Outcome | tuple[Pair, Path, Result, Future[None]]] = deque()
+        for number, result in results:
+            pair, path = self._jobs[number]
+            if isinstance(result, PolyfuseError):
+                waiting.append(Outcome(pair, path, "failed", result))
+                break
+            keeps = (number + 1) % STATE_FRAMES == 0
+            state = self._filter.state() if keeps else None
+            waiting.append((pair, path, result, writer.submit(self._write, result, path, number + 1, state)))
+            if len(waiting) > AHEAD:
+                outcome = _settled(waiting.popleft())
+                yield outcome
+                if outcome.error is not None:
+                    break
+        yield from map(_settled, waiting)
+
+    def _write(self, result: Result, path: Path, num_frames: int, state: State | None) -> None:
+        """Write a frame and, if given, the filter's state after it."""
+        replacing = self._how.overwrite or self._how.resume
+        result.save(path, overwrite=replacing, sidecar=self._how.sidecar, quality=self._how.quality)
+        if state is not None:
+            words = {"fingerprint": self._fingerprint, "frames": num_frames}
+            write_store(self._store, state, words, called=self._store)
+
+
+def _settled(item: Outcome | tuple[Pair, Path, Result, Future[None]]) -> Outcome:
+    """Wait for the file of one frame."""
+    if isinstance(item, Outcome):
+        return item
+    pair, path, result, written = item
+    try:
+        written.result()
+    except PolyfuseError as error:
+        return Outcome(pair, path, "failed", error)
+    return Outcome(pair, path, "fused", notes=result.notes)

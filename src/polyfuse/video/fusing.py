@@ -1,0 +1,69 @@
+"""One frame after another under conventions that hold for all of them: fused, stretched alike, filtered, finished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyfuse.fusion import FuseOptions
+from polyfuse.fusion.conventions import Conventions, finished, model_input
+from polyfuse.fusion.pair import fuse_plane, same_size
+from polyfuse.fusion.stretch import OutputRange
+from polyfuse.io import Picture
+from polyfuse.models.spec import FusionModel
+from polyfuse.video.temporal import TemporalFilter
+
+RANGE_FRAMES = 64
+"""Frames over which a range is measured, evenly spaced. Source: spec, section 8.2."""
+STRETCH_FRAMES = 8
+"""Pairs over which the output of a model that stretches its result is measured."""
+
+Pixels = NDArray[Any]
+
+
+class FrameFusion:
+    """Fuses the frames of a clip or of a folder, in their order.
+
+    Args:
+        model: What fuses them.
+        options: How.
+        conventions: What was decided for all of them.
+        temporal: Filter along time, if one is wanted.
+    """
+
+    def __init__(
+        self, model: FusionModel, options: FuseOptions, conventions: Conventions, temporal: TemporalFilter | None
+    ) -> None:
+        self._model, self._options, self._conventions, self._filter = model, options, conventions, temporal
+        self._range: OutputRange | None = None
+
+    def measure_output(self, pairs: Iterable[tuple[Pixels, Pixels]]) -> None:
+        """Settle which raw output becomes black and white, for a model that stretches its result."""
+        if self._model.spec.output == "minmax":
+            self._range = reduce(OutputRange.joined, (OutputRange.measured(self._planes(*pair)[2]) for pair in pairs))
+
+    def __call__(self, a: Pixels, b: Pixels) -> Pixels:
+        """The next frame in the result's depth and colour, (H, W) or (H, W, 3)."""
+        one, other, plane = self._planes(a, b)
+        if self._range is not None:
+            plane = self._range.stretch(plane)
+        if self._filter is not None:
+            seen_a, seen_b = model_input(one, self._conventions, "a"), model_input(other, self._conventions, "b")
+            plane = self._filter(np.clip(plane, 0, 1), seen_a, seen_b)
+        carrier = {"a": one, "b": other}.get(self._conventions.carrier or "")
+        return finished(plane, carrier, self._conventions)
+
+    def _planes(self, a: Pixels, b: Pixels) -> tuple[Pixels, Pixels, NDArray[np.float32]]:
+        """Both frames at one size, and the model's raw output."""
+        one, other, _ = same_size(Picture(a), Picture(b), self._options)
+        plane, _ = fuse_plane(one, other, self._model, self._conventions, self._options)
+        return one.array, other.array, plane
+
+
+def step_of(num_frames: int, wanted: int) -> int:
+    """Every which frame to take for about so many, evenly spaced."""
+    return max(1, num_frames // wanted)

@@ -1,0 +1,169 @@
+"""The finished parts of a clip under way: what an interrupted run leaves behind, and what the next one goes on from.
+
+A part is one file: encoded packets of a fixed number of frames, and the state of the temporal filter after them. Each
+begins with a key frame of a fresh encoder in every run, so a run that was interrupted makes the same packets as one
+that was not. They lie in a hidden folder beside the result until they are joined.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polyfuse.errors import OutputError
+from polyfuse.io.atomic import make_folder
+from polyfuse.io.source import shown
+from polyfuse.video.pyav import load_av
+from polyfuse.video.store import SUFFIX, read_arrays, read_words, write_store
+from polyfuse.video.temporal import State
+
+_STATE = "filter."
+"""Before the names of the filter's arrays."""
+
+
+@dataclass(frozen=True)
+class Packet:
+    """One encoded frame."""
+
+    data: bytes
+    """What the encoder gave."""
+    pts: int
+    """Time stamp in units of the clip's time base."""
+    dts: int
+    """When it must be decoded."""
+    duration: int
+    """How long it lasts; 0 if the encoder does not say."""
+    is_key: bool
+    """Whether decoding can begin here."""
+
+    @classmethod
+    def of(cls, packet: Any) -> Packet:
+        """What is kept of a packet of PyAV."""
+        return cls(bytes(packet), packet.pts, packet.dts, packet.duration or 0, packet.is_keyframe)
+
+    def for_stream(self, stream: Any, time_base: Fraction) -> Any:
+        """The same as a packet of PyAV."""
+        packet = load_av().Packet(self.data)
+        packet.pts, packet.dts, packet.time_base = self.pts, self.dts, time_base
+        packet.duration, packet.is_keyframe, packet.stream = self.duration, self.is_key, stream
+        return packet
+
+
+class Parts:
+    """The parts of one result, in their order.
+
+    Args:
+        target: The result.
+        fingerprint: What decides over the packets: sources, settings, version.
+    """
+
+    def __init__(self, target: Path, fingerprint: dict[str, Any]) -> None:
+        self.folder = target.with_name(f".{target.name}.parts")
+        self._target, self._fingerprint = target, json.loads(json.dumps(fingerprint))
+        self._count, self.num_frames = 0, 0
+        while (words := read_words(self._path(self._count))) is not None and words["fingerprint"] == self._fingerprint:
+            self._count, self.num_frames = self._count + 1, words["frames"]
+        self.state: State = self._last_state()
+        """Of the filter after these frames; empty without a filter or a part."""
+
+    def add(self, packets: list[Packet], num_frames: int, state: State) -> None:
+        """Put the next part on the disk.
+
+        Args:
+            packets: Its packets in decoding order.
+            num_frames: Frames from the beginning of the clip to the end of this part.
+            state: Of the filter after it; empty without one.
+
+        Raises:
+            OutputError: If it cannot be written.
+        """
+        table = [(packet.pts, packet.dts, packet.duration, packet.is_key, len(packet.data)) for packet in packets]
+        arrays: State = {f"{_STATE}{name}": array for name, array in state.items()}
+        arrays["table"] = np.array(table, np.int64).reshape(-1, 5)
+        arrays["data"] = np.frombuffer(b"".join(packet.data for packet in packets), np.uint8)
+        end = max(packet.pts for packet in packets)
+        words = {"fingerprint": self._fingerprint, "frames": num_frames, "end": end}
+        write_store(self._path(self._count), arrays, words, called=self._target)
+        self._count, self.num_frames = self._count + 1, num_frames
+
+    @property
+    def end(self) -> int:
+        """Time stamp of the last frame in time."""
+        words = read_words(self._path(self._count - 1)) if self._count else None
+        return 0 if words is None else int(words["end"])
+
+    def packets(self) -> Iterator[Packet]:
+        """All packets of all parts; one part at a time is in memory.
+
+        Raises:
+            OutputError: If a part was removed or damaged meanwhile.
+        """
+        for number in range(self._count):
+            arrays = read_arrays(self._path(number))
+            if arrays is None:
+                raise OutputError(f"{shown(self._path(number))} is gone or damaged: pass --overwrite to begin anew")
+            data, start = arrays["data"].tobytes(), 0
+            for pts, dts, duration, is_key, size in arrays["table"].tolist():
+                yield Packet(data[start : start + size], pts, dts, duration, bool(is_key))
+                start += size
+
+    def remove(self) -> None:
+        """Delete all parts, and the folder unless it holds something else."""
+        with suppress(OSError):
+            for path in (*self.folder.glob(f"[0-9]*{SUFFIX}"), *self.folder.glob(f".polyfuse-*{SUFFIX}")):
+                path.unlink(missing_ok=True)
+            self.folder.rmdir()
+        self._count, self.num_frames, self.state = 0, 0, {}
+
+    def _path(self, number: int) -> Path:
+        """The file of a part."""
+        return self.folder / f"{number:06}{SUFFIX}"
+
+    def _last_state(self) -> State:
+        """The filter's state in the last part; a part that cannot be read counts as missing, with those after it."""
+        while self._count:
+            arrays = read_arrays(self._path(self._count - 1))
+            if arrays is not None:
+                return {name.removeprefix(_STATE): array for name, array in arrays.items() if name.startswith(_STATE)}
+            self._count -= 1
+            words = read_words(self._path(self._count - 1)) if self._count else None
+            self.num_frames = 0 if words is None else words["frames"]
+        return {}
+
+
+@contextmanager
+def parts_of(target: Path, fingerprint: dict[str, Any], *, resume: bool, overwrite: bool) -> Iterator[Parts]:
+    """The parts that are there and fit; removed once the body is through, kept for another run if it is not.
+
+    Args:
+        target: The result.
+        fingerprint: What decides over the packets.
+        resume: Whether to go on after parts that fit; others are removed.
+        overwrite: Whether to remove all.
+
+    Raises:
+        OutputError: If there are parts that fit and neither was asked for, or nothing can be written there.
+    """
+    parts = Parts(target, fingerprint)
+    if parts.num_frames and not (resume or overwrite):
+        raise OutputError(
+            f"an earlier run got as far as frame {parts.num_frames} of {shown(target)}: pass --resume to go on, or "
+            "--overwrite to begin anew"
+        )
+    if not resume or not parts.num_frames:
+        parts.remove()
+    make_folder(parts.folder, called=target)
+    try:
+        yield parts
+    except BaseException:
+        if not parts.num_frames:
+            parts.remove()
+        raise
+    parts.remove()

@@ -1,0 +1,59 @@
+"""Arrays with a few words of JSON in one file that is either complete or not there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from polyfuse.io import atomic_path
+from polyfuse.video.temporal import State
+
+SUFFIX = ".safetensors"
+_KEY = "polyfuse"
+_HEADER_BYTES = 8
+
+
+def write_store(path: Path, arrays: State, words: dict[str, Any], *, called: Path) -> None:
+    """Write a file of arrays, replacing an earlier one.
+
+    Args:
+        path: The file.
+        arrays: By name.
+        words: Plain JSON values.
+        called: What a failure is told of.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
+    data = save(
+        {name: np.ascontiguousarray(array) for name, array in arrays.items()},
+        {_KEY: json.dumps(words, sort_keys=True)},
+    )
+    with atomic_path(path, overwrite=True, called=called) as temporary:
+        temporary.write_bytes(data)
+
+
+def read_words(path: Path) -> dict[str, Any] | None:
+    """The JSON values of a file by `write_store`; None if it is missing or no such file."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(_HEADER_BYTES), "little")
+            header = file.read(min(length, path.stat().st_size))
+        words = json.loads(json.loads(header)["__metadata__"][_KEY])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return words if isinstance(words, dict) else None
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]] | None:
+    """The arrays of such a file; None if it is damaged or missing."""
+    try:
+        return load(path.read_bytes())
+    except (OSError, SafetensorError):
+        return None

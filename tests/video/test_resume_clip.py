@@ -1,0 +1,161 @@
+"""A clip that was interrupted goes on from its finished parts, to the frames of a run without interruption."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from polyfuse.errors import OutputError
+from polyfuse.video import ClipOptions, ClipResult, fuse_clip
+from polyfuse.video.fusing import FrameFusion
+
+av = pytest.importorskip("av")
+
+Make = Callable[..., Path]
+Look = Callable[[Path], Any]
+Scene = Callable[..., Any]
+Run = Callable[..., ClipResult]
+TICKS = [0, 40, 200, 210, 800, 801, 900, 1000, 1500, 1510]
+PARTS = ".fused{}.parts"
+
+
+@pytest.fixture
+def run(make_clip: Make, scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Fuse a pair of ten frames with uneven times, sound and a cut, three frames to a part; `stop` interrupts."""
+    monkeypatch.setattr("polyfuse.video.writer.PART_FRAMES", 3)
+    for name, shape in (("a", (48, 64)), ("b", (48, 64, 3))):
+        frames = [*scene(5, shape), *(255 - frame for frame in scene(5, shape))]
+        make_clip(tmp_path / f"{name}.mp4", frames, ticks=TICKS, sound="aac")
+
+    def fuse(target: Path, temporal: str = "exponential:0.3", stop: int = 0, **options: Any) -> ClipResult:
+        def interrupt(done: int, _total: int) -> None:
+            if done == stop:
+                raise KeyboardInterrupt
+
+        # Without loss, so that what is compared does not hang on the encoder: x264 varies a little from run to run.
+        clip = ClipOptions(temporal, crf=0 if target.suffix == ".mp4" else None)
+        sources = (tmp_path / "a.mp4", tmp_path / "b.mp4")
+        return fuse_clip(*sources, target, model="average", clip=clip, on_frame=interrupt, **options)
+
+    return fuse
+
+
+@pytest.mark.parametrize(
+    ("suffix", "temporal"), [(".mp4", "none"), (".mp4", "flow"), (".mkv", "exponential:0.3"), (".mkv", "flow")]
+)
+def test_resumed_clip_has_the_frames_of_a_run_without_interruption(
+    run: Run, look: Look, tmp_path: Path, suffix: str, temporal: str
+) -> None:
+    if temporal == "flow":
+        pytest.importorskip("cv2")
+    whole = run(tmp_path / f"whole{suffix}", temporal)
+    target = tmp_path / "out" / f"fused{suffix}"
+    for stop in (5, 8):
+        with pytest.raises(KeyboardInterrupt):
+            run(target, temporal, stop, resume=True)
+        assert [path.name for path in target.parent.iterdir()] == [PARTS.format(suffix)]
+    result = run(target, temporal, resume=True)
+    assert (result.num_frames, result.num_resumed) == (10, 6)
+    assert "6 of 10 frames were there from an earlier run" in result.notes
+    assert result.record["clip"] == whole.record["clip"]
+    assert {path.name for path in target.parent.iterdir()} == {target.name, f"{target.name}.json"}
+    same(look(target), look(whole.path))
+
+
+def same(one: Any, other: Any) -> None:
+    """Both clips have the same frames, times and sound."""
+    assert len(one.frames) == len(other.frames) == 10
+    assert all(np.array_equal(*pair) for pair in zip(one.frames, other.frames, strict=True))
+    assert (one.times, one.sound) == (other.times, other.sound)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_joined_parts_are_the_clip_in_one_piece(
+    run: Run, look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    pieces = look(run(tmp_path / f"pieces{suffix}").path)
+    monkeypatch.setattr("polyfuse.video.writer.PART_FRAMES", 250)
+    whole = look(run(tmp_path / f"whole{suffix}").path)
+    same(pieces, whole)
+    assert pieces.times == [Fraction(tick, 1000) for tick in TICKS]
+
+
+def test_vp9_in_parts_decodes_to_all_frames_in_time(run: Run, look: Look, tmp_path: Path) -> None:
+    seen = look(run(tmp_path / "fused.webm").path)
+    exact = look(run(tmp_path / "exact.mkv").path)
+    assert seen.times == exact.times
+    assert max(np.abs(one.astype(int) - other).mean() for one, other in zip(seen.frames, exact.frames, strict=True)) < 6
+
+
+def test_frames_that_are_there_are_not_fused_again(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "fused.mp4", stop=7)
+    fused: list[int] = []
+    fuse = FrameFusion.__call__
+    monkeypatch.setattr(FrameFusion, "__call__", lambda *given: fused.append(1) or fuse(*given))
+    run(tmp_path / "fused.mp4", resume=True)
+    assert len(fused) == 4
+
+
+def test_parts_are_refused_without_resume_and_removed_with_overwrite(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "fused.mp4", stop=4)
+    with pytest.raises(OutputError, match=r"as far as frame 3 of .*fused\.mp4: pass --resume to go on, or --overwrite"):
+        run(tmp_path / "fused.mp4")
+    assert run(tmp_path / "fused.mp4", overwrite=True).num_resumed == 0
+    assert not (tmp_path / PARTS.format(".mp4")).exists()
+
+
+def test_parts_made_in_another_way_are_not_used(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "fused.mp4", stop=7)
+    assert run(tmp_path / "fused.mp4", "exponential:0.5", resume=True).num_resumed == 0
+
+
+def test_damaged_part_is_made_again(run: Run, look: Look, tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole.mp4")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "fused.mp4", stop=7)
+    last = sorted((tmp_path / PARTS.format(".mp4")).iterdir())[-1]
+    last.write_bytes(last.read_bytes()[:-10])
+    result = run(tmp_path / "fused.mp4", resume=True)
+    assert result.num_resumed == 3
+    same(look(result.path), look(whole.path))
+
+
+def test_clip_whose_parts_could_not_be_joined_is_joined_by_the_next_run(
+    run: Run, look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_given: Any, **_more: Any) -> None:
+        raise OutputError("disk full: free some space")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("polyfuse.video.run.join", full)
+        with pytest.raises(OutputError, match="disk full"):
+            run(tmp_path / "fused.mkv")
+    assert not (tmp_path / "fused.mkv").exists()
+    result = run(tmp_path / "fused.mkv", resume=True)
+    assert (result.num_frames, result.num_resumed) == (10, 10)
+    same(look(result.path), look(run(tmp_path / "whole.mkv").path))
+
+
+def test_interruption_before_the_first_part_leaves_nothing(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "out" / "fused.mp4", stop=2)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_folder_that_cannot_be_written_is_found_before_any_frame(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"file/fused\.mp4 cannot be written"):
+        run(tmp_path / "file" / "fused.mp4", stop=1)
+
+
+def test_lossless_parts_are_short_enough_for_memory(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("polyfuse.video.writer.LOSSLESS_BYTES", 48 * 64 * 3 * 2)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "fused.mkv", stop=7)
+    assert len(list((tmp_path / PARTS.format(".mkv")).iterdir())) == 3

@@ -25,7 +25,7 @@ Found = TypeVar("Found")
 
 
 def survey_rounds(config: SMFNetConfig) -> int:
-    """Attentions in a row: shallow, base branch, base fusion and decoder; the cross attention's come beside the base."""
+    """Attentions in a row: shallow, base, base fusion, decoder; those of the cross attention come beside the base."""
     return 2 * config.base_blocks * config.depth + 3
 
 
@@ -70,7 +70,6 @@ def fuse_window(model: SMFNet, a: Tensor, b: Tensor, dtype: torch.dtype, matrice
     fuse_detail(detail, model.fuse_detail, total)
     if model.graph is not None:
         reason(shallow_a, shallow_b, model.graph, total)
-    del shallow_a, shallow_b, base, detail
     raw = decoded(transformed(total, model.decoder.transform, "decoder", matrices), model.decoder.read)
     return raw[..., 0].to(a.dtype).sigmoid()
 

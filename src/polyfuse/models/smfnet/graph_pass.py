@@ -45,63 +45,72 @@ def _with_context(x: Tensor, rows: slice, margin: int) -> Tensor:
 
 def _exchange(graph: GraphReasoning, dtype: torch.dtype) -> Callable[[Nodes, Nodes], tuple[Nodes, Nodes]]:
     """One round between the sources, all nodes with the same two gates."""
-    gates = [_spread(graph.gate_a, dtype), _spread(graph.gate_b, dtype)]
+    gates = torch.cat([graph.gate_a.weight, -graph.gate_b.weight]).flatten(1).to(dtype)  # both read b - a
+    spread = _spread(gates.shape[1], gates)
+
+    def exchanged(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        gate_a, gate_b = functional.linear(b - a, gates).sigmoid_().split(1, dim=-1)
+        return torch.addcmul(a, b, functional.linear(gate_a, spread)), torch.addcmul(
+            b, a, functional.linear(gate_b, spread)
+        )
 
     def run(nodes_a: Nodes, nodes_b: Nodes) -> tuple[Nodes, Nodes]:
-        pairs = list(zip(nodes_a, nodes_b, strict=True))
-        differences = [b - a for a, b in pairs]
-        return (
-            [torch.addcmul(a, b, gates[0](d)) for (a, b), d in zip(pairs, differences, strict=True)],
-            [torch.addcmul(b, a, gates[1](d.neg_())) for (a, b), d in zip(pairs, differences, strict=True)],
-        )
+        pairs = [exchanged(a, b) for a, b in zip(nodes_a, nodes_b, strict=True)]
+        return [a for a, _ in pairs], [b for _, b in pairs]
 
     return run
 
 
-def _spread(gate: nn.Conv2d, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-    """Sigmoid of a one-channel convolution, the same in all channels: products of whole maps need no broadcasting."""
-    weight = gate.weight.flatten(1).to(dtype)
-    ones = torch.ones(weight.shape[1], 1, dtype=dtype, device=weight.device)
-    return lambda x: functional.linear(functional.linear(x, weight).sigmoid_(), ones)
+def _spread(channels: int, like: Tensor) -> Tensor:
+    """Weight of the layer that repeats one value in all channels: a small product is faster than broadcasting."""
+    return torch.ones(channels, 1, dtype=like.dtype, device=like.device)
 
 
 def _messages(passing: MessagePassing, dtype: torch.dtype) -> Callable[[Nodes], Nodes]:
     """`MessagePassing` among the nodes of one source."""
     message = _message(passing, dtype)
+    edges = passing.edges.weight.flatten(1).to(dtype)
     reset, update = (_of_two(w, b, dtype) for w, b in zip(*_halves(passing.gates), strict=True))
-    candidate = _of_two(passing.candidate.weight, passing.candidate.bias, dtype)
+    candidate = _tanh_of_two(passing.candidate, dtype)
     gamma = passing.gamma.to(dtype)
 
-    def updated(node: Tensor, first: Tensor, second: Tensor) -> Tensor:
-        received = message(node, first, second)
+    def updated(node: Tensor, received: Tensor) -> Tensor:
         kept = reset(received, node).sigmoid_().mul_(node)
-        renewed = torch.lerp(node, candidate(received, kept).tanh_(), update(received, node).sigmoid_())
+        renewed = torch.lerp(node, candidate(received, kept), update(received, node).sigmoid_())
         return torch.addcmul(node, renewed, gamma)
 
     def run(nodes: Nodes) -> Nodes:
         for _ in range(passing.iterations):
-            others = [[other for k, other in enumerate(nodes) if k != index] for index in range(len(nodes))]
-            nodes = [updated(node, *rest) for node, rest in zip(nodes, others, strict=True)]
+            scores = [functional.linear(node, edges) for node in nodes]
+            others = [[k for k in range(len(nodes)) if k != index] for index in range(len(nodes))]
+            nodes = [
+                updated(nodes[index], message(nodes[i], nodes[j], scores[index] - _own_edges(scores[i], scores[j])))
+                for index, (i, j) in enumerate(others)
+            ]
         return nodes
 
     return run
 
 
-def _message(passing: MessagePassing, dtype: torch.dtype) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-    """What the node (first argument) gets from the other two."""
-    edges = [weight.flatten(1).to(dtype) for weight in passing.edges.weight.split(1)]
-    channels = edges[0].shape[1]
-    parity = torch.arange(channels, device=edges[0].device) % 2
-    spread = functional.one_hot(parity, 2).to(dtype)
-    ones = torch.ones(channels, 1, dtype=dtype, device=parity.device)
+def _own_edges(first: Tensor, second: Tensor) -> Tensor:
+    """What each of two neighbours contributes to the score of its own edge, (H, W, 2)."""
+    return torch.stack([first[..., 0], second[..., 1]], dim=-1)
 
-    def run(node: Tensor, first: Tensor, second: Tensor) -> Tensor:
-        scores = [functional.linear(node - other, edge) for other, edge in zip((first, second), edges, strict=True)]
+
+def _message(passing: MessagePassing, dtype: torch.dtype) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """What a node gets from the other two, given the scores of their edges."""
+    weight = passing.candidate.weight
+    channels = weight.shape[0]
+    spread = _spread(channels, weight).to(dtype)
+    by_parity = functional.one_hot(torch.arange(channels, device=weight.device) % 2, 2).to(dtype)
+
+    def run(first: Tensor, second: Tensor, scores: Tensor) -> Tensor:
+        edges = scores.sigmoid_()
         if passing.messages == "per_neighbour":  # paper
-            weights = [functional.linear(score.sigmoid_(), ones) for score in scores]
-            return (first * weights[0]).addcmul_(second, weights[1])
-        weights_by_parity = functional.linear(torch.cat(scores, dim=-1).sigmoid_(), spread)
-        return weights_by_parity.mul_(first + second)  # official: edge c mod 2 weighs channel c of either neighbour
+            weights = [functional.linear(edge, spread) for edge in edges.split(1, dim=-1)]
+            return weights[0].mul_(first).addcmul_(weights[1], second)
+        # official: edge c mod 2 weighs channel c of either neighbour
+        return functional.linear(edges, by_parity).mul_(first + second)
 
     return run
 
@@ -123,3 +132,9 @@ def _of_two(weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Callable
         return found
 
     return run
+
+
+def _tanh_of_two(conv: nn.Conv2d, dtype: torch.dtype) -> Callable[[Tensor, Tensor], Tensor]:
+    """Hyperbolic tangent of a 1x1 convolution as 2 sigmoid(2 x) - 1, which torch has a fast form of."""
+    doubled = _of_two(2 * conv.weight, None if conv.bias is None else 2 * conv.bias, dtype)
+    return lambda first, second: doubled(first, second).sigmoid_().mul_(2).sub_(1)

@@ -1,8 +1,8 @@
 """Layers on maps (H, W, C) of one picture, and the strips of rows that they are worked off in.
 
 With the channels last a 1x1 convolution is a matrix product and a depthwise one reads memory in order. A strip of a few
-rows stays in the processor's cache from one layer to the next; between barriers, where statistics of the whole picture
-are due, only strips need the many channels of inner layers, the picture's full size is kept for features alone.
+rows stays in the processor's cache from one layer to the next; only features
+are kept in the picture's full size, inner layers with their many channels exist as strips alone.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from torch.nn import functional
 
 from polyfuse.layers.channel_norm import EPSILON, ChannelNorm
 
-STRIP_VALUES = 1 << 19
-"""Values of a map that a strip holds: 1 to 2 MiB, whose layers together fit a core's share of the caches."""
+STRIP_VALUES = 1 << 20
+"""Values of a map that a strip holds, 2 to 4 MiB: with fewer, more is worked off twice; more leave the cache."""
 MIN_ROWS = 16
 """Fewest rows of a strip: its context is worked off twice."""
 
@@ -77,9 +77,9 @@ class Layer:
         if self.pointwise:
             return functional.linear(x, self.weight, self.bias)
         padding = (pad_rows * self.dilation, pad_columns * self.dilation)
-        planes = x.permute(2, 0, 1)[None]
+        planes = x[None].permute(0, 3, 1, 2)
         found = functional.conv2d(planes, self.weight, self.bias, 1, padding, self.dilation, self.groups)
-        return found[0].permute(1, 2, 0).contiguous()
+        return found.permute(0, 2, 3, 1)[0].contiguous()
 
 
 def _channels_last(weight: Tensor) -> Tensor:

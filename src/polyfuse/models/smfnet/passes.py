@@ -1,4 +1,4 @@
-"""The blocks of SMFNet as passes over maps (H, W, C) in strips: the same values as the plain modules, in evaluation mode.
+"""The blocks of SMFNet as passes over maps (H, W, C) in strips, equal to the plain modules in evaluation mode.
 
 What is cheaper than the plain form, all exact up to rounding: the projection after an attention is multiplied with its
 matrix beforehand, and so is the shuffle after the cross attention; batch normalisation is part of the convolution
@@ -46,7 +46,7 @@ def transformed(x: Tensor, block: TransformerBlock, place: str, matrices: Matric
 
 
 def _attended(x: Tensor, block: TransformerBlock, place: str, matrices: Matrices) -> tuple[Tensor, Tensor]:
-    """v of a block's attention, and what multiplies it: the matrix P and the projection after it."""
+    """Values v of a block's attention, and what multiplies it: the matrix P and the projection after it."""
     attention: SelfAttention = block.attention
     project_in, mix = Layer.of(attention.project_in, x.dtype), Layer.of(attention.mix, x.dtype)
     values = torch.empty_like(x)
@@ -86,7 +86,8 @@ def base_feature(shallow: Tensor, branch: BaseBranch, place: str, matrices: Matr
 def _residual_block(x: Tensor, block: ResidualBlock, place: str, matrices: Matrices) -> Tensor:
     """`ResidualBlock`."""
     deep = x
-    for index, transformer in enumerate(transformer for pair in block.pairs for transformer in cast(nn.Sequential, pair)):
+    blocks = [inner for pair in block.pairs for inner in cast(nn.Sequential, pair)]
+    for index, transformer in enumerate(blocks):
         deep = transformed(deep, cast(TransformerBlock, transformer), f"{place}.{index}", matrices)
     if block.refine is None:
         return deep
@@ -138,10 +139,8 @@ def _crossed(
     Each half of the features gives the query of one direction and key and value of the other.
     """
     dtype = shallow.dtype
-    project, mix = (
-        Layer(torch.cat([q.weight, kv.weight]), torch.cat([_bias(q), _bias(kv)]), dtype, groups=groups)
-        for q, kv, groups in ((cross.project_q, cross.project_kv, 1), (cross.mix_q, cross.mix_kv, 3 * cross.mix_q.groups))
-    )
+    project = _stacked(cross.project_q, cross.project_kv, dtype)
+    mix = _stacked(cross.mix_q, cross.mix_kv, dtype, groups=3 * cross.attend.channels)
     places = (f"{place}.first", f"{place}.second")
     measured = [matrices.measure(name, cross.attend) for name in places]
     for strip in strips(shallow, halo=4):
@@ -156,6 +155,12 @@ def _crossed(
     found = matrices.settle(dict(zip(places, measured, strict=True)))
     out = cross.project_out.weight.flatten(1)
     return torch.block_diag(*(out @ matrix for matrix in found)), _bias(cross.project_out).repeat(2)
+
+
+def _stacked(first: nn.Conv2d, second: nn.Conv2d, dtype: torch.dtype, *, groups: int = 1) -> Layer:
+    """Two convolutions with biases as one that gives the channels of both."""
+    weight, bias = torch.cat([first.weight, second.weight]), torch.cat([_bias(first), _bias(second)])
+    return Layer(weight, bias, dtype, groups=groups)
 
 
 def _bias(conv: nn.Conv2d) -> Tensor:

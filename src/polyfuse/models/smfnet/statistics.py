@@ -72,7 +72,7 @@ class Matrices:
         return x
 
 
-class Pending(Exception):  # noqa: N818  no error: it ends the work on one window
+class Pending(Exception):
     """A matrix is due that all windows must be measured for first."""
 
 

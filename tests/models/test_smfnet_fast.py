@@ -45,7 +45,7 @@ def random_pair(*shape: int) -> tuple[Tensor, Tensor]:
 @pytest.fixture
 def narrow_strips(monkeypatch: pytest.MonkeyPatch) -> None:
     """Strips of three rows, so that small pictures need many."""
-    monkeypatch.setattr(maps, "STRIP_VALUES", 1)
+    monkeypatch.setattr(maps, "STRIP_BYTES", 1)
     monkeypatch.setattr(maps, "MIN_ROWS", 3)
 
 

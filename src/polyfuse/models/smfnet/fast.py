@@ -15,7 +15,16 @@ from torch import Tensor
 
 from polyfuse.models.smfnet.config import SMFNetConfig
 from polyfuse.models.smfnet.graph_pass import reason
-from polyfuse.models.smfnet.passes import base_feature, convolved, decoded, detail_feature, fuse_detail, transformed
+from polyfuse.models.smfnet.maps import Pool
+from polyfuse.models.smfnet.passes import (
+    Window,
+    base_feature,
+    convolved,
+    decoded,
+    detail_feature,
+    fuse_detail,
+    transformed,
+)
 from polyfuse.models.smfnet.statistics import Matrices, Pending
 
 if TYPE_CHECKING:
@@ -58,19 +67,21 @@ def fuse_window(model: SMFNet, a: Tensor, b: Tensor, dtype: torch.dtype, matrice
     Raises:
         Pending: In a survey, if matrices are due that are not known yet.
     """
+    window = Window(matrices, Pool())
     shallow_a, shallow_b = _together(
-        lambda: _shallow(model, a.to(dtype), "a", matrices), lambda: _shallow(model, b.to(dtype), "b", matrices)
+        lambda: _shallow(model, a.to(dtype), "a", window), lambda: _shallow(model, b.to(dtype), "b", window)
     )
     base, detail = _together(
-        lambda: _bases(model, shallow_a, shallow_b, matrices), lambda: _details(model, shallow_a, shallow_b, matrices)
+        lambda: _bases(model, shallow_a, shallow_b, window), lambda: _details(model, shallow_a, shallow_b, window)
     )
     if model.config.swap_fusion:
         base, detail = detail, base
-    total = transformed(base, model.fuse_base, "fuse_base", matrices)
-    fuse_detail(detail, model.fuse_detail, total)
+    total = transformed(base, model.fuse_base, "fuse_base", window)
+    window.pool.give(base)
+    fuse_detail(detail, model.fuse_detail, window, total)
     if model.graph is not None:
         reason(shallow_a, shallow_b, model.graph, total)
-    raw = decoded(transformed(total, model.decoder.transform, "decoder", matrices), model.decoder.read)
+    raw = decoded(transformed(total, model.decoder.transform, "decoder", window), model.decoder.read)
     return raw[..., 0].to(a.dtype).sigmoid()
 
 
@@ -87,27 +98,31 @@ def _together(*parts: Callable[[], Found]) -> list[Found]:
     return found
 
 
-def _shallow(model: SMFNet, picture: Tensor, source: str, matrices: Matrices) -> Tensor:
+def _shallow(model: SMFNet, picture: Tensor, source: str, window: Window) -> Tensor:
     """S of one source."""
-    embedded = convolved(picture[..., None], model.encoder.embed)
-    return transformed(embedded, model.encoder.shallow, f"shallow.{source}", matrices)
+    embed = model.encoder.embed
+    embedded = convolved(picture[..., None], embed, picture.new_empty(*picture.shape, embed.out_channels))
+    shallow = transformed(embedded, model.encoder.shallow, f"shallow.{source}", window)
+    window.pool.give(embedded)
+    return shallow
 
 
-def _bases(model: SMFNet, shallow_a: Tensor, shallow_b: Tensor, matrices: Matrices) -> Tensor:
+def _bases(model: SMFNet, shallow_a: Tensor, shallow_b: Tensor, window: Window) -> Tensor:
     """B of a and b, added up."""
     branch = model.encoder.base
     base_a, base_b = _together(
-        lambda: base_feature(shallow_a, branch, "base.a", matrices),
-        lambda: base_feature(shallow_b, branch, "base.b", matrices),
+        lambda: base_feature(shallow_a, branch, "base.a", window),
+        lambda: base_feature(shallow_b, branch, "base.b", window),
     )
+    window.pool.give(base_b)
     return base_a.add_(base_b)
 
 
-def _details(model: SMFNet, shallow_a: Tensor, shallow_b: Tensor, matrices: Matrices) -> Tensor:
+def _details(model: SMFNet, shallow_a: Tensor, shallow_b: Tensor, window: Window) -> Tensor:
     """D of a and b, added up."""
-    branch, total = model.encoder.detail, torch.zeros_like(shallow_a)
+    branch, total = model.encoder.detail, window.pool.take(shallow_a).zero_()
     _together(
-        lambda: detail_feature(shallow_a, branch, "detail.a", matrices, total),
-        lambda: detail_feature(shallow_b, branch, "detail.b", matrices, total),
+        lambda: detail_feature(shallow_a, branch, "detail.a", window, total),
+        lambda: detail_feature(shallow_b, branch, "detail.b", window, total),
     )
     return total

@@ -17,8 +17,8 @@ from torch.nn import functional
 
 from polyfuse.layers.channel_norm import EPSILON, ChannelNorm
 
-STRIP_VALUES = 1 << 20
-"""Values of a map that a strip holds, 2 to 4 MiB: with fewer, more is worked off twice; more leave the cache."""
+STRIP_BYTES = 2 << 20
+"""Size of a strip of a map: with less, more rows are worked off twice; more leaves the caches, or needs fresh pages."""
 MIN_ROWS = 16
 """Fewest rows of a strip: its context is worked off twice."""
 
@@ -41,10 +41,27 @@ class Strip:
 def strips(like: Tensor, halo: int) -> Iterator[Strip]:
     """Cover maps of the size of `like` with strips whose context is `halo` rows; on a GPU all rows are one strip."""
     height, width, channels = like.shape
-    rows = max(MIN_ROWS, STRIP_VALUES // (width * channels)) if like.device.type == "cpu" else height
+    rows = (
+        max(MIN_ROWS, STRIP_BYTES // (width * channels * like.element_size())) if like.device.type == "cpu" else height
+    )
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
         yield Strip(slice(top, bottom), slice(max(0, top - halo), min(height, bottom + halo)))
+
+
+class Pool:
+    """Maps of one size, used again and again: fresh pages cost as much as a layer."""
+
+    def __init__(self) -> None:
+        self._free: list[Tensor] = []
+
+    def take(self, like: Tensor) -> Tensor:
+        """A map like `like` whose content is arbitrary."""
+        return self._free.pop() if self._free else torch.empty_like(like)
+
+    def give(self, *maps: Tensor) -> None:
+        """Take back maps that nobody reads any more."""
+        self._free.extend(maps)
 
 
 class Layer:

@@ -32,7 +32,7 @@ from polyfuse.models.smfnet.encoder import Encoded, Encoder
 from polyfuse.models.smfnet.explanation import explain_pair
 from polyfuse.models.smfnet.fast import fuse_window, halo, survey_rounds
 from polyfuse.models.smfnet.graph import GraphReasoning
-from polyfuse.models.smfnet.maps import STRIP_VALUES
+from polyfuse.models.smfnet.maps import STRIP_BYTES
 from polyfuse.models.smfnet.statistics import Matrices, Pending, Survey
 from polyfuse.models.smfnet.transformer import first_block
 from polyfuse.models.spec import FusionModel, ModelSpec, Observer, Windows, check_pair
@@ -40,8 +40,8 @@ from polyfuse.ops.black import keep_black
 from polyfuse.ops.coding_forms import needs_gradients
 from polyfuse.ops.sparse_coding import Precision
 
-MAPS = 8
-"""Maps of d channels that exist at once in full size, in evaluation mode: 7, and the planes."""
+MAPS = 9
+"""Maps of d channels that exist at once in full size, in evaluation mode: 7, the planes, and what wide strips take."""
 STRIPS = 50
 """Strips that the memory beside these maps comes to, measured with 24 and 64 channels."""
 
@@ -105,7 +105,7 @@ class SMFNet(FusionModel):
             surveys=survey_rounds(self.config),
             output=self.config.output,
             bytes_per_pixel=MAPS * self.config.channels * value,
-            fixed_bytes=STRIPS * STRIP_VALUES * value,
+            fixed_bytes=STRIPS * STRIP_BYTES,
             roles=("infrared or MRI", "visible, CT, PET or SPECT"),
         )
 

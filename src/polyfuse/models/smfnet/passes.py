@@ -8,6 +8,7 @@ before it; the convolutions that read the same map are one; inner layers never l
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -18,45 +19,56 @@ from polyfuse.models.smfnet.attention import CrossAttention, SelfAttention
 from polyfuse.models.smfnet.decoder import DetailFusion
 from polyfuse.models.smfnet.detail import Bottleneck, Coupling, GradientDenseBlock, InvertibleNode
 from polyfuse.models.smfnet.encoder import BaseBranch, DetailBranch, ResidualBlock
-from polyfuse.models.smfnet.maps import Layer, normed, reflected, strips
+from polyfuse.models.smfnet.maps import Layer, Pool, normed, reflected, strips
 from polyfuse.models.smfnet.statistics import Matrices
 from polyfuse.models.smfnet.transformer import LocalFeedForward, TransformerBlock
+
+
+@dataclass(frozen=True)
+class Window:
+    """What the passes over one window share."""
+
+    matrices: Matrices
+    """Attention matrices by place."""
+    pool: Pool
+    """Where maps of d channels come from."""
+
 
 OnMap = Callable[[Tensor], Tensor]
 
 
-def convolved(x: Tensor, conv: nn.Module) -> Tensor:
-    """One convolution of a whole map."""
+def convolved(x: Tensor, conv: nn.Module, found: Tensor) -> Tensor:
+    """One convolution of a whole map, put into `found`."""
     layer = Layer.of(conv, x.dtype)
-    found = x.new_empty(*x.shape[:2], len(layer.weight))
     for strip in strips(found, halo=1):
         found[strip.inner] = layer(x[strip.outer])[strip.crop]
     return found
 
 
-def transformed(x: Tensor, block: TransformerBlock, place: str, matrices: Matrices) -> Tensor:
+def transformed(x: Tensor, block: TransformerBlock, place: str, window: Window) -> Tensor:
     """`TransformerBlock`: one pass up to the statistics of its attention, one for the rest."""
-    values, project = _attended(x, block, place, matrices)
+    values, project = _attended(x, block, place, window)
     feed = _feed_forward(block.feed_forward, x.dtype)
-    found = torch.empty_like(x)
+    found = window.pool.take(x)
     for strip in strips(x, halo=1):
         y = functional.linear(values[strip.outer], project).add_(x[strip.outer])
         found[strip.inner] = feed(normed(y, block.norm2)).add_(y)[strip.crop]
+    window.pool.give(values)
     return found
 
 
-def _attended(x: Tensor, block: TransformerBlock, place: str, matrices: Matrices) -> tuple[Tensor, Tensor]:
+def _attended(x: Tensor, block: TransformerBlock, place: str, window: Window) -> tuple[Tensor, Tensor]:
     """Values v of a block's attention, and what multiplies it: the matrix P and the projection after it."""
     attention: SelfAttention = block.attention
     project_in, mix = Layer.of(attention.project_in, x.dtype), Layer.of(attention.mix, x.dtype)
-    values = torch.empty_like(x)
-    measured = matrices.measure(place, attention.attend)
+    values = window.pool.take(x)
+    measured = window.matrices.measure(place, attention.attend)
     for strip in strips(x, halo=1):
         mixed = mix(project_in(normed(x[strip.outer], block.norm1)))[strip.crop]
         query, key, values[strip.inner] = mixed.chunk(3, dim=-1)
         if measured is not None:
-            measured.add(matrices.counted(query, strip.inner), matrices.counted(key, strip.inner))
-    (matrix,) = matrices.settle({place: measured})
+            measured.add(window.matrices.counted(query, strip.inner), window.matrices.counted(key, strip.inner))
+    (matrix,) = window.matrices.settle({place: measured})
     return values, (attention.project_out.weight.flatten(1) @ matrix).to(x.dtype)
 
 
@@ -75,25 +87,31 @@ def _feed_forward(feed_forward: nn.Module, dtype: torch.dtype) -> OnMap:
     return local if isinstance(feed_forward, LocalFeedForward) else plain
 
 
-def base_feature(shallow: Tensor, branch: BaseBranch, place: str, matrices: Matrices) -> Tensor:
+def base_feature(shallow: Tensor, branch: BaseBranch, place: str, window: Window) -> Tensor:
     """`BaseBranch`: S to B."""
-    x = convolved(shallow, branch.first)
+    x = convolved(shallow, branch.first, window.pool.take(shallow))
     for index, block in enumerate(branch.blocks):
-        x = _residual_block(x, cast(ResidualBlock, block), f"{place}.{index}", matrices)
+        found = _residual_block(x, cast(ResidualBlock, block), f"{place}.{index}", window)
+        window.pool.give(x)
+        x = found
     return x
 
 
-def _residual_block(x: Tensor, block: ResidualBlock, place: str, matrices: Matrices) -> Tensor:
+def _residual_block(x: Tensor, block: ResidualBlock, place: str, window: Window) -> Tensor:
     """`ResidualBlock`."""
     deep = x
     blocks = [inner for pair in block.pairs for inner in cast(nn.Sequential, pair)]
     for index, transformer in enumerate(blocks):
-        deep = transformed(deep, cast(TransformerBlock, transformer), f"{place}.{index}", matrices)
+        found = transformed(deep, cast(TransformerBlock, transformer), f"{place}.{index}", window)
+        if deep is not x:
+            window.pool.give(deep)
+        deep = found
     if block.refine is None:
         return deep
-    refine, found = _chain(block.refine, x.dtype), torch.empty_like(x)
+    refine, found = _chain(block.refine, x.dtype), window.pool.take(x)
     for strip in strips(x, halo=2):
         found[strip.inner] = refine(deep[strip.outer])[strip.crop].add_(x[strip.inner])
+    window.pool.give(deep)
     return found
 
 
@@ -114,25 +132,26 @@ def _chain(stack: nn.Sequential, dtype: torch.dtype) -> OnMap:
     return run
 
 
-def detail_feature(shallow: Tensor, branch: DetailBranch, place: str, matrices: Matrices, total: Tensor) -> None:
+def detail_feature(shallow: Tensor, branch: DetailBranch, place: str, window: Window, total: Tensor) -> None:
     """`DetailBranch`: add D to `total`; one pass up to the statistics of the cross attention, one for the rest."""
     dense, cross = dense_block(branch.dense, shallow.dtype), branch.cross
-    features = torch.empty_like(shallow)
+    features = window.pool.take(shallow)
     shuffle = branch.node.shuffle
     weight, bias = shuffle.weight.flatten(1), cast(Tensor, shuffle.bias)
     if cross is None:
         for strip in strips(shallow, halo=3):
             features[strip.inner] = dense(shallow[strip.outer])[strip.crop]
     else:
-        matrix, offset = _crossed(shallow, dense, cross, place, matrices, features)
+        matrix, offset = _crossed(shallow, dense, cross, place, window, features)
         weight, bias = weight @ matrix, bias + weight @ offset
     node = _node(branch.node, Layer(weight[..., None, None], bias, shallow.dtype), shallow.dtype)
     for strip in strips(shallow, halo=2):
         total[strip.inner] += node(features[strip.outer])[strip.crop]
+    window.pool.give(features)
 
 
 def _crossed(
-    shallow: Tensor, dense: OnMap, cross: CrossAttention, place: str, matrices: Matrices, values: Tensor
+    shallow: Tensor, dense: OnMap, cross: CrossAttention, place: str, window: Window, values: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Fill in `values` of both directions of the cross attention; returns matrix and offset that make F1, F2 of them.
 
@@ -142,7 +161,7 @@ def _crossed(
     project = _stacked(cross.project_q, cross.project_kv, dtype)
     mix = _stacked(cross.mix_q, cross.mix_kv, dtype, groups=3 * cross.attend.channels)
     places = (f"{place}.first", f"{place}.second")
-    measured = [matrices.measure(name, cross.attend) for name in places]
+    measured = [window.matrices.measure(name, cross.attend) for name in places]
     for strip in strips(shallow, halo=4):
         halves = dense(shallow[strip.outer]).chunk(2, dim=-1)
         (query_2, key_1, value_1), (query_1, key_2, value_2) = (
@@ -151,8 +170,8 @@ def _crossed(
         torch.cat([value_1, value_2], dim=-1, out=values[strip.inner])
         for statistics, query, key in zip(measured, (query_1, query_2), (key_1, key_2), strict=True):
             if statistics is not None:
-                statistics.add(matrices.counted(query, strip.inner), matrices.counted(key, strip.inner))
-    found = matrices.settle(dict(zip(places, measured, strict=True)))
+                statistics.add(window.matrices.counted(query, strip.inner), window.matrices.counted(key, strip.inner))
+    found = window.matrices.settle(dict(zip(places, measured, strict=True)))
     out = cross.project_out.weight.flatten(1)
     return torch.block_diag(*(out @ matrix for matrix in found)), _bias(cross.project_out).repeat(2)
 
@@ -233,11 +252,11 @@ def _coupling(block: Coupling, dtype: torch.dtype) -> OnMap:
     return run
 
 
-def fuse_detail(x: Tensor, fusion: DetailFusion, total: Tensor) -> None:
+def fuse_detail(x: Tensor, fusion: DetailFusion, window: Window, total: Tensor) -> None:
     """`DetailFusion` of `x`, added to `total`."""
     dense = dense_block(fusion.dense, x.dtype)
     couplings = [_coupling(cast(Coupling, block), x.dtype) for block in fusion.couplings]
-    features = torch.empty_like(x)
+    features = window.pool.take(x)
     for strip in strips(x, halo=3):
         features[strip.inner] = dense(x[strip.outer])[strip.crop]
     for strip in strips(x, halo=2 * len(couplings)):
@@ -245,6 +264,7 @@ def fuse_detail(x: Tensor, fusion: DetailFusion, total: Tensor) -> None:
         for coupling in couplings:
             y = coupling(y)
         total[strip.inner] += y[strip.crop]
+    window.pool.give(features)
 
 
 def decoded(x: Tensor, read: nn.Sequential) -> Tensor:

@@ -1,5 +1,7 @@
 """The fast form of SMFNet equals the plain modules, in strips and in tiles, and bf16 stays near float32."""
 
+import gc
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -121,6 +123,25 @@ def test_tiles_without_a_survey_would_not_do() -> None:
     a[..., :64] *= 0.2
     alone = model(a[..., :100, :100], b[..., :100, :100])[..., :60, :60]
     assert (alone - model(a, b)[..., :60, :60]).abs().max() > 1e-4
+
+
+def test_survey_keeps_no_map_of_a_window_that_is_done() -> None:
+    model = network(SMALL)
+    a, b = random_pair(1, 1, 21, 17)
+    alive = []
+
+    def windows() -> Iterator[tuple[Tensor, Tensor, tuple[slice, slice]]]:
+        yield a, b, (slice(0, 21), slice(0, 17))
+        maps_left = [x for x in gc.get_objects() if type(x) is Tensor and x.shape[:2] == (21, 17)]
+        alive.append(len(maps_left))
+
+    gc.collect()
+    gc.disable()
+    try:
+        model.surveyed(windows)
+    finally:
+        gc.enable()
+    assert alive == [0] * model.spec.surveys
 
 
 def test_halo_is_what_the_specification_counts() -> None:

@@ -87,14 +87,14 @@ def fuse_window(model: SMFNet, a: Tensor, b: Tensor, dtype: torch.dtype, matrice
 
 def _together(*parts: Callable[[], Found]) -> list[Found]:
     """Results of parts that do not need each other; in a survey each gets as far as it can before the window ends."""
-    found, pending = [], None
+    found, pending = [], False
     for part in parts:
         try:
             found.append(part())
-        except Pending as reached:
-            pending = reached
-    if pending is not None:
-        raise pending
+        except Pending:
+            pending = True  # not the exception itself: its traceback would keep the maps of the part alive
+    if pending:
+        raise Pending
     return found
 
 

@@ -50,7 +50,8 @@ class Statistics:
         size = len(cosines) // heads
         own = cosines.unflatten(0, (heads, size)).unflatten(2, (heads, size))
         per_head = torch.stack([own[head, :, head] for head in range(heads)]) * temperature
-        return torch.block_diag(*per_head.softmax(dim=-1)).to(temperature.dtype)
+        blocks: Tensor = torch.block_diag(*per_head.softmax(dim=-1))
+        return blocks.to(temperature.dtype)
 
 
 class Matrices:

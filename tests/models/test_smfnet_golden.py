@@ -49,7 +49,8 @@ def published(formula_smfnet) -> SMFNet:
 
 @pytest.fixture(scope="module")
 def calls(published, smfnet_pair) -> Calls:
-    return recorded(published, lambda: published(*smfnet_pair(40, 36)))
+    pair = smfnet_pair(40, 36)
+    return recorded(published, lambda: (published.fuse(*pair), published(*pair)))  # plain modules, then the fast form
 
 
 def output(name: str, call: int = 0) -> Callable[[Calls], Tensor]:

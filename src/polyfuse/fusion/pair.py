@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -30,7 +32,7 @@ else:
     Source = object
 
 OnTile = Callable[[int, int], None]
-"""Takes (tiles done, tiles in all)."""
+"""Takes (tiles done, tiles in all), the survey of a picture included."""
 ENCODER_BYTES = 4
 """Bytes per pixel that encoding a picture takes beside the picture itself."""
 
@@ -205,16 +207,41 @@ def _fused_tiles(
     spec = model.spec
     side = options.tile
     if side is None:
-        spare = memory_limit(options.memory) - memory_in_use() - result_bytes - ENCODER_BYTES * a.height * a.width
-        fits = a.height * a.width * spec.bytes_per_pixel <= spare or spec.receptive_radius is None
+        held = memory_in_use() + result_bytes + ENCODER_BYTES * a.height * a.width + spec.fixed_bytes
+        spare = memory_limit(options.memory) - held
+        fits = a.height * a.width * spec.bytes_per_pixel <= spare or not spec.tileable
         side = None if fits else tile_side(spec, spare)
     grid = list(tiles(a.height, a.width, side, spec))
-    for done, tile in enumerate(grid, start=1):
-        luma_a = model_input(a.array[tile.outer], conventions, "a")
-        luma_b = model_input(b.array[tile.outer], conventions, "b")
+    surveys = spec.surveys if len(grid) > 1 else 0
+    steps, total = itertools.count(1), (surveys + 1) * len(grid)
+
+    def windows() -> Iterator[tuple[Tile, NDArray[np.float32], NDArray[np.float32]]]:
+        for tile in grid:
+            yield (
+                tile,
+                model_input(a.array[tile.outer], conventions, "a"),
+                model_input(b.array[tile.outer], conventions, "b"),
+            )
+            if on_tile is not None:
+                on_tile(next(steps), total)
+
+    if surveys:
+        model = _surveyed(model, windows)
+    for tile, luma_a, luma_b in windows():
         yield tile, run_model(model, luma_a, luma_b)[tile.crop]
-        if on_tile is not None:
-            on_tile(done, len(grid))
+
+
+def _surveyed(
+    model: FusionModel, windows: Callable[[], Iterator[tuple[Tile, NDArray[np.float32], NDArray[np.float32]]]]
+) -> FusionModel:
+    """`model` with what depends on the whole picture taken from all tiles."""
+
+    def tensors() -> Iterator[tuple[torch.Tensor, torch.Tensor, tuple[slice, slice]]]:
+        for tile, a, b in windows():
+            yield *_planes(model, a, b), tile.crop
+
+    with torch.inference_mode(), _memory_errors():
+        return model.surveyed(tensors)
 
 
 def run_model(model: FusionModel, a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -224,17 +251,28 @@ def run_model(model: FusionModel, a: NDArray[np.float32], b: NDArray[np.float32]
         InputError: If the model makes NaN or infinity of them.
         MemoryError: If it does not fit into the device's memory.
     """
+    with torch.inference_mode(), _memory_errors():
+        fused = model(*_planes(model, a, b))[0, 0].float().cpu().numpy()
+    if not np.isfinite(fused).all():
+        raise InputError(f"model {model.provenance.name} made NaN or infinity: check its weights and the inputs.")
+    return cast("NDArray[np.float32]", fused)
+
+
+def _planes(model: FusionModel, a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two (H, W) planes as (1, 1, H, W), where and as what `model` computes."""
     parameter = next(model.parameters(), None)
     device = torch.device("cpu") if parameter is None else parameter.device
     dtype = torch.float32 if parameter is None else parameter.dtype
+    plane_a, plane_b = (torch.from_numpy(np.ascontiguousarray(x))[None, None].to(device, dtype) for x in (a, b))
+    return plane_a, plane_b
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    """Raise MemoryError for every way in which torch says that."""
     try:
-        with torch.inference_mode():
-            planes = (torch.from_numpy(np.ascontiguousarray(x))[None, None].to(device, dtype) for x in (a, b))
-            fused = model(*planes)[0, 0].float().cpu().numpy()
+        yield
     except RuntimeError as error:
         if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
             raise MemoryError from error  # torch has no own class for it on the CPU
         raise
-    if not np.isfinite(fused).all():
-        raise InputError(f"model {model.provenance.name} made NaN or infinity: check its weights and the inputs.")
-    return cast("NDArray[np.float32]", fused)

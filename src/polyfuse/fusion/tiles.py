@@ -80,9 +80,9 @@ def tile_side(spec: ModelSpec, budget: int) -> int:
 def tiles(height: int, width: int, side: int | None, spec: ModelSpec) -> Iterator[Tile]:
     """Cover a picture with tiles of about `side` pixels; one tile for all of it where `side` is None or large enough.
 
-    A model whose output depends on the whole picture always gets one tile.
+    A model whose output depends on the whole picture always gets one tile, unless it can survey the picture first.
     """
-    if side is None or spec.receptive_radius is None or (height <= side and width <= side):
+    if side is None or not spec.tileable or (height <= side and width <= side):
         whole = (slice(0, height), slice(0, width))
         yield Tile(whole, whole)
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -14,6 +14,9 @@ from polyfuse.ops.sparse_coding import Precision
 OutputMapping = Literal["clip", "minmax"]
 Observer = Callable[[str, Tensor], None]
 """Takes one intermediate result by its documented name; what it does not copy is gone afterwards."""
+Windows = Callable[[], Iterator[tuple[Tensor, Tensor, tuple[slice, slice]]]]
+"""Goes over all tiles of a picture, as often as it is called: a and b of a tile, (1, 1, h, w), and the rows and columns
+of it that no other tile is responsible for."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,23 @@ class ModelSpec:
     """Chebyshev distance in pixels over which an input can reach an output; None where it is global."""
     halo: int = 0
     """Pixels of context a tile gets on each side; with the receptive radius tiled and whole evaluation agree."""
+    surveys: int = 0
+    """How often `surveyed` goes over all tiles of a picture before they agree with the whole; 0 where no need is."""
     multiple_of: int = 1
     """Row and column at which a tile may start, pixels (pyramids)."""
     output: OutputMapping = "clip"
     """How the raw output becomes a picture: clamped to [0, 1], or stretched by its minimum and maximum."""
     bytes_per_pixel: int = 64
     """Working memory of `forward`, bytes per input pixel, for choosing tile sizes."""
+    fixed_bytes: int = 0
+    """Working memory that does not grow with a large picture."""
     roles: tuple[str, str] = ("infrared, near-infrared or MRI", "visible, CT, PET or SPECT")
     """What the inputs a and b are meant to be."""
+
+    @property
+    def tileable(self) -> bool:
+        """Whether pictures may be cut into tiles, after a survey where one is needed."""
+        return self.receptive_radius is not None or self.surveys > 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionary for sidecars and `models show`."""
@@ -71,6 +83,10 @@ class FusionModel(nn.Module):
     def spec(self) -> ModelSpec:
         """Declared facts of this configuration."""
         raise NotImplementedError
+
+    def surveyed(self, windows: Windows) -> FusionModel:
+        """This model for the tiles of one picture, with what depends on the whole picture measured and fixed."""
+        return self
 
     def explain(self, a: Tensor, b: Tensor, observe: Observer | None = None) -> dict[str, Tensor]:
         """Intermediate results by documented name; models without any return the fused picture alone.

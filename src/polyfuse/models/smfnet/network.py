@@ -18,6 +18,8 @@ checkpoints alone, see `polyfuse.weights.official_smfnet`.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
 
 import torch
@@ -28,12 +30,20 @@ from polyfuse.models.smfnet.config import SMFNetConfig
 from polyfuse.models.smfnet.decoder import Decoder, DetailFusion
 from polyfuse.models.smfnet.encoder import Encoded, Encoder
 from polyfuse.models.smfnet.explanation import explain_pair
+from polyfuse.models.smfnet.fast import fuse_window, halo, survey_rounds
 from polyfuse.models.smfnet.graph import GraphReasoning
+from polyfuse.models.smfnet.maps import STRIP_BYTES
+from polyfuse.models.smfnet.statistics import Matrices, Pending, Survey
 from polyfuse.models.smfnet.transformer import first_block
-from polyfuse.models.spec import FusionModel, ModelSpec, Observer, check_pair
+from polyfuse.models.spec import FusionModel, ModelSpec, Observer, Windows, check_pair
 from polyfuse.ops.black import keep_black
+from polyfuse.ops.coding_forms import needs_gradients
+from polyfuse.ops.sparse_coding import Precision
 
-BYTES_PER_CHANNEL_PIXEL = 107  # 2.1 GB for 640x480 with 64 channels (spec section 7); narrower ones take more of these
+MAPS = 9
+"""Maps of d channels that exist at once in full size, in evaluation mode: 7, the planes, and what wide strips take."""
+STRIPS = 50
+"""Strips that the memory beside these maps comes to, measured with 24 and 64 channels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +71,7 @@ class Features:
 
 
 class SMFNet(FusionModel):
-    """The fusion network in its plain form, the reference for faster ones.
+    """The fusion network: modules in the plain form, and `fast` for evaluation without gradients, equal to it.
 
     Args:
         config: Configuration; default is the published network.
@@ -69,9 +79,13 @@ class SMFNet(FusionModel):
     Source: SMFNet paper; details from the official code.
     """
 
+    precision: Precision = "float32"
+    """Arithmetic of evaluation: "bf16" keeps bfloat16 maps, statistics and norms are float32; "tf32" is for CUDA."""
+
     def __init__(self, config: SMFNetConfig | None = None) -> None:
         super().__init__()
         self.config = config or SMFNetConfig()
+        self.matrices: Matrices | None = None
         self.encoder = Encoder(self.config)
         self.decoder = Decoder(self.config)
         self.graph = GraphReasoning(self.config) if self.config.graph else None
@@ -81,13 +95,17 @@ class SMFNet(FusionModel):
     @property
     def spec(self) -> ModelSpec:
         """Declared facts of this configuration."""
+        value = 2 if self.precision == "bf16" else 4  # bytes
         return ModelSpec(
             family="smfnet",
             parameters=sum(p.numel() for p in self.parameters()),
             macs_per_pixel=sum(self.costs().values()),
             receptive_radius=None,
+            halo=halo(self.config),
+            surveys=survey_rounds(self.config),
             output=self.config.output,
-            bytes_per_pixel=BYTES_PER_CHANNEL_PIXEL * self.config.channels,
+            bytes_per_pixel=MAPS * self.config.channels * value,
+            fixed_bytes=STRIPS * STRIP_BYTES,
             roles=("infrared or MRI", "visible, CT, PET or SPECT"),
         )
 
@@ -104,13 +122,44 @@ class SMFNet(FusionModel):
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """Fuse a and b, each (N, 1, H, W) in [0, 1], any size from 1 x 1 (in training batches of 1 x 1 fail).
 
+        In evaluation mode without gradients by the fast form and with `precision`, else by the plain modules.
+
         Returns:
             (N, 1, H, W) in (0, 1), or [0, 1) with `keep_black`; not yet stretched.
 
         Raises:
             InputError: If the shapes differ or are not (N, 1, H, W).
         """
-        return self.fuse(a, b)[0]
+        check_pair(a, b)
+        if self.training or needs_gradients(self, a, b):
+            return self.fuse(a, b)[0]
+        with torch.no_grad(), torch.backends.cudnn.flags(allow_tf32=self.precision == "tf32"):
+            fused = [
+                fuse_window(self, x, y, self._dtype(a), self.matrices or Matrices())
+                for x, y in zip(a[:, 0], b[:, 0], strict=True)
+            ]
+        return self.finish(torch.stack(fused)[:, None], a, b)
+
+    def _dtype(self, like: Tensor) -> torch.dtype:
+        """Type of maps in evaluation."""
+        return torch.bfloat16 if self.precision == "bf16" else like.dtype
+
+    @torch.no_grad()
+    def surveyed(self, windows: Windows) -> SMFNet:
+        """This model, same weights, with the attention matrices of the whole picture that `windows` goes over.
+
+        It fuses tiles of that picture only; with `spec.halo` pixels of context they agree with the whole.
+        """
+        survey = Survey()
+        for _ in range(self.spec.surveys):
+            for a, b, inner in windows():
+                survey.open_window(inner)
+                with suppress(Pending):
+                    fuse_window(self, a[0, 0], b[0, 0], self._dtype(a), survey)
+            survey.conclude()
+        found = copy(self)
+        found.matrices = survey
+        return found
 
     def fuse(self, a: Tensor, b: Tensor) -> tuple[Tensor, Features]:
         """Stage II: the fused picture, and the features it was made from."""

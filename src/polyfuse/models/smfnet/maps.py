@@ -1,0 +1,130 @@
+"""Layers on maps (H, W, C) of one picture, and the strips of rows that they are worked off in.
+
+With the channels last a 1x1 convolution is a matrix product and a depthwise one reads memory in order. A strip of a few
+rows stays in the processor's cache from one layer to the next; only features
+are kept in the picture's full size, inner layers with their many channels exist as strips alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from polyfuse.layers.channel_norm import EPSILON, ChannelNorm
+
+STRIP_BYTES = 2 << 20
+"""Size of a strip of a map: with less, more rows are worked off twice; more leaves the caches, or needs fresh pages."""
+MIN_ROWS = 16
+"""Fewest rows of a strip: its context is worked off twice."""
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A few rows of a map."""
+
+    inner: slice
+    """Rows that it fills."""
+    outer: slice
+    """The same with context, as far as the map goes."""
+
+    @property
+    def crop(self) -> slice:
+        """Where `inner` lies within `outer`."""
+        return slice(self.inner.start - self.outer.start, self.inner.stop - self.outer.start)
+
+
+def strips(like: Tensor, halo: int) -> Iterator[Strip]:
+    """Cover maps of the size of `like` with strips whose context is `halo` rows; on a GPU all rows are one strip."""
+    height, width, channels = like.shape
+    rows = (
+        max(MIN_ROWS, STRIP_BYTES // (width * channels * like.element_size())) if like.device.type == "cpu" else height
+    )
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        yield Strip(slice(top, bottom), slice(max(0, top - halo), min(height, bottom + halo)))
+
+
+class Pool:
+    """Maps of one size, used again and again: fresh pages cost as much as a layer."""
+
+    def __init__(self) -> None:
+        self._free: list[Tensor] = []
+
+    def take(self, like: Tensor) -> Tensor:
+        """A map like `like` whose content is arbitrary."""
+        return self._free.pop() if self._free else torch.empty_like(like)
+
+    def give(self, *maps: Tensor) -> None:
+        """Take back maps that nobody reads any more."""
+        self._free.extend(maps)
+
+
+class Layer:
+    """A convolution of 1x1 or 3x3 whose output has its input's size.
+
+    Args:
+        weight: As of `nn.Conv2d`.
+        bias: Of its outputs, or None.
+        dtype: Of the maps; products are added up in float32 at least.
+        groups: As of `nn.Conv2d`.
+        dilation: As of `nn.Conv2d`.
+    """
+
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, *, groups: int = 1, dilation: int = 1
+    ) -> None:
+        self.pointwise = weight.shape[-1] == 1
+        self.weight = weight.flatten(1).to(dtype) if self.pointwise else _channels_last(weight.to(dtype))
+        self.bias = None if bias is None else bias.to(dtype)
+        self.groups, self.dilation = groups, dilation
+
+    @classmethod
+    def of(cls, conv: nn.Module, dtype: torch.dtype) -> Layer:
+        """The layer of a `nn.Conv2d`."""
+        conv = cast(nn.Conv2d, conv)
+        return cls(conv.weight, conv.bias, dtype, groups=conv.groups, dilation=conv.dilation[0])
+
+    def __call__(self, x: Tensor, *, pad_rows: bool = True, pad_columns: bool = True) -> Tensor:
+        """(H, W, C) to (H, W, outputs), less the rows or columns of context that are not to be padded with zeros."""
+        if self.pointwise:
+            return functional.linear(x, self.weight, self.bias)
+        padding = (pad_rows * self.dilation, pad_columns * self.dilation)
+        planes = x[None].permute(0, 3, 1, 2)
+        found = functional.conv2d(planes, self.weight, self.bias, 1, padding, self.dilation, self.groups)
+        return found.permute(0, 2, 3, 1)[0].contiguous()
+
+
+def _channels_last(weight: Tensor) -> Tensor:
+    """The memory order that makes the convolution's output come with the channels last."""
+    return weight.contiguous(memory_format=torch.channels_last)
+
+
+def batch_normed(stack: nn.Module, dtype: torch.dtype) -> Layer:
+    """One layer for a convolution without bias and the batch normalisation after it, with its running statistics."""
+    conv, norm = cast(nn.Conv2d, cast(nn.Sequential, stack)[0]), cast(nn.BatchNorm2d, cast(nn.Sequential, stack)[1])
+    mean, variance = cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var)
+    scale = norm.weight * torch.rsqrt(variance + norm.eps)
+    weight = conv.weight * scale[:, None, None, None]
+    return Layer(weight, norm.bias - mean * scale, dtype, dilation=conv.dilation[0])
+
+
+def normed(x: Tensor, norm: nn.Module) -> Tensor:
+    """`ChannelNorm` of a map, in float32 at least: as exact as that and, with 24 channels, faster than in bfloat16."""
+    norm = cast(ChannelNorm, norm)
+    exact = x.to(norm.weight.dtype)
+    return functional.layer_norm(exact, norm.weight.shape, norm.weight, norm.bias, EPSILON).to(x.dtype)
+
+
+def reflected(x: Tensor) -> Tensor:
+    """Continue (H, W, C) by one mirrored row and column on each side, (H + 2, W + 2, C); a single one is repeated."""
+    height, width, channels = x.shape
+    around = x.new_empty(height + 2, width + 2, channels)
+    around[1:-1, 1:-1] = x
+    around[0, 1:-1], around[-1, 1:-1] = x[min(1, height - 1)], x[max(0, height - 2)]
+    around[:, 0], around[:, -1] = around[:, min(2, width)], around[:, max(1, width - 1)]
+    return around

@@ -1,0 +1,276 @@
+"""The blocks of SMFNet as passes over maps (H, W, C) in strips, equal to the plain modules in evaluation mode.
+
+What is cheaper than the plain form, all exact up to rounding: the projection after an attention is multiplied with its
+matrix beforehand, and so is the shuffle after the cross attention; batch normalisation is part of the convolution
+before it; the convolutions that read the same map are one; inner layers never leave the cache, see `maps`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from polyfuse.models.smfnet.attention import CrossAttention, SelfAttention
+from polyfuse.models.smfnet.decoder import DetailFusion
+from polyfuse.models.smfnet.detail import Bottleneck, Coupling, GradientDenseBlock, InvertibleNode
+from polyfuse.models.smfnet.encoder import BaseBranch, DetailBranch, ResidualBlock
+from polyfuse.models.smfnet.maps import Layer, Pool, normed, reflected, strips
+from polyfuse.models.smfnet.statistics import Matrices
+from polyfuse.models.smfnet.transformer import LocalFeedForward, TransformerBlock
+
+
+@dataclass(frozen=True)
+class Window:
+    """What the passes over one window share."""
+
+    matrices: Matrices
+    """Attention matrices by place."""
+    pool: Pool
+    """Where maps of d channels come from."""
+
+
+OnMap = Callable[[Tensor], Tensor]
+
+
+def convolved(x: Tensor, conv: nn.Module, found: Tensor) -> Tensor:
+    """One convolution of a whole map, put into `found`."""
+    layer = Layer.of(conv, x.dtype)
+    for strip in strips(found, halo=1):
+        found[strip.inner] = layer(x[strip.outer])[strip.crop]
+    return found
+
+
+def transformed(x: Tensor, block: TransformerBlock, place: str, window: Window) -> Tensor:
+    """`TransformerBlock`: one pass up to the statistics of its attention, one for the rest."""
+    values, project = _attended(x, block, place, window)
+    feed = _feed_forward(block.feed_forward, x.dtype)
+    found = window.pool.take(x)
+    for strip in strips(x, halo=1):
+        y = functional.linear(values[strip.outer], project).add_(x[strip.outer])
+        found[strip.inner] = feed(normed(y, block.norm2)).add_(y)[strip.crop]
+    window.pool.give(values)
+    return found
+
+
+def _attended(x: Tensor, block: TransformerBlock, place: str, window: Window) -> tuple[Tensor, Tensor]:
+    """Values v of a block's attention, and what multiplies it: the matrix P and the projection after it."""
+    attention: SelfAttention = block.attention
+    project_in, mix = Layer.of(attention.project_in, x.dtype), Layer.of(attention.mix, x.dtype)
+    values = window.pool.take(x)
+    measured = window.matrices.measure(place, attention.attend)
+    for strip in strips(x, halo=1):
+        mixed = mix(project_in(normed(x[strip.outer], block.norm1)))[strip.crop]
+        query, key, values[strip.inner] = mixed.chunk(3, dim=-1)
+        if measured is not None:
+            measured.add(window.matrices.counted(query, strip.inner), window.matrices.counted(key, strip.inner))
+    (matrix,) = window.matrices.settle({place: measured})
+    return values, (attention.project_out.weight.flatten(1) @ matrix).to(x.dtype)
+
+
+def _feed_forward(feed_forward: nn.Module, dtype: torch.dtype) -> OnMap:
+    """Second half of a transformer block of either kind, without the outer residual."""
+    layers = [Layer.of(conv, dtype) for conv in feed_forward.children()]
+
+    def local(x: Tensor) -> Tensor:
+        expand, mix, reduce = layers
+        return functional.gelu(reduce(functional.gelu(mix(functional.gelu(expand(x)))))).add_(x)
+
+    def plain(x: Tensor) -> Tensor:
+        expand, reduce = layers
+        return reduce(functional.gelu(expand(x)))
+
+    return local if isinstance(feed_forward, LocalFeedForward) else plain
+
+
+def base_feature(shallow: Tensor, branch: BaseBranch, place: str, window: Window) -> Tensor:
+    """`BaseBranch`: S to B."""
+    x = convolved(shallow, branch.first, window.pool.take(shallow))
+    for index, block in enumerate(branch.blocks):
+        found = _residual_block(x, cast(ResidualBlock, block), f"{place}.{index}", window)
+        window.pool.give(x)
+        x = found
+    return x
+
+
+def _residual_block(x: Tensor, block: ResidualBlock, place: str, window: Window) -> Tensor:
+    """`ResidualBlock`."""
+    deep = x
+    blocks = [inner for pair in block.pairs for inner in cast(nn.Sequential, pair)]
+    for index, transformer in enumerate(blocks):
+        found = transformed(deep, cast(TransformerBlock, transformer), f"{place}.{index}", window)
+        if deep is not x:
+            window.pool.give(deep)
+        deep = found
+    if block.refine is None:
+        return deep
+    refine, found = _chain(block.refine, x.dtype), window.pool.take(x)
+    for strip in strips(x, halo=2):
+        found[strip.inner] = refine(deep[strip.outer])[strip.crop].add_(x[strip.inner])
+    window.pool.give(deep)
+    return found
+
+
+def _chain(stack: nn.Sequential, dtype: torch.dtype) -> OnMap:
+    """Convolutions with leaky rectifiers between them."""
+    steps: list[OnMap] = []
+    for module in stack:
+        if isinstance(module, nn.LeakyReLU):
+            steps.append(lambda x, slope=module.negative_slope: functional.leaky_relu_(x, slope))  # type: ignore[misc]
+        else:
+            steps.append(Layer.of(module, dtype))
+
+    def run(x: Tensor) -> Tensor:
+        for step in steps:
+            x = step(x)
+        return x
+
+    return run
+
+
+def detail_feature(shallow: Tensor, branch: DetailBranch, place: str, window: Window, total: Tensor) -> None:
+    """`DetailBranch`: add D to `total`; one pass up to the statistics of the cross attention, one for the rest."""
+    dense, cross = dense_block(branch.dense, shallow.dtype), branch.cross
+    features = window.pool.take(shallow)
+    shuffle = branch.node.shuffle
+    weight, bias = shuffle.weight.flatten(1), cast(Tensor, shuffle.bias)
+    if cross is None:
+        for strip in strips(shallow, halo=3):
+            features[strip.inner] = dense(shallow[strip.outer])[strip.crop]
+    else:
+        matrix, offset = _crossed(shallow, dense, cross, place, window, features)
+        weight, bias = weight @ matrix, bias + weight @ offset
+    node = _node(branch.node, Layer(weight[..., None, None], bias, shallow.dtype), shallow.dtype)
+    for strip in strips(shallow, halo=2):
+        total[strip.inner] += node(features[strip.outer])[strip.crop]
+    window.pool.give(features)
+
+
+def _crossed(
+    shallow: Tensor, dense: OnMap, cross: CrossAttention, place: str, window: Window, values: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Fill in `values` of both directions of the cross attention; returns matrix and offset that make F1, F2 of them.
+
+    Each half of the features gives the query of one direction and key and value of the other.
+    """
+    dtype = shallow.dtype
+    project = _stacked(cross.project_q, cross.project_kv, dtype)
+    mix = _stacked(cross.mix_q, cross.mix_kv, dtype, groups=3 * cross.attend.channels)
+    places = (f"{place}.first", f"{place}.second")
+    measured = [window.matrices.measure(name, cross.attend) for name in places]
+    for strip in strips(shallow, halo=4):
+        halves = dense(shallow[strip.outer]).chunk(2, dim=-1)
+        (query_2, key_1, value_1), (query_1, key_2, value_2) = (
+            mix(project(half))[strip.crop].chunk(3, dim=-1) for half in halves
+        )
+        torch.cat([value_1, value_2], dim=-1, out=values[strip.inner])
+        for statistics, query, key in zip(measured, (query_1, query_2), (key_1, key_2), strict=True):
+            if statistics is not None:
+                statistics.add(window.matrices.counted(query, strip.inner), window.matrices.counted(key, strip.inner))
+    found = window.matrices.settle(dict(zip(places, measured, strict=True)))
+    out = cross.project_out.weight.flatten(1)
+    return torch.block_diag(*(out @ matrix for matrix in found)), _bias(cross.project_out).repeat(2)
+
+
+def _stacked(first: nn.Conv2d, second: nn.Conv2d, dtype: torch.dtype, *, groups: int = 1) -> Layer:
+    """Two convolutions with biases as one that gives the channels of both."""
+    weight, bias = torch.cat([first.weight, second.weight]), torch.cat([_bias(first), _bias(second)])
+    return Layer(weight, bias, dtype, groups=groups)
+
+
+def _bias(conv: nn.Conv2d) -> Tensor:
+    """Bias of a convolution that has one."""
+    return cast(Tensor, conv.bias)
+
+
+def dense_block(block: GradientDenseBlock, dtype: torch.dtype) -> OnMap:
+    """`GradientDenseBlock`, which looks 3 pixels far; both of its 1x1 convolutions as one."""
+    first, grow1, grow2, sobel_x, sobel_y = (
+        Layer.of(conv, dtype) for conv in (block.first, block.grow1, block.grow2, block.sobel_x, block.sobel_y)
+    )
+    weight = torch.cat([block.squeeze.weight, block.lift.weight], dim=1)
+    squeeze = Layer(weight, _bias(block.squeeze) + _bias(block.lift), dtype)
+
+    def run(x: Tensor) -> Tensor:
+        start = functional.leaky_relu_(first(x), 0.2)
+        dense = torch.cat([start, functional.leaky_relu_(grow1(start), 0.2)], dim=-1)
+        grown = functional.leaky_relu_(grow2(dense), 0.2)
+        edges = sobel_x(start).abs_().add_(sobel_y(start).abs_())
+        return functional.leaky_relu_(squeeze(torch.cat([dense, grown, edges], dim=-1)), 0.1)
+
+    return run
+
+
+def _bottleneck(block: Bottleneck, dtype: torch.dtype) -> OnMap:
+    """`Bottleneck`, which looks one pixel far."""
+    expand, mix, reduce = (Layer.of(conv, dtype) for conv in (block.expand, block.mix, block.reduce))
+
+    def run(x: Tensor) -> Tensor:
+        wide = mix(reflected(functional.relu6(expand(x), inplace=True)), pad_rows=False, pad_columns=False)
+        return reduce(functional.relu6(wide, inplace=True))
+
+    return run
+
+
+def _node(node: InvertibleNode, shuffle: Layer, dtype: torch.dtype) -> OnMap:
+    """`InvertibleNode` with its `shuffle` as given; looks two pixels far."""
+    phi, rho, eta = (_bottleneck(block, dtype) for block in (node.phi, node.rho, node.eta))
+    limit = node.scale_limit
+
+    def run(x: Tensor) -> Tensor:
+        first, second = (half.contiguous() for half in shuffle(x).chunk(2, dim=-1))
+        second = phi(first).add_(second)
+        exponent = rho(second)
+        if limit is not None:
+            exponent.clamp_(-limit, limit)
+        return torch.cat([exponent.exp_().mul_(first).add_(eta(second)), second], dim=-1)
+
+    return run
+
+
+def _coupling(block: Coupling, dtype: torch.dtype) -> OnMap:
+    """`Coupling`, which looks two pixels far."""
+    shuffle = Layer.of(block.shuffle, dtype)
+    scale_b, shift_b, shift_a, scale_a = (
+        _bottleneck(inner, dtype) for inner in (block.scale_b, block.shift_b, block.shift_a, block.scale_a)
+    )
+
+    def divided(x: Tensor, shift: Tensor, exponent: Tensor) -> Tensor:
+        """(x - shift) / e(exponent), with 1 / e(t) = exp(2 - 4 sigmoid(t))."""
+        return exponent.sigmoid_().mul_(-4).add_(2).exp_().mul_(x - shift)
+
+    def run(x: Tensor) -> Tensor:
+        first, second = (half.contiguous() for half in shuffle(x).chunk(2, dim=-1))
+        second = divided(second, shift_b(first), scale_b(first))
+        first = divided(first, shift_a(second), scale_a(second))
+        return torch.cat([first, second], dim=-1)
+
+    return run
+
+
+def fuse_detail(x: Tensor, fusion: DetailFusion, window: Window, total: Tensor) -> None:
+    """`DetailFusion` of `x`, added to `total`."""
+    dense = dense_block(fusion.dense, x.dtype)
+    couplings = [_coupling(cast(Coupling, block), x.dtype) for block in fusion.couplings]
+    features = window.pool.take(x)
+    for strip in strips(x, halo=3):
+        features[strip.inner] = dense(x[strip.outer])[strip.crop]
+    for strip in strips(x, halo=2 * len(couplings)):
+        y = features[strip.outer]
+        for coupling in couplings:
+            y = coupling(y)
+        total[strip.inner] += y[strip.crop]
+    window.pool.give(features)
+
+
+def decoded(x: Tensor, read: nn.Sequential) -> Tensor:
+    """The convolutions of `Decoder` down to one map (H, W, 1), before the sigmoid."""
+    chain = _chain(read, x.dtype)
+    found = x.new_empty(*x.shape[:2], 1)
+    for strip in strips(x, halo=3):
+        found[strip.inner] = chain(x[strip.outer])[strip.crop]
+    return found

@@ -1,6 +1,8 @@
-"""A network with random weights, a pair in two folders, and its explanation."""
+"""Networks with random weights, a pair in two folders, and what is explained of it."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +10,17 @@ import torch
 
 from polyfuse.explain import Explanation, explain
 from polyfuse.io import write_picture
+from polyfuse.models.dae_fuse import DAEFuse, DAEFuseConfig
 from polyfuse.models.fnet import FNet
+from polyfuse.models.smfnet import SMFNet, SMFNetConfig
+from polyfuse.models.spec import FusionModel
+from polyfuse.weights.store import WeightsInfo, save_weights
+
+SMFNET = {"channels": 8, "heads": 2, "base_blocks": 1, "depth": 1, "mixing": "depthwise"}
+DAE_FUSE = {
+    "shallow_channels": 8, "high_channels": (8, 8, 8, 8), "high_out": 8, "token_channels": 12, "depth": 1,
+    "low_out": 8, "decoder_channels": 8, "decoder_blocks": 1,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +45,46 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def explanation(network: FNet, pair: tuple[Path, Path]) -> Explanation:
     """What `explain` finds in the pair."""
     return explain(*pair, model=network)
+
+
+@pytest.fixture(scope="session")
+def small_smfnet() -> Callable[..., SMFNet]:
+    """`(**changes) -> SMFNet`, narrow, with random weights and messages that count."""
+
+    def build(**changes: Any) -> SMFNet:
+        with torch.random.fork_rng():
+            torch.manual_seed(3)
+            model = SMFNet(SMFNetConfig(**{**SMFNET, **changes})).eval()
+            for parameter in model.parameters():
+                parameter.data += 0.1 * torch.randn_like(parameter)
+        return model
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def small_dae_fuse() -> Callable[..., DAEFuse]:
+    """`(**changes) -> DAEFuse`, narrow, with random weights, none of them zero."""
+
+    def build(**changes: Any) -> DAEFuse:
+        with torch.random.fork_rng():
+            torch.manual_seed(4)
+            model = DAEFuse(DAEFuseConfig.of_size("tiny", **{**DAE_FUSE, **changes})).eval()
+            for parameter in model.parameters():
+                parameter.data += 0.1 * torch.randn_like(parameter)
+        return model
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def weights_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[FusionModel], Path]:
+    """`(model) -> its weights file`."""
+
+    def save(model: FusionModel) -> Path:
+        family = model.spec.family
+        path = tmp_path_factory.mktemp(family) / "random.safetensors"
+        save_weights(path, model.state_dict(), WeightsInfo(f"{family}.random", family, model.config.to_json()))
+        return path
+
+    return save

@@ -136,11 +136,11 @@ def test_command_tells_a_note_on_stderr_unless_quiet(
     ]
 
 
-def test_command_refuses_a_model_without_codes_before_writing(
+def test_command_refuses_a_model_with_nothing_to_show_before_writing(
     pair: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["explain", *map(str, pair), "-o", str(tmp_path / "out"), "--model", "average"]) == 2
-    assert "polyfuse: model average shows nothing but its result" in capsys.readouterr().err
+    assert "polyfuse: model average has nothing to show but its result" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -59,6 +59,14 @@ def test_rows_of_an_attention_matrix_add_up_to_one(explained) -> None:
     assert found["attention.encoder.detail.cross"].shape == (2, 4, 4, 2)  # pair, calls, heads, channels of a head
 
 
+def test_gradient_kernels_are_those_of_both_blocks(model, explained) -> None:
+    blocks = {"encoder.detail.dense": model.encoder.detail.dense, "fuse_detail.dense": model.fuse_detail.dense}
+    assert {name.removeprefix("gradient.") for name in explained if name.startswith("gradient.")} == set(blocks)
+    for place, block in blocks.items():
+        assert torch.equal(explained[f"gradient.{place}"][0, 5], block.sobel_x.weight[5, 0])
+        assert torch.equal(explained[f"gradient.{place}"][1], block.sobel_y.weight[:, 0])
+
+
 def test_decoder_makes_the_fused_picture_of_the_three_summands(model, explained) -> None:
     total = explained["fused_base"] + explained["fused_detail"] + explained["fused_graph"]
     with torch.no_grad():

@@ -1,7 +1,7 @@
-"""How a model came to its result: what it took from which source, what its thresholds did; as numbers and pictures."""
+"""How a model came to its result: what it took from which source, what it found there; as numbers and pictures."""
 
 from polyfuse.explain.files import check_ready, save
-from polyfuse.explain.report import Explanation, Part, explain
-from polyfuse.explain.statistics import EstimateStatistics
+from polyfuse.explain.findings import Findings
+from polyfuse.explain.report import Explanation, explain
 
-__all__ = ["EstimateStatistics", "Explanation", "Part", "check_ready", "explain", "save"]
+__all__ = ["Explanation", "Findings", "check_ready", "explain", "save"]

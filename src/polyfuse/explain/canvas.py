@@ -16,9 +16,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DPI = 100
+MINUS = "\N{MINUS SIGN}"
 INK, FAINT = "#222222", "#666666"
 TITLE, HEADING, CAPTION, SMALL = 19, 15, 12.5, 10.5
 """Font sizes in points."""
+
+
+def signed(value: float, decimals: int = 3) -> str:
+    """A number with its sign, the minus as long as the plus; no sign before zero."""
+    text = f"{value:+.{decimals}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", MINUS)
 
 
 def require_matplotlib() -> None:
@@ -43,6 +50,25 @@ def signed_scale(values: NDArray[Any]) -> dict[str, Any]:
     """Colours for a signed map: white at zero, red above, blue below."""
     limit = shown_limit(values)
     return {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+
+
+def share_scale(values: NDArray[Any]) -> dict[str, Any]:
+    """Colours for gates and shares between 0 and 1: as an energy, of another hue."""
+    low, high = shown_range(values)
+    return {"cmap": "magma", "vmin": low, "vmax": high}
+
+
+def factor_scale(*factors: NDArray[Any]) -> dict[str, Any]:
+    """Colours for positive factors on a logarithmic scale: white at 1, orange above, violet below."""
+    from matplotlib.colors import LogNorm
+
+    largest = float(np.exp(shown_limit(*(np.log(values) for values in factors))))
+    return {"cmap": "PuOr_r", "norm": LogNorm(1 / largest, largest)}
+
+
+def side_scale() -> dict[str, Any]:
+    """Colours for a's share of something that a and b have between them: orange all of a, blue all of b, white half."""
+    return {"cmap": "PuOr_r", "vmin": 0.0, "vmax": 1.0}
 
 
 def light_scale(limit: float) -> dict[str, Any]:
@@ -92,10 +118,15 @@ class Canvas:
 
     def colour_bar(self, shown: Any, left: float, top: float, width: float) -> None:
         """A flat horizontal bar that explains the colours of `shown`."""
+        from matplotlib.colors import LogNorm
         from matplotlib.ticker import MaxNLocator
 
         axes = self.axes(left, top, width, 0.13)
         bar = self.figure.colorbar(shown, cax=axes, orientation="horizontal", ticks=MaxNLocator(5))
+        if isinstance(shown.norm, LogNorm):
+            ticks = np.exp(np.linspace(np.log(shown.norm.vmin), np.log(shown.norm.vmax), 5))
+            bar.set_ticks(ticks, labels=[f"{tick:.2f}" for tick in ticks])
+            bar.minorticks_off()
         bar.outline.set_visible(False)
         axes.tick_params(labelsize=SMALL, length=3, colors=FAINT)
 

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from polyfuse.errors import OutputError
-from polyfuse.explain.canvas import Canvas, require_matplotlib
-from polyfuse.explain.charts import histogram_chart, threshold_chart
-from polyfuse.explain.report import PARTS, Explanation
-from polyfuse.explain.sheets import code_sheet, contribution_sheet, overview
+from polyfuse.explain.canvas import require_matplotlib
+from polyfuse.explain.report import Explanation
 from polyfuse.io import atomic_path, write_text
 
 NUMBERS = "numbers.json"
@@ -39,8 +37,8 @@ def check_ready(folder: str | os.PathLike[str], *, overwrite: bool = False) -> N
 def save(explanation: Explanation, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
     """Draw `explanation` into `folder`, yielding each path once its file is complete.
 
-    overview.png tells the story on one sheet; contribution_{u,v,z}.png, code_{u,v,z}.png, thresholds.png and
-    histograms.png show its parts; numbers.json holds the figures.
+    overview.png tells the story on one sheet; further pictures, which depend on the model's family, show its parts;
+    numbers.json holds the figures.
 
     Args:
         explanation: From `explain`.
@@ -52,7 +50,7 @@ def save(explanation: Explanation, folder: str | os.PathLike[str], *, overwrite:
         OutputError: If the folder is not free or a file cannot be written; no file is left half-written.
     """
     check_ready(folder, overwrite=overwrite)
-    for name, canvas in _drawings(explanation):
+    for name, canvas in explanation.findings.drawings(explanation):
         path = Path(folder) / f"{name}.png"
         content = canvas.png()
         with atomic_path(path, overwrite) as temporary:
@@ -60,14 +58,3 @@ def save(explanation: Explanation, folder: str | os.PathLike[str], *, overwrite:
         yield path
     text = json.dumps(explanation.numbers(), indent=2, ensure_ascii=False) + "\n"
     yield write_text(Path(folder) / NUMBERS, text, overwrite=overwrite)
-
-
-def _drawings(explanation: Explanation) -> Iterator[tuple[str, Canvas]]:
-    """Name and sheet of every picture, drawn when it is asked for."""
-    yield "overview", overview(explanation)
-    for part in PARTS:
-        yield f"contribution_{part}", contribution_sheet(explanation, part)
-    for part in PARTS:
-        yield f"code_{part}", code_sheet(explanation, part)
-    yield "thresholds", threshold_chart(explanation)
-    yield "histograms", histogram_chart(explanation)

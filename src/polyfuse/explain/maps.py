@@ -17,6 +17,12 @@ PERCENTILES = (1.0, 99.0)
 """Each map is shown between these percentiles of its own values."""
 
 
+def as_array(values: Tensor) -> NDArray[np.float32]:
+    """`values` in float32, in NumPy's memory."""
+    array: NDArray[np.float32] = values.float().cpu().numpy()
+    return array
+
+
 def energy_map(code: Tensor) -> Tensor:
     """Root mean square over the channels: how much the code says about each place.
 

@@ -15,42 +15,21 @@ from torch import Tensor
 from polyfuse import registry
 from polyfuse._version import __version__
 from polyfuse.errors import UsageError
-from polyfuse.explain.maps import energy_map, strongest_channels
-from polyfuse.explain.statistics import HISTOGRAM_LIMIT, NULL_BELOW, NUM_BINS, EstimateCounter, EstimateStatistics
+from polyfuse.explain.families import finder
+from polyfuse.explain.findings import Findings
 from polyfuse.fusion import FuseOptions, Source
 from polyfuse.fusion.conventions import Conventions, decide, finished, model_input
 from polyfuse.fusion.pair import as_picture, same_size
+from polyfuse.fusion.stretch import OutputRange
 from polyfuse.io import Picture
 from polyfuse.models.spec import FusionModel
 from polyfuse.transforms import quantise, resize, to_unit
 
 SCHEMA = 1
 """Version of `Explanation.numbers`."""
-PARTS = ("u", "v", "z")
-"""From a alone, from b alone, from both together; their contributions add up to the fused luma."""
-EXPLAINED_FAMILIES = ("fnet",)
 DEFAULT_MAX_SIDE = 640
-"""Pixels. The pass keeps some ten times 64 maps: 4 kB per pixel, 1.1 GB for 640x480."""
-_PROBE_SIDE = 8
+"""Pixels. A pass keeps up to 6 kB per pixel, 2 GB for 640x480."""
 _LONGEST_NAME = 28
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """One of the three parts that the fused picture is made of."""
-
-    contribution: NDArray[np.float32]
-    """(H, W), its share of the fused luma, signed."""
-    energy: NDArray[np.float32]
-    """(H, W), root mean square of its code over the channels."""
-    strongest: NDArray[np.float32]
-    """(up to 16, H, W), the strongest channels of its code, signed, strongest first."""
-    channels: tuple[int, ...]
-    """Numbers of the channels in `strongest`."""
-    num_channels: int
-    """Number of channels of the code."""
-    estimates: tuple[EstimateStatistics, ...]
-    """What happened at each threshold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +44,8 @@ class Explanation:
     """b likewise."""
     fused: NDArray[np.uint8]
     """The result in 8 bits, (H, W) or (H, W, 3)."""
-    fused_luma: NDArray[np.float32]
-    """(H, W), the model's output before clipping; the three contributions add up to it."""
-    parts: dict[str, Part]
-    """"u" (from a alone), "v" (from b alone) and "z" (from both together)."""
+    findings: Findings
+    """What the model found; the class depends on its family."""
     record: dict[str, Any]
     """Model, sources, size and conventions."""
     notes: tuple[str, ...] = ()
@@ -80,32 +57,10 @@ class Explanation:
             "schema": SCHEMA,
             "polyfuse": __version__,
             **self.record,
-            "null_below": NULL_BELOW,
-            "histogram": {"low": -HISTOGRAM_LIMIT, "high": HISTOGRAM_LIMIT, "bins": NUM_BINS},
-            "mean_fused_luma": float(self.fused_luma.mean()),
-            "blocks": {name: _block_numbers(part) for name, part in self.parts.items()},
+            "mean_fused_luma": float(self.findings.fused_luma.mean()),
+            **self.findings.numbers(),
             "notes": list(self.notes),
         }
-
-
-def _block_numbers(part: Part) -> dict[str, Any]:
-    """One part of `numbers`."""
-    return {
-        "mean_contribution": float(part.contribution.mean()),
-        "channels": part.num_channels,
-        "strongest_channels": list(part.channels),
-        "estimates": [
-            {
-                "k": k,
-                "threshold": estimate.threshold,
-                "momentum": estimate.momentum,
-                "share_below_threshold": estimate.below_threshold,
-                "null_share_before": estimate.null_before,
-                "null_share_after": estimate.null_after,
-            }
-            for k, estimate in enumerate(part.estimates)
-        ],
-    }
 
 
 def explain(
@@ -125,11 +80,11 @@ def explain(
         model: A name from `list_models`, or a model from `load`.
         weights: Weights file for an architecture such as "fnet".
         options: How the pictures are read, mapped and coloured, as for `fuse`; the fused picture has 8 bits here.
-        max_side: Longest side of the pictures in pixels; larger ones are reduced first. None: no limit, at about 4 kB
+        max_side: Longest side of the pictures in pixels; larger ones are reduced first. None: no limit, at up to 6 kB
             of memory per pixel.
 
     Returns:
-        Parts, maps and figures of the pair.
+        Maps and figures of the pair.
 
     Raises:
         UsageError: If the model is unknown or shows nothing but its result.
@@ -137,7 +92,7 @@ def explain(
     """
     chosen = (options or FuseOptions()).changed({"bit_depth": "8"})
     ready = registry.load(model, weights=weights) if isinstance(model, str) else model
-    counter = EstimateCounter(_thresholds(ready))
+    find = finder(ready)
     full_a, full_b = as_picture(a, chosen, "a"), as_picture(b, chosen, "b")
     names = _names(full_a, full_b)
     full_a, full_b, size_notes = same_size(full_a, full_b, chosen)
@@ -152,40 +107,20 @@ def explain(
     plane_a = _on_device(ready, model_input(pixels_a, conventions, "a"))
     plane_b = _on_device(ready, model_input(pixels_b, conventions, "b"))
     with torch.inference_mode():
-        found = ready.explain(plane_a, plane_b, counter)
-        parts = {name: _part(name, found, counter) for name in PARTS}
-        fused = _array(found["fused"][0, 0])
+        findings = find(ready, plane_a, plane_b)
+    fused = findings.fused_luma
+    if ready.spec.output == "minmax":
+        fused = OutputRange.measured(fused).stretch(fused)
     carrier = {"a": pixels_a, "b": pixels_b}.get(conventions.carrier or "")
     return Explanation(
         names,
         quantise(to_unit(pixels_a, conventions.range_a), 8),
         quantise(to_unit(pixels_b, conventions.range_b), 8),
         finished(fused, carrier, conventions),
-        fused,
-        parts,
+        findings,
         _record(ready, full_a, full_b, conventions, size),
         (*size_notes, *notes),
     )
-
-
-def _thresholds(model: FusionModel) -> dict[str, list[float]]:
-    """Thresholds by block, found on a tiny picture.
-
-    Raises:
-        UsageError: If the model has no codes to show.
-    """
-    plane = _on_device(model, np.zeros((_PROBE_SIDE, _PROBE_SIDE), np.float32))
-    found = model.explain(plane, plane)
-    if not all(f"code_{name}" in found for name in PARTS):
-        names = ", ".join(e.name for e in registry.list_models() if e.family in EXPLAINED_FAMILIES)
-        shown = "shows nothing but its result (fused), so there is nothing to explain"
-        if set(found) != {"fused"}:
-            shown = "has other parts than this can draw, model.explain(a, b) in Python gives them as tensors"
-        raise UsageError(
-            f"model {model.provenance.name} {shown}: "
-            f"name one of {names} with --model, and --weights where it needs them."
-        )
-    return {name: found[f"thresholds_{name}"].tolist() for name in PARTS}
 
 
 def _on_device(model: FusionModel, plane: NDArray[np.float32]) -> Tensor:
@@ -202,25 +137,6 @@ def _reduced(height: int, width: int, max_side: int | None) -> tuple[int, int]:
         raise UsageError(f"max_side {max_side} is below 1: give pixels, or None for no limit.")
     scale = max_side / max(height, width)
     return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def _part(name: str, found: dict[str, Tensor], counter: EstimateCounter) -> Part:
-    """What is shown of one block."""
-    code = found[f"code_{name}"][0]
-    channels = strongest_channels(code)
-    return Part(
-        _array(found[f"fused_{name}"][0, 0]),
-        _array(energy_map(code)),
-        _array(code[channels]),
-        tuple(channels),
-        code.shape[0],
-        counter.statistics(name, found[f"momenta_{name}"].tolist()),
-    )
-
-
-def _array(values: Tensor) -> NDArray[np.float32]:
-    array: NDArray[np.float32] = values.float().cpu().numpy()
-    return array
 
 
 def _names(a: Picture, b: Picture) -> tuple[str, str]:

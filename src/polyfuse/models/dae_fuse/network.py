@@ -26,6 +26,7 @@ from torch import Tensor
 
 from polyfuse.errors import InputError
 from polyfuse.models.dae_fuse.config import DAEFuseConfig
+from polyfuse.models.dae_fuse.contributions import block_contributions
 from polyfuse.models.dae_fuse.costs import costs
 from polyfuse.models.dae_fuse.decoder import Decoder
 from polyfuse.models.dae_fuse.encoder import HighBranch, Shallow
@@ -177,6 +178,24 @@ class DAEFuse(FusionModel):
         """
         check_pair(a, b)
         return explain_pair(self, a, b)
+
+    @torch.no_grad()
+    def block_contributions(self, a: Tensor, b: Tensor) -> dict[str, Tensor]:
+        """Which source each place of the fused picture depends on, in blocks of 16x16 pixels; up to 32 passes.
+
+        Args:
+            a: (N, 1, H, W) in [0, 1].
+            b: Same shape.
+
+        Returns:
+            "weight_s" for each source s of "a" and "b", by how much the fused picture changes around each block where
+            s loses the structure of that block, root mean square; "share_a", the weight of a over that of both, 0.5
+            where neither counts. All (N, 1, rows, columns), a value for each block.
+
+        Source: spec section 10, see `polyfuse.models.dae_fuse.contributions`.
+        """
+        check_pair(a, b)
+        return block_contributions(self, a, b)
 
     def finish(self, fused: Tensor, a: Tensor, b: Tensor) -> Tensor:
         """Keep black black where the configuration says so."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from polyfuse.models.smfnet.attention import ChannelAttention
 from polyfuse.models.smfnet.config import NUM_NODES
+from polyfuse.models.smfnet.detail import GradientDenseBlock
 from polyfuse.models.smfnet.graph import MessagePassing
 from polyfuse.ops.correlation import correlation
 
@@ -44,7 +45,7 @@ def explain_pair(model: SMFNet, a: Tensor, b: Tensor) -> dict[str, Tensor]:
     found["scale_fused"] = torch.stack(noted.pop("scale_fused"), dim=1)
     if model.graph is not None:
         found |= _graph_gates(noted, model.graph.messages_a, model.graph.messages_b)
-    return found | _attention(model, noted)
+    return found | _attention(model, noted) | _gradients(model)
 
 
 def _sum(summands: dict[str, Tensor]) -> Tensor:
@@ -84,6 +85,15 @@ def _attention(model: nn.Module, noted: dict[str, list[Tensor]]) -> dict[str, Te
         found[f"attention.{place}"] = torch.stack(noted[f"attention.{place}"], dim=1)
         found[f"temperature.{place}"] = attend.temperature.detach().flatten()
     return found
+
+
+def _gradients(model: nn.Module) -> dict[str, Tensor]:
+    """What has become of the kernels that began as Sobel's."""
+    blocks = {name: module for name, module in model.named_modules() if isinstance(module, GradientDenseBlock)}
+    return {
+        f"gradient.{name}": torch.stack([block.sobel_x.weight, block.sobel_y.weight]).detach()[:, :, 0]
+        for name, block in blocks.items()
+    }
 
 
 def _compared(features: Features) -> dict[str, Tensor]:

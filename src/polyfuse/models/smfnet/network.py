@@ -216,6 +216,8 @@ class SMFNet(FusionModel):
             of the first half and of the second.
             For each attention at place p, e.g. encoder.shallow.attention: "attention.p" (N, calls, H, c / H, c / H),
             its matrices, a before b and, in cross attention, the first half before the second; "temperature.p" (H,).
+            For each gradient block at place p, e.g. fuse_detail.dense: "gradient.p" (2, d, 3, 3), its kernels along x
+            and along y, channel by channel.
             Without the graph its entries are missing.
 
         Source: spec section 11.

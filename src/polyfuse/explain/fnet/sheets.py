@@ -9,6 +9,7 @@ from polyfuse.explain.canvas import (
     CAPTION,
     FAINT,
     HEADING,
+    MINUS,
     SMALL,
     TITLE,
     Canvas,
@@ -17,12 +18,12 @@ from polyfuse.explain.canvas import (
     panel_height,
     signed_scale,
 )
+from polyfuse.explain.fnet.findings import PARTS, Part
 from polyfuse.explain.maps import shown_limit
-from polyfuse.explain.report import PARTS, Explanation
+from polyfuse.explain.report import Explanation
 
 MARGIN = 0.5
 GAP = 0.55
-MINUS = "\N{MINUS SIGN}"
 PANEL = 4.4
 """Inches."""
 _COLUMNS = 4
@@ -34,7 +35,7 @@ def part_titles(explanation: Explanation) -> dict[str, str]:
     return {"u": f"From {a} alone", "v": f"From {b} alone", "z": "From both together"}
 
 
-def overview(explanation: Explanation) -> Canvas:
+def overview(explanation: Explanation, parts: dict[str, Part]) -> Canvas:
     """Sources and result, what each part adds, and where each part found something."""
     a, b = explanation.names
     high = panel_height(explanation.source_a, PANEL)
@@ -48,21 +49,23 @@ def overview(explanation: Explanation) -> Canvas:
         _caption(canvas, column, top, title)
         canvas.picture(_left(column), top + 0.95, PANEL, high, pixels)
     top += row
-    _contributions_row(canvas, explanation, top, high)
+    _contributions_row(canvas, explanation, parts, top, high)
     top += row + 0.55
     _heading(canvas, top, "3", "Where each part found something", "bright: much, dark: little; each on its own scale")
     for column, name in enumerate(PARTS):
-        energy = explanation.parts[name].energy
+        energy = parts[name].energy
         _caption(canvas, column, top, part_titles(explanation)[name])
         shown = canvas.picture(_left(column), top + 0.95, PANEL, high, energy, **energy_scale(energy))
         canvas.colour_bar(shown, _left(column), top + 0.95 + high + 0.1, PANEL)
-    canvas.text(MARGIN, top + row + 0.4, _footnote(explanation), SMALL, color=FAINT)
+    canvas.text(MARGIN, top + row + 0.4, _footnote(explanation, parts), SMALL, color=FAINT)
     return canvas
 
 
-def _contributions_row(canvas: Canvas, explanation: Explanation, top: float, high: float) -> None:
+def _contributions_row(
+    canvas: Canvas, explanation: Explanation, parts: dict[str, Part], top: float, high: float
+) -> None:
     """Row 2 of the overview: the three summands of the fused picture on one scale."""
-    parts, titles = explanation.parts, part_titles(explanation)
+    titles = part_titles(explanation)
     means = [float(parts[name].contribution.mean()) for name in PARTS]
     terms = "".join(f"{mean:+.3f} " for mean in means).replace("+", "+ ").replace("-", f"{MINUS} ").removeprefix("+ ")
     line = (
@@ -82,10 +85,10 @@ def _contributions_row(canvas: Canvas, explanation: Explanation, top: float, hig
     canvas.text(_left(2) - GAP + 0.15, y - 0.03, "grey to white adds brightness", SMALL, color=FAINT)
 
 
-def _footnote(explanation: Explanation) -> str:
+def _footnote(explanation: Explanation, parts: dict[str, Part]) -> str:
     """What the names of the parts mean, in two lines."""
     a, b = explanation.names
-    channels = explanation.parts["u"].num_channels
+    channels = parts["u"].num_channels
     return (
         f"The network first describes {a} by itself and {b} by itself, each with {channels} learned maps, then what is "
         f"left of both with {channels} more.\nThe fused picture is drawn from these three descriptions and nothing "
@@ -107,13 +110,13 @@ def _caption(canvas: Canvas, column: int, top: float, title: str) -> None:
     canvas.text(_left(column), top + 0.83, title, CAPTION, va="baseline", weight="bold")
 
 
-def contribution_sheet(explanation: Explanation, name: str) -> Canvas:
+def contribution_sheet(explanation: Explanation, parts: dict[str, Part], name: str) -> Canvas:
     """What one part adds to the fused picture, on its own scale: the overview has all three on one."""
-    part, width = explanation.parts[name], 8.0
+    part, width = parts[name], 8.0
     high = panel_height(part.contribution, width)
     canvas = Canvas(width + 2 * MARGIN, high + 2.35)
     canvas.text(MARGIN, 0.3, part_titles(explanation)[name], HEADING, weight="bold")
-    mean, total = float(part.contribution.mean()), float(explanation.fused_luma.mean())
+    mean, total = float(part.contribution.mean()), float(explanation.findings.fused_luma.mean())
     line = f"what it adds to the fused brightness (0 black, 1 white): on average {mean:+.3f} of {total:.3f}"
     canvas.text(MARGIN, 0.65, line, CAPTION, color=FAINT)
     scale = light_scale(shown_limit(part.contribution))
@@ -124,9 +127,9 @@ def contribution_sheet(explanation: Explanation, name: str) -> Canvas:
     return canvas
 
 
-def code_sheet(explanation: Explanation, name: str) -> Canvas:
+def code_sheet(explanation: Explanation, parts: dict[str, Part], name: str) -> Canvas:
     """The code of one part: energy, strongest channel, and the strongest sixteen."""
-    part, width = explanation.parts[name], 4.7
+    part, width = parts[name], 4.7
     high = panel_height(part.energy, width)
     small = (2 * width + GAP - (_COLUMNS - 1) * 0.2) / _COLUMNS
     small_high = panel_height(part.energy, small)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from polyfuse.explain.canvas import CAPTION, FAINT, HEADING, INK, SMALL, TITLE, Canvas
-from polyfuse.explain.report import PARTS, Explanation
-from polyfuse.explain.sheets import MARGIN, MINUS, part_titles
-from polyfuse.explain.statistics import HISTOGRAM_LIMIT, NULL_BELOW, EstimateStatistics, bin_edges
+from polyfuse.explain.canvas import CAPTION, FAINT, HEADING, INK, MINUS, SMALL, TITLE, Canvas
+from polyfuse.explain.fnet.findings import PARTS, Part
+from polyfuse.explain.fnet.sheets import MARGIN, part_titles
+from polyfuse.explain.fnet.statistics import HISTOGRAM_LIMIT, NULL_BELOW, EstimateStatistics, bin_edges
+from polyfuse.explain.report import Explanation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ _SMALLEST_SHARE = 1e-5
 """Per cent, the lower end of the histograms."""
 
 
-def threshold_chart(explanation: Explanation) -> Canvas:
+def threshold_chart(explanation: Explanation, parts: dict[str, Part]) -> Canvas:
     """Bars: thresholds and momenta of the three blocks, estimate by estimate."""
     width, height, gap = 6.0, 3.6, 0.9
     canvas = Canvas(2 * (MARGIN + width) + gap + 0.3, height + 3.3)
@@ -35,7 +36,7 @@ def threshold_chart(explanation: Explanation) -> Canvas:
         color=FAINT,
     )
     titles = part_titles(explanation)
-    blocks = {name: explanation.parts[name].estimates for name in PARTS}
+    blocks = {name: parts[name].estimates for name in PARTS}
     charts = (
         ("Threshold", {name: [e.threshold for e in estimates] for name, estimates in blocks.items()}),
         ("Momentum (weight of the last change)", {n: [e.momentum for e in found] for n, found in blocks.items()}),
@@ -65,9 +66,9 @@ def _bars(axes: Axes, series: dict[str, list[float]], *, numbers: bool) -> None:
     axes.set_xlabel("estimate", fontsize=CAPTION, color=INK)
 
 
-def histogram_chart(explanation: Explanation) -> Canvas:
+def histogram_chart(explanation: Explanation, parts: dict[str, Part]) -> Canvas:
     """Values before and after each threshold: a row for each part, a column for each estimate."""
-    blocks = [(name, explanation.parts[name].estimates) for name in PARTS]
+    blocks = [(name, parts[name].estimates) for name in PARTS]
     count = max(len(estimates) for _, estimates in blocks)
     width, height = 2.75, 1.75
     canvas = Canvas(2 * MARGIN + 0.35 + max(count * (width + 0.35), 11.5), 1.75 + 3 * (height + 1.15) + 0.4)

@@ -1,0 +1,87 @@
+"""What is shown of a DAE-Fuse: the model's own values, and a sheet for each."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from polyfuse.cli import run
+from polyfuse.explain import explain
+from polyfuse.fusion import fuse
+from polyfuse.models.dae_fuse import DAEFuse
+
+PICTURES = ["overview", "reconstructions", "decodings", "attention"]
+
+
+@pytest.fixture(scope="module")
+def model(small_dae_fuse: Callable[..., DAEFuse]) -> DAEFuse:
+    return small_dae_fuse()
+
+
+@pytest.fixture(scope="module")
+def planes() -> tuple[np.ndarray, np.ndarray]:
+    return tuple(np.random.default_rng(3).random((2, 20, 33), np.float32))
+
+
+def test_command_draws_every_sheet(
+    pair: tuple[Path, Path], model: DAEFuse, weights_of: Callable[..., Path], tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    arguments = ["explain", *map(str, pair), "-o", str(tmp_path), "--model", "daefuse"]
+    assert run([*arguments, "--weights", str(weights_of(model))]) == 0
+    names = [*(f"{name}.png" for name in PICTURES), "numbers.json"]
+    assert capsys.readouterr().out.splitlines() == [str(tmp_path / name) for name in names]
+    for name in names[:-1]:
+        with Image.open(tmp_path / name) as image:
+            pixels = np.asarray(image.convert("RGB"))
+        assert 800 <= pixels.shape[1] <= 2000
+        assert pixels.std() > 5
+    numbers = json.loads((tmp_path / "numbers.json").read_text(encoding="utf-8"))
+    assert (numbers["family"], set(numbers["energy_above_a_sixteenth_cycle"])) == (
+        "daefuse",
+        {"band_high_a", "band_high_b", "band_low_a", "band_low_b"},
+    )
+
+
+def test_maps_and_numbers_are_those_of_the_model(model: DAEFuse, planes: tuple[np.ndarray, np.ndarray]) -> None:
+    a, b = (torch.from_numpy(plane)[None, None] for plane in planes)
+    tensors, blocks = model.explain(a, b), model.block_contributions(a, b)
+    shown = explain(*planes, model=model)
+    findings, numbers = shown.findings, shown.numbers()
+    np.testing.assert_array_equal(findings.decodings["remainder_b"], tensors["remainder_b"][0, 0])
+    np.testing.assert_array_equal(findings.attention["received_a"], tensors["received_a"][0, 0])
+    np.testing.assert_array_equal(findings.reconstructions["b"].made, tensors["reconstructed_b"][0, 0])
+    np.testing.assert_array_equal(findings.blocks["share_a"], blocks["share_a"][0, 0])
+    assert numbers["mean_shift"]["merge"] == pytest.approx(float(tensors["shift_merge"].mean()), rel=1e-5)
+    assert numbers["mean_entropy"]["a"] == pytest.approx(float(tensors["entropy_a"].mean()), rel=1e-5)
+    assert numbers["energy_above_a_sixteenth_cycle"]["band_low_a"] == float(tensors["band_low_a"])
+    statistics = model.attention_statistics(a, b)
+    assert numbers["cross_attention_share"] == {s: float(statistics[f"contribution_{s}"]) for s in "ab"}
+
+
+def test_fused_picture_is_that_of_fuse(model: DAEFuse, pair: tuple[Path, Path]) -> None:
+    difference = explain(*pair, model=model).fused.astype(int) - fuse(*pair, model=model).image
+    assert np.abs(difference).max() <= 1  # rounding to 8 bits may differ
+
+
+@pytest.mark.parametrize(
+    ("change", "missing"),
+    [({"cross_attention": False}, "attention"), ({"branches": "cnn"}, "decodings"), ({"branches": "vit"}, "decodings")],
+    ids=["no-cross", "cnn", "vit"],
+)
+def test_reduced_network_has_no_sheet_of_what_it_lacks(
+    change: dict, missing: str, small_dae_fuse: Callable[..., DAEFuse], planes: tuple[np.ndarray, np.ndarray]
+) -> None:
+    shown = explain(*planes, model=small_dae_fuse(**change))
+    names = [name for name, _ in shown.findings.drawings(shown)]
+    assert names == [name for name in PICTURES if name != missing]
+
+
+def test_one_pixel_is_explained(model: DAEFuse) -> None:
+    shown = explain(*np.zeros((2, 1, 1), np.uint8), model=model)
+    assert len(list(shown.findings.drawings(shown))) == len(PICTURES)
+    assert shown.findings.blocks["share_a"].item() == 0.5

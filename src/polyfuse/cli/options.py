@@ -65,6 +65,8 @@ def picture_options(command: Command) -> Command:
             click.option("--range", "range_", default="full", metavar="SPEC", show_default=True,
                          help="Values of A that become black and white: full, minmax, percentile[:LO,HI] or LO,HI."),
             click.option("--range-b", default="full", metavar="SPEC", show_default=True, help="The same for B."),
+            click.option("--stretch", default="auto", metavar="SPEC", show_default=True,
+                         help="Stretch of the result: auto (as published), none, minmax or percentile[:LO,HI]."),
             click.option("--grey", is_flag=True, help="Grey result although a source has colour."),
             click.option("--luma", type=click.Choice(["auto", "full", "studio"]), default="auto", show_default=True,
                          help="Luma range of B; auto follows the weights."),
@@ -99,8 +101,8 @@ def take_picture_options(values: dict[str, Any]) -> Any:
     """Remove the values of `picture_options` from `values` and return them as `FuseOptions`."""
     from polyfuse.fusion import FuseOptions
 
-    names = ("range_b", "grey", "luma", "gamut", "colour_from", "bit_depth", "resize", "page", "tile", "memory")
-    taken = {name: values.pop(name) for name in names}
+    names = ("range_b", "stretch", "grey", "luma", "gamut", "colour_from", "bit_depth", "resize", "page", "tile")
+    taken = {name: values.pop(name) for name in (*names, "memory")}
     taken["range"] = values.pop("range_")
     max_pixels = values.pop("max_pixels")
     if max_pixels is not None:

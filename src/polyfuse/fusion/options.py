@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Literal, get_args, get_type_hints
 
 from polyfuse.errors import UsageError
+from polyfuse.fusion.stretch import parse_stretch
 from polyfuse.io import DEFAULT_MAX_PIXELS
 from polyfuse.transforms import parse_range
 
@@ -20,6 +21,9 @@ class FuseOptions:
     """Window of a that becomes [0, 1]: "full", "minmax", "percentile", "percentile:LO,HI" or "LO,HI" in file units."""
     range_b: str = "full"
     """The same for b."""
+    stretch: str = "auto"
+    """How the fused luma is stretched before colour: "auto" as the model was published, "none", "minmax", "percentile"
+    or "percentile:LO,HI"; one stretch for all frames of a clip."""
     grey: bool = False
     """Give a grey result although a source has colour."""
     luma: Literal["auto", "full", "studio"] = "auto"
@@ -46,6 +50,8 @@ class FuseOptions:
         """Refuse what no run could honour."""
         parse_range(self.range)
         parse_range(self.range_b)
+        if self.stretch != "auto":
+            parse_stretch(self.stretch)
         for name, allowed in _choices().items():
             value = getattr(self, name)
             if value not in allowed and not (name == "resize" and value is None):

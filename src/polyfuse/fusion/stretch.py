@@ -1,4 +1,4 @@
-"""The output mapping "minmax": what of a model's raw output becomes black and what white."""
+"""How a model's raw output is stretched: what of it becomes black and what white."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from polyfuse.errors import UsageError
+from polyfuse.models.spec import ModelSpec
+from polyfuse.transforms.ranges import RangeSpec, parse_range
+
+MINMAX = RangeSpec("minmax")
 FLAT_BELOW = 1e-6
 """A smaller span counts as constant, and a constant output stays as it is (spec/ambiguities S11)."""
 
@@ -22,8 +27,11 @@ class OutputRange:
     """Becomes 1."""
 
     @classmethod
-    def measured(cls, raw: NDArray[np.float32]) -> OutputRange:
-        """Smallest and largest value of one raw output."""
+    def measured(cls, raw: NDArray[np.float32], how: RangeSpec = MINMAX) -> OutputRange:
+        """Smallest and largest value of one raw output, or its percentiles."""
+        if how.mode == "percentile":
+            low, high = np.percentile(raw, (how.low, how.high))
+            return cls(float(low), float(high))
         return cls(float(raw.min()), float(raw.max()))
 
     def stretch(self, raw: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -35,3 +43,23 @@ class OutputRange:
     def joined(self, other: OutputRange) -> OutputRange:
         """The range that holds both."""
         return OutputRange(min(self.low, other.low), max(self.high, other.high))
+
+
+def parse_stretch(text: str) -> RangeSpec | None:
+    """Read the value of `--stretch`: "none", "minmax", "percentile" or "percentile:LO,HI"; None for "none".
+
+    Raises:
+        UsageError: If it is none of these.
+    """
+    if text == "none":
+        return None
+    if text == "minmax" or text.split(":")[0] == "percentile":
+        return parse_range(text)
+    raise UsageError(f"stretch {text!r} is unknown: use auto, none, minmax, percentile or percentile:LO,HI.")
+
+
+def stretch_of(spec: ModelSpec, wanted: str) -> RangeSpec | None:
+    """How the output of a model is stretched; None if it is only clamped. "auto" is as its authors published it."""
+    if wanted == "auto":
+        return MINMAX if spec.output == "minmax" else None
+    return parse_stretch(wanted)

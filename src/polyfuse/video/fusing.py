@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from polyfuse.fusion import FuseOptions
 from polyfuse.fusion.conventions import Conventions, finished, model_input
 from polyfuse.fusion.pair import fuse_plane, same_size
-from polyfuse.fusion.stretch import OutputRange
+from polyfuse.fusion.stretch import OutputRange, stretch_of
 from polyfuse.io import Picture
 from polyfuse.models.spec import FusionModel
 from polyfuse.video.temporal import TemporalFilter
@@ -43,8 +43,10 @@ class FrameFusion:
 
     def measure_output(self, pairs: Iterable[tuple[Pixels, Pixels]]) -> None:
         """Settle which raw output becomes black and white, for a model that stretches its result."""
-        if self._model.spec.output == "minmax":
-            self._range = reduce(OutputRange.joined, (OutputRange.measured(self._planes(*pair)[2]) for pair in pairs))
+        how = stretch_of(self._model.spec, self._options.stretch)
+        if how is not None:
+            planes = (self._planes(*pair)[2] for pair in pairs)
+            self._range = reduce(OutputRange.joined, (OutputRange.measured(plane, how) for plane in planes))
 
     def __call__(self, a: Pixels, b: Pixels) -> Pixels:
         """The next frame in the result's depth and colour, (H, W) or (H, W, 3)."""

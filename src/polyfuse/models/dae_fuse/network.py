@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from polyfuse.errors import InputError
+from polyfuse.layers.maps import STRIP_BYTES
 from polyfuse.models.dae_fuse.config import DAEFuseConfig
 from polyfuse.models.dae_fuse.costs import costs
 from polyfuse.models.dae_fuse.decoder import Decoder
@@ -40,7 +41,14 @@ from polyfuse.ops.black import keep_black
 from polyfuse.ops.coding_forms import needs_gradients
 from polyfuse.ops.sparse_coding import Precision
 
-BYTES_PER_CHANNEL_PIXEL = 92  # 1.8 GB of a process for 640x480 with 64 channels, 0.8 GB with 32 (spec section 5.4)
+HALO = 32
+"""Half of the pixels over which tiles fade into each other. Source: spec, section 2.2."""
+MAPS = 4
+"""Maps of C channels that exist at once in full size, in evaluation mode: both embeddings and what makes the second."""
+PLANE_BYTES = 32
+"""Bytes per pixel of the planes beside them."""
+STRIPS = 50
+"""Strips that the memory beside these maps comes to."""
 
 
 class DAEFuse(FusionModel):
@@ -69,13 +77,17 @@ class DAEFuse(FusionModel):
     @property
     def spec(self) -> ModelSpec:
         """Declared facts of this configuration."""
+        value = 2 if self.precision == "bf16" else 4  # bytes
         return ModelSpec(
             family="daefuse",
             parameters=sum(p.numel() for p in self.parameters()),
             macs_per_pixel=sum(self.costs().values()),
             receptive_radius=None,
+            halo=HALO,
+            blended=True,
             multiple_of=self.config.patch,
-            bytes_per_pixel=BYTES_PER_CHANNEL_PIXEL * self.config.channels,
+            bytes_per_pixel=PLANE_BYTES + MAPS * self.config.channels * value,
+            fixed_bytes=STRIPS * STRIP_BYTES,
             roles=("infrared or MRI", "visible, CT, PET or SPECT"),
         )
 

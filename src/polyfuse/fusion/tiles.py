@@ -14,7 +14,7 @@ DEFAULT_MEMORY = 4 << 30
 MIN_SIDE = 64
 """Smallest side chosen for the inner part of a tile, pixels."""
 BLENDED_WINDOW = 1024
-"""Largest side chosen for a tile with its context where tiles are blended, pixels. Source: DAE-Fuse spec, section 2.2."""
+"""Largest side chosen for a blended tile with its context, pixels. Source: DAE-Fuse spec, section 2.2."""
 
 
 @dataclass(frozen=True)

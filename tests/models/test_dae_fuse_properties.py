@@ -40,7 +40,7 @@ def test_fresh_fusion_is_the_mean_of_both_embeddings_exactly(fresh) -> None:
     pair = random_pair(37, 53)
     a, b = encoded(fresh, pair)
     assert torch.equal(fresh.merge(a, b), (a + b) / 2)
-    assert torch.equal(fresh(*pair), fresh.frame(pair[0]).crop(fresh.decode((a + b) / 2)))
+    assert torch.equal(fresh.fuse(*pair), fresh.frame(pair[0]).crop(fresh.decode((a + b) / 2)))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from torch import Tensor
 from polyfuse import load
 from polyfuse.fusion import FuseOptions, fuse, pair
 from polyfuse.fusion.pair import as_picture, fuse_pictures
-from polyfuse.models.smfnet import SMFNet, SMFNetConfig, maps
+from polyfuse.layers import maps
+from polyfuse.models.smfnet import SMFNet, SMFNetConfig
 from polyfuse.models.smfnet.fast import halo, survey_rounds
 from polyfuse.weights.store import WeightsInfo, save_weights
 

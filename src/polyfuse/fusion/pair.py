@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from polyfuse import registry
 from polyfuse.errors import InputError, UsageError
+from polyfuse.fusion.blending import blended
 from polyfuse.fusion.conventions import Conventions, decide, finished, model_input
 from polyfuse.fusion.options import FuseOptions
 from polyfuse.fusion.record import make_record
@@ -35,6 +36,8 @@ OnTile = Callable[[int, int], None]
 """Takes (tiles done, tiles in all), the survey of a picture included."""
 ENCODER_BYTES = 4
 """Bytes per pixel that encoding a picture takes beside the picture itself."""
+SUM_BYTES = 4
+"""Bytes per pixel that adding up blended tiles takes."""
 
 
 def fuse(
@@ -131,7 +134,14 @@ def fuse_pictures(
     conventions, notes = decide(a, b, options, model.provenance)
     image, num_tiles = _fuse_tiles(a, b, model, conventions, options, on_tile)
     record = make_record(a, b, model, conventions, options, num_tiles=num_tiles, seconds=time.perf_counter() - started)
-    return Result(image, record, (*size_notes, *notes))
+    return Result(image, record, (*size_notes, *notes, *_tile_notes(model, num_tiles)))
+
+
+def _tile_notes(model: FusionModel, num_tiles: int) -> tuple[str, ...]:
+    """What the user should know of tiles that do not agree with the whole picture."""
+    if num_tiles == 1 or not model.spec.blended:
+        return ()
+    return (f"{num_tiles} blended tiles, not exactly the whole picture's result: raise --memory for one piece",)
 
 
 def same_size(a: Picture, b: Picture, options: FuseOptions) -> tuple[Picture, Picture, tuple[str, ...]]:
@@ -209,7 +219,8 @@ def _fused_tiles(
     spec = model.spec
     side = options.tile
     if side is None:
-        held = memory_in_use() + result_bytes + ENCODER_BYTES * a.height * a.width + spec.fixed_bytes
+        planes_bytes = (ENCODER_BYTES + SUM_BYTES * spec.blended) * a.height * a.width
+        held = memory_in_use() + result_bytes + planes_bytes + spec.fixed_bytes
         spare = memory_limit(options.memory) - held
         fits = a.height * a.width * spec.bytes_per_pixel <= spare or not spec.tileable
         side = None if fits else tile_side(spec, spare)
@@ -229,8 +240,11 @@ def _fused_tiles(
 
     if surveys:
         model = _surveyed(model, windows)
-    for tile, luma_a, luma_b in windows():
-        yield tile, run_model(model, luma_a, luma_b)[tile.crop]
+    found = ((tile, run_model(model, luma_a, luma_b)) for tile, luma_a, luma_b in windows())
+    if spec.blended and len(grid) > 1:
+        yield from blended(found, a.height, a.width, spec.halo)
+    else:
+        yield from ((tile, fused[tile.crop]) for tile, fused in found)
 
 
 def _surveyed(

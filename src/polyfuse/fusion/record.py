@@ -40,6 +40,7 @@ def make_record(
         **conventions.to_json(),
         "run": {
             "tiles": num_tiles,
+            "exact": num_tiles == 1 or not model.spec.blended,
             "seconds": round(seconds, 4),
             "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "device": "cpu" if parameter is None else str(parameter.device),

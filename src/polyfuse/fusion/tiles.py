@@ -13,6 +13,8 @@ from polyfuse.models.spec import ModelSpec
 DEFAULT_MEMORY = 4 << 30
 MIN_SIDE = 64
 """Smallest side chosen for the inner part of a tile, pixels."""
+BLENDED_WINDOW = 1024
+"""Largest side chosen for a blended tile with its context, pixels. Source: DAE-Fuse spec, section 2.2."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def tile_side(spec: ModelSpec, budget: int) -> int:
     if side < MIN_SIDE:
         needed = (MIN_SIDE + context) ** 2 * spec.bytes_per_pixel - budget
         raise UsageError(f"memory is too small by {max(1, needed >> 20)} MiB for this picture: raise --memory.")
-    return side
+    return min(side, BLENDED_WINDOW - context) if spec.blended else side
 
 
 def tiles(height: int, width: int, side: int | None, spec: ModelSpec) -> Iterator[Tile]:
@@ -86,12 +88,25 @@ def tiles(height: int, width: int, side: int | None, spec: ModelSpec) -> Iterato
         whole = (slice(0, height), slice(0, width))
         yield Tile(whole, whole)
         return
-    step = max(spec.multiple_of, side // spec.multiple_of * spec.multiple_of)
-    for top in range(0, height, step):
-        for left in range(0, width, step):
-            bottom, right = min(top + step, height), min(left + step, width)
+    rows, columns = (_step(length, side, spec) for length in (height, width))
+    for top in range(0, height, rows):
+        for left in range(0, width, columns):
+            bottom, right = min(top + rows, height), min(left + columns, width)
             outer = (
                 slice(max(0, top - spec.halo), min(height, bottom + spec.halo)),
                 slice(max(0, left - spec.halo), min(width, right + spec.halo)),
             )
             yield Tile((slice(top, bottom), slice(left, right)), outer)
+
+
+def _step(length: int, side: int, spec: ModelSpec) -> int:
+    """From one tile's start to the next one's, pixels: about `side`, or less where tiles should be of one size.
+
+    Blended tiles depend on what they see, and no more than two of them may meet along an axis.
+    """
+    step = max(spec.multiple_of, side // spec.multiple_of * spec.multiple_of)
+    if not spec.blended:
+        return step
+    step = max(step, 2 * spec.halo)
+    even = -(-length // -(-length // step))
+    return max(-(-even // spec.multiple_of) * spec.multiple_of, 2 * spec.halo)

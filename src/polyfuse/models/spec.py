@@ -37,6 +37,8 @@ class ModelSpec:
     """How often `surveyed` goes over all tiles of a picture before they agree with the whole; 0 where no need is."""
     multiple_of: int = 1
     """Row and column at which a tile may start, pixels (pyramids)."""
+    blended: bool = False
+    """Whether tiles only approximate the whole and therefore fade into each other, over twice the halo."""
     output: OutputMapping = "clip"
     """How the raw output becomes a picture: clamped to [0, 1], or stretched by its minimum and maximum."""
     bytes_per_pixel: int = 64
@@ -49,7 +51,7 @@ class ModelSpec:
     @property
     def tileable(self) -> bool:
         """Whether pictures may be cut into tiles, after a survey where one is needed."""
-        return self.receptive_radius is not None or self.surveys > 0
+        return self.receptive_radius is not None or self.surveys > 0 or self.blended
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionary for sidecars and `models show`."""

@@ -64,9 +64,9 @@ class CrossAttention(nn.Module):
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """What x gets of y, both (N, C, H, W); no residual."""
         normed = self._normed(y)
-        query, key = self._query(x), self._key(normed)
+        query, key = self._query(x), self.key_of(self._pooled(normed))
         value = self.value(normed)
-        pooled = self._split(self._pooled(value))
+        pooled = self.split(self._pooled(value))
         # the factor is already in the keys
         found = functional.scaled_dot_product_attention(query, key, pooled.to(query.dtype), scale=1.0)
         found = found.mT.flatten(1, 2).unflatten(-1, x.shape[-2:])
@@ -78,10 +78,23 @@ class CrossAttention(nn.Module):
         rows, columns = (min(max(side // PIXELS_PER_CELL, 1), self.grid) for side in (height, width))
         return rows, columns
 
+    def key_of(self, pooled: Tensor) -> Tensor:
+        """(N, heads, keys, C / heads), times the factor of the products, of the normalised embedding's cells."""
+        key = self.split(self.key(pooled))
+        if self.sharpness is None:
+            return key / math.sqrt(key.shape[-1])
+        key = functional.normalize(key, dim=-1, eps=NORM_FLOOR)
+        return key * self.sharpness.to(key.dtype)
+
+    def split(self, x: Tensor) -> Tensor:
+        """(N, C, rows, columns) as (N, heads, rows columns, C / heads), in one piece as fast attention wants it."""
+        heads: Tensor = x.flatten(2).unflatten(1, (self.heads, -1))
+        return heads.mT.contiguous()
+
     @torch.no_grad()
     def evidence(self, x: Tensor, y: Tensor) -> Evidence:
         """Where x looks in y, in parts of the queries so that memory stays small."""
-        query, key = self._query(x), self._key(self._normed(y))
+        query, key = self._query(x), self.key_of(self._pooled(self._normed(y)))
         received, entropies = torch.zeros_like(key[..., 0]), []
         for part in query.split(QUERIES_AT_ONCE, dim=-2):
             probabilities = (part @ key.mT).softmax(dim=-1)
@@ -99,22 +112,9 @@ class CrossAttention(nn.Module):
 
     def _query(self, x: Tensor) -> Tensor:
         """(N, heads, H W, C / heads)."""
-        query = self._split(self.query(self.norm_query(x.to(self.norm_query.weight.dtype))))
+        query = self.split(self.query(self.norm_query(x.to(self.norm_query.weight.dtype))))
         return query if self.sharpness is None else functional.normalize(query, dim=-1, eps=NORM_FLOOR)
-
-    def _key(self, normed: Tensor) -> Tensor:
-        """(N, heads, keys, C / heads), times the factor of the products."""
-        key = self._split(self.key(self._pooled(normed)))
-        if self.sharpness is None:
-            return key / math.sqrt(key.shape[-1])
-        key = functional.normalize(key, dim=-1, eps=NORM_FLOOR)
-        return key * self.sharpness.to(key.dtype)
 
     def _pooled(self, x: Tensor) -> Tensor:
         """(N, C, rows, columns), means over cells."""
         return functional.adaptive_avg_pool2d(x, self.cells(*x.shape[-2:]))
-
-    def _split(self, x: Tensor) -> Tensor:
-        """(N, C, rows, columns) as (N, heads, rows columns, C / heads), in one piece as fast attention wants it."""
-        heads: Tensor = x.flatten(2).unflatten(1, (self.heads, -1))
-        return heads.mT.contiguous()

@@ -25,21 +25,31 @@ import torch
 from torch import Tensor
 
 from polyfuse.errors import InputError
+from polyfuse.layers.maps import STRIP_BYTES
 from polyfuse.models.dae_fuse.config import DAEFuseConfig
 from polyfuse.models.dae_fuse.contributions import block_contributions
 from polyfuse.models.dae_fuse.costs import costs
 from polyfuse.models.dae_fuse.decoder import Decoder
 from polyfuse.models.dae_fuse.encoder import HighBranch, Shallow
 from polyfuse.models.dae_fuse.explanation import attention_statistics, explain_pair
+from polyfuse.models.dae_fuse.fast import fuse_planes
 from polyfuse.models.dae_fuse.frame import Frame
 from polyfuse.models.dae_fuse.fusion import Fusion
 from polyfuse.models.dae_fuse.sources import of_source, per_source
 from polyfuse.models.dae_fuse.tokens import LowBranch
 from polyfuse.models.spec import FusionModel, ModelSpec, Observer, check_pair
 from polyfuse.ops.black import keep_black
+from polyfuse.ops.coding_forms import needs_gradients
 from polyfuse.ops.sparse_coding import Precision
 
-BYTES_PER_CHANNEL_PIXEL = 92  # 1.8 GB of a process for 640x480 with 64 channels, 0.8 GB with 32 (spec section 5.4)
+HALO = 32
+"""Half of the pixels over which tiles fade into each other. Source: spec, section 2.2."""
+MAPS = 4
+"""Maps of C channels that exist at once in full size, in evaluation mode: both embeddings and what makes the second."""
+PLANE_BYTES = 32
+"""Bytes per pixel of the planes beside them."""
+STRIPS = 50
+"""Strips that the memory beside these maps comes to."""
 
 
 class DAEFuse(FusionModel):
@@ -68,13 +78,17 @@ class DAEFuse(FusionModel):
     @property
     def spec(self) -> ModelSpec:
         """Declared facts of this configuration."""
+        value = 2 if self.precision == "bf16" else 4  # bytes
         return ModelSpec(
             family="daefuse",
             parameters=sum(p.numel() for p in self.parameters()),
             macs_per_pixel=sum(self.costs().values()),
             receptive_radius=None,
+            halo=HALO,
+            blended=True,
             multiple_of=self.config.patch,
-            bytes_per_pixel=BYTES_PER_CHANNEL_PIXEL * self.config.channels,
+            bytes_per_pixel=PLANE_BYTES + MAPS * self.config.channels * value,
+            fixed_bytes=STRIPS * STRIP_BYTES,
             roles=("infrared or MRI", "visible, CT, PET or SPECT"),
         )
 
@@ -85,8 +99,31 @@ class DAEFuse(FusionModel):
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """Fuse a and b, each (N, 1, H, W) in [0, 1], any size from 1 x 1.
 
+        On a CPU, in evaluation mode without gradients, by the fast form, else by the plain modules.
+
         Returns:
             (N, 1, H, W) in (0, 1), or [0, 1) with `keep_black`.
+
+        Raises:
+            InputError: If the shapes differ or are not (N, 1, H, W).
+        """
+        check_pair(a, b)
+        if self._wants_plain(a, b):
+            return self.fuse(a, b)
+        frame = self.frame(a)
+        dtype = torch.bfloat16 if self.precision == "bf16" else a.dtype
+        with torch.no_grad():
+            pairs = zip(frame.pad(a)[:, 0], frame.pad(b)[:, 0], strict=True)
+            fused = torch.stack([fuse_planes(self, *pair, dtype) for pair in pairs])
+        return self.finish(frame.crop(fused[:, None]), a, b)
+
+    def _wants_plain(self, a: Tensor, b: Tensor) -> bool:
+        """Whether there is work that the fast form is not made for."""
+        device = a.device.type
+        return self.training or device != "cpu" or torch.is_autocast_enabled(device) or needs_gradients(self, a, b)
+
+    def fuse(self, a: Tensor, b: Tensor) -> Tensor:
+        """`forward` by the plain modules.
 
         Raises:
             InputError: If the shapes differ or are not (N, 1, H, W).

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, TypeVar
 import torch
 from torch import Tensor
 
+from polyfuse.layers.maps import Pool
 from polyfuse.models.smfnet.config import SMFNetConfig
 from polyfuse.models.smfnet.graph_pass import reason
-from polyfuse.models.smfnet.maps import Pool
 from polyfuse.models.smfnet.passes import (
     Window,
     base_feature,

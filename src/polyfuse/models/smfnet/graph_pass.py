@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from polyfuse.layers.maps import Layer, batch_normed, strips
 from polyfuse.models.smfnet.graph import GraphReasoning, MessagePassing
-from polyfuse.models.smfnet.maps import Layer, batch_normed, strips
 
 Nodes = list[Tensor]
 

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from polyfuse.layers.maps import STRIP_BYTES
 from polyfuse.models.smfnet.attention import macs_per_pixel
 from polyfuse.models.smfnet.config import SMFNetConfig
 from polyfuse.models.smfnet.decoder import Decoder, DetailFusion
@@ -32,7 +33,6 @@ from polyfuse.models.smfnet.encoder import Encoded, Encoder
 from polyfuse.models.smfnet.explanation import explain_pair
 from polyfuse.models.smfnet.fast import fuse_window, halo, survey_rounds
 from polyfuse.models.smfnet.graph import GraphReasoning
-from polyfuse.models.smfnet.maps import STRIP_BYTES
 from polyfuse.models.smfnet.statistics import Matrices, Pending, Survey
 from polyfuse.models.smfnet.transformer import first_block
 from polyfuse.models.spec import FusionModel, ModelSpec, Observer, Windows, check_pair

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from polyfuse.layers.maps import Layer, Pool, normed, reflected, strips
 from polyfuse.models.smfnet.attention import CrossAttention, SelfAttention
 from polyfuse.models.smfnet.decoder import DetailFusion
 from polyfuse.models.smfnet.detail import Bottleneck, Coupling, GradientDenseBlock, InvertibleNode
 from polyfuse.models.smfnet.encoder import BaseBranch, DetailBranch, ResidualBlock
-from polyfuse.models.smfnet.maps import Layer, Pool, normed, reflected, strips
 from polyfuse.models.smfnet.statistics import Matrices
 from polyfuse.models.smfnet.transformer import LocalFeedForward, TransformerBlock
 

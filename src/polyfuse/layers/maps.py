@@ -1,8 +1,8 @@
 """Layers on maps (H, W, C) of one picture, and the strips of rows that they are worked off in.
 
 With the channels last a 1x1 convolution is a matrix product and a depthwise one reads memory in order. A strip of a few
-rows stays in the processor's cache from one layer to the next; only features
-are kept in the picture's full size, inner layers with their many channels exist as strips alone.
+rows stays in the processor's cache from one layer to the next; only features are kept in the picture's full size, inner
+layers with their many channels exist as strips alone. SMFNet and DAE-Fuse work so.
 """
 
 from __future__ import annotations
@@ -50,14 +50,18 @@ def strips(like: Tensor, halo: int) -> Iterator[Strip]:
 
 
 class Pool:
-    """Maps of one size, used again and again: fresh pages cost as much as a layer."""
+    """Maps of one picture, used again and again: fresh pages cost as much as a layer."""
 
     def __init__(self) -> None:
         self._free: list[Tensor] = []
 
-    def take(self, like: Tensor) -> Tensor:
-        """A map like `like` whose content is arbitrary."""
-        return self._free.pop() if self._free else torch.empty_like(like)
+    def take(self, like: Tensor, channels: int | None = None) -> Tensor:
+        """A map like `like`, or with as many channels as told, whose content is arbitrary."""
+        shape = (*like.shape[:2], channels or like.shape[2])
+        for index, free in enumerate(self._free):
+            if free.shape == shape:
+                return self._free.pop(index)
+        return like.new_empty(shape)
 
     def give(self, *maps: Tensor) -> None:
         """Take back maps that nobody reads any more."""

@@ -1,0 +1,136 @@
+"""DAE-Fuse in evaluation mode without gradients: maps (H, W, C) in strips that stay in the cache, float32 or bfloat16.
+
+Equal to the plain modules up to rounding. What is cheaper, beside the strips: weights are converted once; the pixel
+normalisation of an embedding serves its queries and its keys, whose scales are in the weights after it; keys and values
+are projected after pooling; the projection after the attention is multiplied with the values beforehand. The
+low-frequency branch is the plain one, for it works on patches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor, nn
+
+from polyfuse.layers.maps import Layer, Pool, strips
+from polyfuse.models.dae_fuse.blocks import ResidualBlock
+from polyfuse.models.dae_fuse.encoder import HIGHPASS_SIGMA, HighBranch
+from polyfuse.models.dae_fuse.fusion_pass import merged_feature
+from polyfuse.models.dae_fuse.sources import of_source
+from polyfuse.ops.blur import gaussian_blur
+
+if TYPE_CHECKING:
+    from polyfuse.models.dae_fuse.network import DAEFuse
+
+MAX_REACH = 3
+"""Rows of context of one pass over a map: each is worked off twice, and each further pass goes through main memory."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a pass does with a strip."""
+
+    apply: Callable[[Tensor], Tensor]
+    """(H, W, C) to (H, W, channels)."""
+    reach: int
+    """Rows over which an input reaches an output."""
+    channels: int
+    """Channels of the output."""
+
+
+def fuse_planes(model: DAEFuse, a: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
+    """The network on one pair of planes at a work size.
+
+    Args:
+        model: In evaluation mode.
+        a: (H, W) in [0, 1].
+        b: Same shape.
+        dtype: Of the maps; normalisations are in the weights' type.
+
+    Returns:
+        (H, W) in (0, 1), of the type of `a`.
+    """
+    pool = Pool()
+    embedding_a, embedding_b = (_embedding(model, x.to(dtype), name, pool) for x, name in ((a, "a"), (b, "b")))
+    read = pool.take(embedding_a, model.config.decoder_channels)
+    merged_feature(model, embedding_a, embedding_b, read)
+    steps = [*(_residual(block, dtype) for block in model.decoder.blocks), _convolution(model.decoder.write, dtype)]
+    return _run(read, steps, pool)[..., 0].to(a.dtype).sigmoid()
+
+
+def _embedding(model: DAEFuse, picture: Tensor, source: str, pool: Pool) -> Tensor:
+    """`DAEFuse.encode` for one plane (H, W): (H, W, C)."""
+    dtype, first = picture.dtype, model.config.high_width
+    stem, _, *blocks = cast(nn.Sequential, of_source(model.shallow, source))
+    steps = [_convolution(stem, dtype, rectified=True), *(_residual(block, dtype) for block in blocks)]
+    shallow = _run(picture[..., None], steps, pool)
+    planes = shallow.permute(2, 0, 1)[None]
+    embedding = pool.take(shallow, model.config.channels)
+    if model.low is not None:
+        with torch.autocast("cpu", dtype) if dtype == torch.bfloat16 else nullcontext():
+            embedding[..., first:] = of_source(model.low, source)(planes)[0].permute(1, 2, 0)
+    if model.high is not None:
+        high = cast(HighBranch, of_source(model.high, source))
+        seen = (planes - gaussian_blur(planes, HIGHPASS_SIGMA))[0].permute(1, 2, 0) if high.highpass else shallow
+        deep = [_residual(block, dtype) for stage in high.stages for block in cast(nn.Sequential, stage)]
+        _run(seen, [*deep, _convolution(high.project_out, dtype)], pool, embedding[..., :first])
+    pool.give(shallow)
+    return embedding
+
+
+def _convolution(conv: nn.Module, dtype: torch.dtype, *, rectified: bool = False) -> Step:
+    """One convolution of 3x3 or 1x1, with the rectifier after it if asked to."""
+    conv, layer = cast(nn.Conv2d, conv), Layer.of(conv, dtype)
+    apply = (lambda x: layer(x).relu_()) if rectified else layer
+    return Step(apply, conv.kernel_size[0] // 2, conv.out_channels)
+
+
+def _residual(block: nn.Module, dtype: torch.dtype) -> Step:
+    """`ResidualBlock`."""
+    block = cast(ResidualBlock, block)
+    first, second = Layer.of(block.first, dtype), Layer.of(block.second, dtype)
+    skip = None if isinstance(block.skip, nn.Identity) else Layer.of(block.skip, dtype)
+
+    def apply(x: Tensor) -> Tensor:
+        return second(first(x).relu_()).add_(x if skip is None else skip(x)).relu_()
+
+    return Step(apply, 2, block.second.out_channels)
+
+
+def _run(x: Tensor, steps: Sequence[Step], pool: Pool, found: Tensor | None = None) -> Tensor:
+    """All steps on a whole map, as many in one pass as `MAX_REACH` allows; the last pass fills `found` if given."""
+    passes = list(_passes(steps))
+    given = x
+    for group in passes:
+        last = group is passes[-1]
+        target = found if last and found is not None else pool.take(x, group[-1].channels)
+        _one_pass(given, group, target)
+        if given is not x:
+            pool.give(given)
+        given = target
+    return given
+
+
+def _passes(steps: Sequence[Step]) -> Iterator[list[Step]]:
+    """Steps in a row that are worked off together."""
+    group: list[Step] = []
+    for step in steps:
+        if group and sum(other.reach for other in group) + step.reach > MAX_REACH:
+            yield group
+            group = []
+        group.append(step)
+    yield group
+
+
+def _one_pass(x: Tensor, steps: Sequence[Step], found: Tensor) -> None:
+    """Fill `found` strip by strip."""
+    widest = max(x, found, key=lambda part: part.shape[-1])
+    for strip in strips(widest, sum(step.reach for step in steps)):
+        part = x[strip.outer]
+        for step in steps:
+            part = step.apply(part)
+        found[strip.inner] = part[strip.crop]

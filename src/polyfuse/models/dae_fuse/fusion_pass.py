@@ -1,0 +1,114 @@
+"""Cross attention, merge gate and the decoder's first convolution as one pass over strips of both embeddings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from polyfuse.layers.channel_norm import EPSILON, ChannelNorm
+from polyfuse.layers.maps import Layer, normed, strips
+from polyfuse.models.dae_fuse.cross_attention import NORM_FLOOR, CrossAttention
+from polyfuse.models.dae_fuse.sources import of_source
+
+if TYPE_CHECKING:
+    from polyfuse.models.dae_fuse.network import DAEFuse
+
+REACH = 3
+"""Local path of the attention, gate and the decoder's convolution look one row far each."""
+PROBABILITY_BYTES = 1 << 20
+"""Probabilities of one head that are in the cache together."""
+
+
+def merged_feature(model: DAEFuse, a: Tensor, b: Tensor, found: Tensor) -> None:
+    """Fill `found` (H, W, decoder channels) with what the decoder reads of two embeddings (H, W, C)."""
+    fusion, dtype = model.fusion, a.dtype
+    gate, read = _Gate(model, dtype), Layer.of(model.decoder.read, dtype)
+    asking: list[_Asking] = []
+    if fusion.cross is not None:
+        for source, other in (("a", b), ("b", a)):
+            cross = cast(CrossAttention, of_source(fusion.cross, source))
+            asking.append(_Asking(cross, _pooled(other, cross), dtype))
+    for strip in strips(found, REACH):
+        parts = a[strip.outer], b[strip.outer]
+        if asking:
+            cores = [_core(part) for part in parts]
+            shifts = asking[0](*cores), asking[1](*cores[::-1])
+            parts = shifts[0].add_(parts[0]), shifts[1].add_(parts[1])
+        found[strip.inner] = read(gate(*parts)).relu_()[strip.crop]
+
+
+class _Asking:
+    """`CrossAttention` of one direction, whose keys and values are known.
+
+    Args:
+        cross: The plain module.
+        pooled: Normalised embedding of the other source, pooled, (1, C, rows, columns).
+        dtype: Of the maps.
+    """
+
+    def __init__(self, cross: CrossAttention, pooled: Tensor, dtype: torch.dtype) -> None:
+        self.unit_length = cross.sharpness is not None
+        self.query, self.value = (
+            _scaled(cross.query, cross.norm_query, dtype),
+            _scaled(cross.value, cross.norm_key, dtype),
+        )
+        self.local, self.project_out = Layer.of(cross.local, dtype), Layer.of(cross.project_out, dtype)
+        self.keys = cross.key_of(pooled)[0].mT.to(dtype)  # (heads, C / heads, keys)
+        values = cross.split(cross.value(pooled))[0]  # (heads, keys, C / heads)
+        out = cross.project_out.weight.flatten(1).mT.unflatten(0, (cross.heads, -1))
+        self.given = (values @ out).to(dtype)  # (heads, keys, C)
+
+    def __call__(self, core_x: Tensor, core_y: Tensor) -> Tensor:
+        """What x gets of y, (H, W, C), from both normalised but not scaled."""
+        found = self.project_out(self.local(self.value(core_y)))
+        heads, width, keys = self.keys.shape
+        query = self.query(core_x).view(-1, heads, width)
+        if self.unit_length:
+            exact = query.to(torch.promote_types(query.dtype, torch.float32))
+            query = functional.normalize(exact, dim=-1, eps=NORM_FLOOR).to(query.dtype)
+        at_once = max(1, PROBABILITY_BYTES // (keys * query.element_size()))
+        for asked, got in zip(query.split(at_once), found.view(-1, heads * width).split(at_once), strict=True):
+            for head in range(heads):
+                got.addmm_((asked[:, head] @ self.keys[head]).softmax(dim=-1), self.given[head])
+        return found
+
+
+class _Gate:
+    """Mean of A and B, and `MergeGate`."""
+
+    def __init__(self, model: DAEFuse, dtype: torch.dtype) -> None:
+        gate, self.symmetric = model.fusion.gate, model.fusion.symmetric
+        self.norm = gate.norm
+        self.expand, self.mix, self.reduce = (Layer.of(conv, dtype) for conv in (gate.expand, gate.mix, gate.reduce))
+
+    def __call__(self, a: Tensor, b: Tensor) -> Tensor:
+        """Embedding of the fused picture, (H, W, C)."""
+        mean = (a + b).div_(2)
+        both = torch.cat([mean, torch.maximum(a, b)] if self.symmetric else [a, b], dim=-1)
+        return self.reduce(functional.gelu(self.mix(self.expand(normed(both, self.norm))))).add_(mean)
+
+
+def _scaled(conv: nn.Conv2d, norm: ChannelNorm, dtype: torch.dtype) -> Layer:
+    """A 1x1 convolution with the weight and the bias of the norm before it."""
+    weight, bias = conv.weight.flatten(1), cast(Tensor, conv.bias)
+    return Layer((weight * norm.weight)[..., None, None], bias + weight @ norm.bias, dtype)
+
+
+def _core(x: Tensor) -> Tensor:
+    """`ChannelNorm` of a map, in float32 at least, without its weight and bias."""
+    exact = x.to(torch.promote_types(x.dtype, torch.float32))
+    return functional.layer_norm(exact, x.shape[-1:], eps=EPSILON).to(x.dtype)
+
+
+def _pooled(y: Tensor, cross: CrossAttention) -> Tensor:
+    """Keys' means over cells of normalised y, (1, C, rows, columns): first over columns, strip by strip."""
+    rows, columns = cross.cells(*y.shape[:2])
+    parts = []
+    for strip in strips(y, halo=0):
+        exact = y[strip.inner].to(cross.norm_key.weight.dtype)
+        planes = normed(exact, cross.norm_key).permute(2, 0, 1)[None]
+        parts.append(functional.adaptive_avg_pool2d(planes, (planes.shape[-2], columns)))
+    return functional.adaptive_avg_pool2d(torch.cat(parts, dim=-2), (rows, columns))

@@ -73,4 +73,4 @@ def test_family_trains_and_its_weights_fuse_on_either_device(
     a, b = torch.rand(2, 1, 1, 40, 48, generator=torch.Generator().manual_seed(3))
     expected = registry.load(family, weights=weights)(a, b)
     found = registry.load(family, weights=weights, device="cuda")(a.cuda(), b.cuda()).cpu()
-    assert (found - expected).abs().max() < GREY_LEVEL
+    assert (found - expected).abs().max() < GREY_LEVEL * expected.abs().max().clamp(min=1)  # FNet's is far from [0, 1]

@@ -15,7 +15,9 @@ LOCK = "study.lock"
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Keep other commands out of a folder, which is made if it is not there; the lock file goes at the end.
+    """Keep other commands out of a folder; the lock file goes at the end.
+
+    A folder that is not there is made, and goes too if nothing has come into it.
 
     The system drops the lock of a process that ends in any way, so that a file left behind keeps nobody out. Without
     effect on Windows, which has no such locks.
@@ -26,7 +28,7 @@ def hold(folder: Path) -> Iterator[None]:
     if sys.platform == "win32":
         yield
         return
-    path = folder / LOCK
+    path, is_new = folder / LOCK, not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = _locked(path)
@@ -37,6 +39,8 @@ def hold(folder: Path) -> Iterator[None]:
     finally:
         path.unlink(missing_ok=True)
         os.close(file)
+        if is_new and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _locked(path: Path) -> int:

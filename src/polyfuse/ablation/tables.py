@@ -27,7 +27,7 @@ def header(comparison: Comparison) -> list[str]:
         f"{study.paper}'s: {study.budget}",
     ]
     if comparison.model:
-        lines.insert(2, f"network: {', '.join(_options(comparison.model))}; the rest is the family's")
+        lines.insert(2, f"network: {', '.join(_options(comparison.model))}")
     if comparison.printed is not None:
         lines.append(f"beside it: {comparison.printed.title}; another budget, so only the direction of Δ compares")
     return lines

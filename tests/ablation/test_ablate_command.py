@@ -17,6 +17,7 @@ from polyfuse import cli
 from polyfuse.errors import TrainingError
 from polyfuse.train import loop
 
+TINY = {"coder": {"channels": 3, "kernel_size": 3}}
 METRICS = ["MI", "CE", "VIF", "Qabf", "Qcb", "SSIM"]
 ROWS = ["full", "AE11", "AE12"]
 
@@ -112,6 +113,7 @@ def test_numbers_are_mean_and_spread_of_the_files_and_the_papers_stand_beside(ab
 def test_table_states_the_budget_and_shows_the_same_numbers(ablate: Ablate, done: Path) -> None:
     lines = ablate().out.splitlines()
     assert "budget: reconstruction 2, fusion 2 steps of 1 crops of 16x16 out of 3 pairs of blocks/train" in lines
+    assert "network: coder.channels 3, coder.kernel_size 3" in lines
     assert any("only the direction" in line for line in lines[:5])
     row = next(line for line in lines if line.startswith("AE11 no stage I"))
     ours = [scores(done, "AE11", seed)["MI"] for seed in (0, 1)]
@@ -256,9 +258,24 @@ def test_without_a_known_data_set_the_papers_columns_are_left_out(
     assert "FNet, Table III, RoadScene" in capsys.readouterr().out
 
 
+def test_folder_in_use_is_refused_but_its_table_is_shown(ablate: Ablate, done: Path) -> None:
+    from polyfuse.ablation import hold
+
+    with hold(done):
+        refused, shown = ablate("--quiet"), ablate("--quiet", "--table-only")
+    assert (refused.code, refused.out) == (5, "")
+    assert "study is in use by process" in refused.err
+    assert (shown.code, shown.out) == (0, ablate("--quiet").out)
+
+
+def test_steps_are_split_over_the_stages(ablate: Ablate) -> None:
+    assert "budget: reconstruction 3, fusion 3 steps" in ablate("--table-only", "--steps", 6).out
+
+
 def test_json_holds_every_seed_and_the_agreement_with_the_paper(ablate: Ablate, done: Path) -> None:
     document = json.loads(ablate("--json").out)
     assert [row["row"] for row in document["rows"]] == ROWS
+    assert document["model"] == TINY
     assert document["rows"][1]["seeds"]["1"] == scores(done, "AE11", 1)
     assert document["paper"] == {
         "name": "FNet",
@@ -288,6 +305,7 @@ def test_markdown_is_a_table_with_the_budget_above(ablate: Ablate, done: Path) -
         (["--set", "parts.invers.coder.threshold=soft"], 2, "parts has no 'invers': did you mean inverse"),
         (["--set", "data.train=gone.pack"], 3, "gone.pack cannot be read"),
         (["--seeds", "0"], 2, "--seeds"),
+        (["--steps", "1"], 2, "1 steps are too few for 2 stages"),
     ],
 )
 def test_wrong_options_end_with_their_code_before_any_work(

@@ -131,7 +131,7 @@ def test_unknown_row_names_the_nearest(name: str, advice: str) -> None:
 
 
 def test_unknown_family_names_those_there_are() -> None:
-    with pytest.raises(UsageError, match="no ablation study of 'fnett': use fnet"):
+    with pytest.raises(UsageError, match="no ablation study of 'fnett': use fnet, smfnet, daefuse"):
         find_study("fnett")
 
 

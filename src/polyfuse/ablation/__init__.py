@@ -1,6 +1,8 @@
 """Ablation studies: the rows of a paper trained at a stated budget, scored, and set beside what it prints."""
 
+from polyfuse.ablation.budget import with_steps
 from polyfuse.ablation.comparison import Comparison, compare
+from polyfuse.ablation.lock import hold
 from polyfuse.ablation.pictures import Pictures, find_pictures
 from polyfuse.ablation.plan import Run, make_plan
 from polyfuse.ablation.studies import STUDIES, find_study
@@ -18,7 +20,9 @@ __all__ = [
     "compare",
     "find_pictures",
     "find_study",
+    "hold",
     "make_plan",
     "read_scores",
     "variant_recipe",
+    "with_steps",
 ]

@@ -6,14 +6,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
+from polyfuse.ablation.budget import budget_of
 from polyfuse.ablation.pictures import Pictures
 from polyfuse.ablation.plan import Run
 from polyfuse.ablation.study import Study, Variant
 from polyfuse.ablation.work import read_scores
-from polyfuse.data.pack import Pack
 from polyfuse.evaluation.published import PublishedTable, published_variants
 from polyfuse.evaluation.summary import Summary, summarise
 from polyfuse.train import Recipe
@@ -24,7 +23,7 @@ CLEAR = 2.0
 
 @dataclass(frozen=True)
 class Entry:
-    """One metric of one row."""
+    """One column of one row."""
 
     ours: Summary
     """Over the seeds, of the mean over all pictures."""
@@ -55,9 +54,9 @@ class Line:
     variant: Variant
     """Which."""
     values: Mapping[int, Mapping[str, float]]
-    """Mean over all pictures by seed and metric; NaN where there is none."""
+    """Mean over all pictures by seed and column; NaN where there is none."""
     entries: Mapping[str, Entry]
-    """By metric."""
+    """By column."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +75,8 @@ class Comparison:
     """Of the pair list."""
     budget: str
     """What was trained on and for how long."""
+    model: Mapping[str, Any]
+    """Options of the unchanged network that differ from its family's."""
     printed: PublishedTable | None
     """The paper's table; None where it has none for these pictures."""
     notes: tuple[str, ...]
@@ -106,9 +107,9 @@ def compare(study: Study, base: Recipe, runs: Sequence[Run], pictures: Pictures,
             found[run.variant.name][run.recipe.seed] = scores["rows"][0]["summary"]
     values = {name: {seed: _means(study, cells) for seed, cells in seeds.items()} for name, seeds in found.items()}
     printed = published_variants(study.paper, dataset, study.protocol) if dataset is not None else None
-    lines = []
+    keys, lines = [column.key for column in study.columns], []
     for variant in {run.variant.name: run.variant for run in runs}.values():
-        entries = {name: _entry(study, variant, name, values, printed) for name in study.metrics}
+        entries = {key: _entry(study, variant, key, values, printed) for key in keys}
         lines.append(Line(variant, values[variant.name], entries))
     return Comparison(
         study=study,
@@ -117,36 +118,38 @@ def compare(study: Study, base: Recipe, runs: Sequence[Run], pictures: Pictures,
         num_pairs=len(pictures.pairs),
         pairs_sha256=pictures.sha256,
         budget=budget_of(base),
+        model=base.model,
         printed=printed,
         notes=tuple(_left_out(study, found)),
     )
 
 
 def _means(study: Study, cells: Mapping[str, Any]) -> dict[str, float]:
-    """Mean over all pictures by metric."""
-    return {name: math.nan if cells[name]["mean"] is None else cells[name]["mean"] for name in study.metrics}
+    """Mean over all pictures by column."""
+    means = {column.key: cells[column.key]["mean"] for column in study.columns}
+    return {key: math.nan if mean is None else mean for key, mean in means.items()}
 
 
 def _left_out(study: Study, found: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> Iterator[str]:
-    """One line for each metric that has no value for some pictures."""
-    for metric in study.metrics:
-        counts = {name: sum(cells[metric]["left_out"] for cells in seeds.values()) for name, seeds in found.items()}
+    """One line for each column that has no value for some pictures."""
+    for key in (column.key for column in study.columns):
+        counts = {name: sum(cells[key]["left_out"] for cells in seeds.values()) for name, seeds in found.items()}
         texts = [f"{count} of {name}" for name, count in counts.items() if count]
         if texts:
-            yield f"{metric}: no finite value, left out of the mean: {', '.join(texts)}"
+            yield f"{key.replace('_', ' ')}: no finite value, left out of the mean: {', '.join(texts)}"
 
 
 def _entry(
     study: Study,
     variant: Variant,
-    metric: str,
+    key: str,
     values: Mapping[str, Mapping[int, Mapping[str, float]]],
     printed: PublishedTable | None,
 ) -> Entry:
-    """One metric of one row."""
-    ours, full = (summarise([means[metric] for means in values[v.name].values()]) for v in (variant, study.full))
+    """One column of one row."""
+    ours, full = (summarise([means[key] for means in values[v.name].values()]) for v in (variant, study.full))
     rows = {} if printed is None else printed.rows
-    value, unchanged = (rows.get(v.printed, {}).get(metric) for v in (variant, study.full))
+    value, unchanged = (rows.get(v.printed, {}).get(key) for v in (variant, study.full))
     is_full = variant is study.full
     return Entry(
         ours,
@@ -155,12 +158,3 @@ def _entry(
         printed=None if value is None else Decimal(value),
         printed_difference=None if is_full or not value or not unchanged else Decimal(value) - Decimal(unchanged),
     )
-
-
-def budget_of(recipe: Recipe) -> str:
-    """What a recipe trains on and for how long, in words."""
-    packs = [Pack(Path(path)) for path in recipe.data.train]
-    sets = sorted({f"{item.set}/{item.split}" for pack in packs for item in pack.items})
-    stages = ", ".join(f"{stage.kind} {stage.steps}" for stage in recipe.stages)
-    size, num_pairs = recipe.data.crop.size, sum(len(pack.items) for pack in packs)
-    return f"{stages} steps of {recipe.data.batch} crops of {size}x{size} out of {num_pairs} pairs of {', '.join(sets)}"

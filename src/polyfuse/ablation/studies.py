@@ -1,12 +1,14 @@
-"""The families whose paper has an ablation study."""
+"""The families that have an ablation study."""
 
 from __future__ import annotations
 
+from polyfuse.ablation.dae_fuse import DAE_FUSE
 from polyfuse.ablation.fnet import FNET
+from polyfuse.ablation.smfnet import SMFNET
 from polyfuse.ablation.study import Study
 from polyfuse.errors import UsageError
 
-STUDIES: dict[str, Study] = {study.family: study for study in (FNET,)}
+STUDIES: dict[str, Study] = {study.family: study for study in (FNET, SMFNET, DAE_FUSE)}
 
 
 def find_study(family: str) -> Study:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from polyfuse.errors import UsageError
+from polyfuse.evaluation import choose_metrics
+from polyfuse.evaluation.report import Column, columns_of
 from polyfuse.train import Recipe
+from polyfuse.train.recipe import StageConfig
 
 
 @dataclass(frozen=True)
@@ -19,16 +22,20 @@ class Variant:
     """What `--rows` takes, and the name of its folder."""
     summary: str
     """What is changed, in a few words."""
-    printed: str
-    """Its row in the paper's table."""
+    printed: str = ""
+    """Its row in the paper's table; empty where it has none."""
     model: Mapping[str, Any] = field(default_factory=dict)
     """Changed options of the network."""
     parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Changed options of the networks that only help in training."""
     losses: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Changed weights of losses, by kind of stage."""
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Changed options of stages, by kind of stage."""
     without: str | None = None
     """Kind of the stages left out."""
+    keeps_steps: bool = False
+    """Whether the first stage that stays takes the steps of those left out, from their first rate and warm-up on."""
     trained_in: str | None = None
     """Kind of the stage without which the change would have no effect."""
 
@@ -50,9 +57,18 @@ class Study:
     paper: str
     """Whose table, as published rows name it."""
     metrics: tuple[str, ...]
-    """Columns of the paper's table."""
+    """Columns of the table; the paper's, where it has one."""
     protocol: str
     """Conventions under which they compare."""
+    balances: tuple[str, ...] = ()
+    """Metrics whose balance between the two sources is a column too."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """All columns of the table."""
+        found = columns_of(choose_metrics(self.metrics, self.protocol))
+        wanted = {(name, "value") for name in self.metrics} | {(name, "bal") for name in self.balances}
+        return tuple(column for column in found if (column.metric.name, column.part) in wanted)
 
     def choose(self, names: list[str] | None) -> list[Variant]:
         """The unchanged model and the rows of these names, in the paper's order; None stands for all.
@@ -88,18 +104,18 @@ def variant_recipe(base: Recipe, variant: Variant, seed: int) -> Recipe:
         UsageError: If `base` leaves the change without effect.
     """
     kinds = {stage.kind for stage in base.stages}
-    needed = [kind for kind in (*variant.losses, variant.without, variant.trained_in) if kind is not None]
+    needed = [
+        kind for kind in (*variant.losses, *variant.options, variant.without, variant.trained_in) if kind is not None
+    ]
     for kind in needed:
         if kind not in kinds:
             raise UsageError(
                 f"{variant.name} ({variant.summary}) needs a recipe with a stage {kind!r}: give another --recipe, or "
                 f"name --rows without {variant.name}."
             )
-    stages = tuple(
-        replace(stage, losses={**stage.losses, **variant.losses.get(stage.kind, {})})
-        for stage in base.stages
-        if stage.kind != variant.without
-    )
+    stages = tuple(_changed(stage, variant) for stage in base.stages if stage.kind != variant.without)
+    if variant.keeps_steps and stages:
+        stages = (_from_the_start(stages[0], base.stages, stages), *stages[1:])
     model, parts = _merged(base.model, variant.model), _merged(base.parts, variant.parts)
     changed = replace(base, stages=stages, model=model, parts=parts)
     asks_for_change = variant.model or variant.parts or needed
@@ -109,6 +125,20 @@ def variant_recipe(base: Recipe, variant: Variant, seed: int) -> Recipe:
             f"--rows without {variant.name}."
         )
     return replace(changed, name=_named(base.name, variant) if asks_for_change else base.name, seed=seed)
+
+
+def _changed(stage: StageConfig, variant: Variant) -> StageConfig:
+    """A stage with the losses and options of a row."""
+    losses = {**stage.losses, **variant.losses.get(stage.kind, {})}
+    return replace(stage, losses=losses, options=_merged(stage.options, variant.options.get(stage.kind, {})))
+
+
+def _from_the_start(stage: StageConfig, stages: Sequence[StageConfig], kept: Sequence[StageConfig]) -> StageConfig:
+    """A stage that has the place of those left out: their steps, and their first rate and warm-up."""
+    first = stages[0].optimiser
+    left_out = sum(other.steps for other in stages) - sum(other.steps for other in kept)
+    optimiser = replace(stage.optimiser, rate=first.rate, warmup=first.warmup)
+    return replace(stage, steps=stage.steps + left_out, optimiser=optimiser)
 
 
 def _merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from polyfuse.ablation.comparison import CLEAR, Comparison, Entry
-from polyfuse.evaluation.report import versions
+from polyfuse.evaluation.report import Column, versions
 from polyfuse.evaluation.tables import NO_VALUE, Cell, Grid, GridColumn, Section
-from polyfuse.metrics import ARROWS, METRICS
+from polyfuse.metrics import ARROWS
 
 DIGITS = 3
 """After the point, of our numbers; the papers print fewer."""
-_NAME_WIDTH = 4
 
 
 def header(comparison: Comparison) -> list[str]:
@@ -26,27 +26,43 @@ def header(comparison: Comparison) -> list[str]:
         f"budget: {comparison.budget}",
         f"{study.paper}'s: {study.budget}",
     ]
+    if comparison.model:
+        lines.insert(2, f"network: {', '.join(_options(comparison.model))}")
     if comparison.printed is not None:
         lines.append(f"beside it: {comparison.printed.title}; another budget, so only the direction of Δ compares")
     return lines
 
 
 def grid(comparison: Comparison) -> Grid:
-    """Lay out the table: for each metric ours, its difference to the unchanged model, and the same of the paper."""
+    """Lay out the table: for each column ours, its difference to the unchanged model, and the same of the paper."""
     columns: list[GridColumn] = []
-    for metric in comparison.study.metrics:
-        headings = [f"{metric} {ARROWS[METRICS[metric].direction]}", "Δ"]
+    for column in comparison.study.columns:
+        headings = [_heading(column), "Δ"]
         headings += ["paper", "Δ"] if comparison.printed is not None else []
-        columns += [GridColumn(heading, metric) for heading in headings]
-    rows = []
+        columns += [GridColumn(heading, column.key) for heading in headings]
+    rows, width = [], max(len(line.variant.name) for line in comparison.lines)
     for line in comparison.lines:
-        texts = [text for metric in comparison.study.metrics for text in _texts(line.entries[metric], comparison)]
-        rows.append((f"{line.variant.name:{_NAME_WIDTH}} {line.variant.summary}", tuple(map(Cell, texts))))
+        texts = [text for entry in line.entries.values() for text in _texts(entry, comparison)]
+        rows.append((f"{line.variant.name:{width}} {line.variant.summary}", tuple(map(Cell, texts))))
     return Grid(tuple(columns), (Section("", tuple(rows)),), tuple(_footer(comparison)), names="row")
 
 
+def _options(model: Mapping[str, Any], parent: str = "") -> Iterator[str]:
+    """Each option as `name value`, nested ones with dots."""
+    for name, value in model.items():
+        if isinstance(value, Mapping):
+            yield from _options(value, f"{parent}{name}.")
+        else:
+            yield f"{parent}{name} {value}"
+
+
+def _heading(column: Column) -> str:
+    """`VIF ↑`, `SSIM bal`; the protocol stands above the table."""
+    return f"{column.metric.name} {ARROWS[column.metric.direction] if column.part == 'value' else column.part}"
+
+
 def _texts(entry: Entry, comparison: Comparison) -> list[str]:
-    """The cells of one metric of one row."""
+    """The cells of one column of one row."""
     ours = _rounded(entry.ours.mean) if math.isfinite(entry.ours.mean) else NO_VALUE
     if math.isfinite(entry.ours.sd):
         ours += f"±{_rounded(entry.ours.sd)}"
@@ -89,8 +105,8 @@ def table_csv(comparison: Comparison) -> str:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow([*head, "paper", "paper_difference"])
     for line in comparison.lines:
-        for metric, entry in line.entries.items():
-            facts = (metric, comparison.study.protocol, METRICS[metric].direction)
+        for column in comparison.study.columns:
+            facts, entry = (column.key, comparison.study.protocol, column.better), line.entries[column.key]
             numbers = ["" if value is None else value for value in _numbers(entry).values()]
             writer.writerow([line.variant.name, line.variant.summary, *facts, *numbers])
     return file.getvalue()
@@ -104,6 +120,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
         "protocol": comparison.study.protocol,
         "pairs": {"n": comparison.num_pairs, "sha256": comparison.pairs_sha256},
         "budget": comparison.budget,
+        "model": dict(comparison.model),
         "paper": {
             "name": comparison.study.paper,
             "budget": comparison.study.budget,

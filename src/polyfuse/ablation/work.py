@@ -16,7 +16,7 @@ from polyfuse.evaluation.records import document
 from polyfuse.fusion import FuseOptions, Writing, fuse_pairs
 from polyfuse.io import write_text
 from polyfuse.registry import load
-from polyfuse.train import LAST, train
+from polyfuse.train import LAST, run_progress, train
 
 FUSED, SCORES = "fused", "scores.json"
 
@@ -45,8 +45,9 @@ def carry_out(
         PolyfuseError: Whatever stops training, fusing or scoring.
         KeyboardInterrupt: If interrupted; training has left a checkpoint then.
     """
-    if run.progress != "finished":
-        train(run.recipe, run.folder, resume=run.progress == "begun", device=device, say=say)
+    progress = run_progress(run.recipe, run.folder)
+    if progress != "finished":
+        train(run.recipe, run.folder, resume=progress == "begun", device=device, say=say)
     if read_scores(study, run, pictures) is not None:
         return
     say(f"fusing {len(pictures.pairs)} pairs")

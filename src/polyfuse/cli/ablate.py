@@ -38,6 +38,12 @@ if TYPE_CHECKING:
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="Runs of each row.")
 @click.option("--recipe", metavar="RECIPE", help="Of the unchanged model; default is the paper's.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key of the recipe, dotted.")
+@click.option(
+    "--steps",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Of all stages together; each, its warm-up and the averaging keep their share of the recipe's.",
+)
 @click.option("--table-only", is_flag=True, help="Train nothing: the table of what is done.")
 @click.option("--dataset", metavar="NAME", help="Whose published rows to show; default is guessed from the path of A.")
 @click.option(
@@ -56,10 +62,11 @@ if TYPE_CHECKING:
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes for scoring, as in evaluate.")
 @talk_options
 def command(family: str, a: Path, b: Path, **values: Any) -> None:
-    """Train every row of the ablation study of FAMILY (fnet), fuse the pairs of A and B with each, and score them.
+    """Train every row of the ablation study of FAMILY, fuse the pairs of A and B with each, and score them.
 
-    The budget is the recipe's, changed with --set. The same command again goes on where it stopped and skips what is
-    done. The table goes to stdout, progress to stderr. Ctrl-C leaves a checkpoint.
+    FAMILY is fnet, smfnet or daefuse. The budget is the recipe's, changed with --steps and --set. The same command
+    again goes on where it stopped and skips what is done. The table goes to stdout, progress to stderr. Ctrl-C leaves
+    a checkpoint.
     """
     with json_document(values["as_json"] or values["form"] == "json") as document:
         _ablate(family, a, b, values, document)
@@ -78,12 +85,17 @@ def _ablate(family: str, a: Path, b: Path, values: dict[str, Any], document: dic
     names = None if values["rows"] is None else values["rows"].replace(",", " ").split()
     variants = study.choose(names)
     base = load_recipe(values["recipe"] or study.recipe, values["settings"])
+    if values["steps"] is not None:
+        base = ablation.with_steps(base, values["steps"])
     dataset = _dataset(a, values["dataset"], say)
     pictures = ablation.find_pictures(a, b)
     runs = ablation.make_plan(study, base, variants, values["seeds"], values["out"])
     if values["threads"] is not None:
         torch.set_num_threads(values["threads"])
-    failed = [] if values["table_only"] else _run_all(study, runs, pictures, values, say)
+    failed = []
+    if not values["table_only"]:
+        with ablation.hold(values["out"]):
+            failed = _run_all(study, runs, pictures, values, say)
     comparison = ablation.compare(study, base, runs, pictures, dataset)
     document.update(everything(comparison))
     if not values["as_json"] and values["form"] != "json":

@@ -1,26 +1,26 @@
 """DAE-Fuse in evaluation mode without gradients: maps (H, W, C) in strips that stay in the cache, float32 or bfloat16.
 
-Equal to the plain modules up to rounding. What is cheaper, beside the strips: weights are converted once; the pixel
-normalisation of an embedding serves its queries and its keys, whose scales are in the weights after it; keys and values
-are projected after pooling; the projection after the attention is multiplied with the values beforehand. The
-low-frequency branch is the plain one, for it works on patches.
+Equal to the plain modules up to rounding. What is cheaper, beside the strips: the normalisation of an embedding serves
+its queries and its keys, whose scales are in the weights after it; keys and values are projected after pooling; the
+projection after the attention is multiplied with the values beforehand. Tokens are few and computed as plainly as ever.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from polyfuse.layers.maps import Layer, Pool, strips
 from polyfuse.models.dae_fuse.blocks import ResidualBlock
 from polyfuse.models.dae_fuse.encoder import HIGHPASS_SIGMA, HighBranch
 from polyfuse.models.dae_fuse.fusion_pass import merged_feature
 from polyfuse.models.dae_fuse.sources import of_source
+from polyfuse.models.dae_fuse.tokens import LowBranch
 from polyfuse.ops.blur import gaussian_blur
 
 if TYPE_CHECKING:
@@ -71,8 +71,7 @@ def _embedding(model: DAEFuse, picture: Tensor, source: str, pool: Pool) -> Tens
     planes = shallow.permute(2, 0, 1)[None]
     embedding = pool.take(shallow, model.config.channels)
     if model.low is not None:
-        with torch.autocast("cpu", dtype) if dtype == torch.bfloat16 else nullcontext():
-            embedding[..., first:] = of_source(model.low, source)(planes)[0].permute(1, 2, 0)
+        _low(cast(LowBranch, of_source(model.low, source)), planes, embedding[..., first:])
     if model.high is not None:
         high = cast(HighBranch, of_source(model.high, source))
         seen = (planes - gaussian_blur(planes, HIGHPASS_SIGMA))[0].permute(1, 2, 0) if high.highpass else shallow
@@ -80,6 +79,29 @@ def _embedding(model: DAEFuse, picture: Tensor, source: str, pool: Pool) -> Tens
         _run(seen, [*deep, _convolution(high.project_out, dtype)], pool, embedding[..., :first])
     pool.give(shallow)
     return embedding
+
+
+def _low(branch: LowBranch, planes: Tensor, found: Tensor) -> None:
+    """`LowBranch`: fill `found` (H, W, low_width); tokens are of the weights' type, which is faster than bfloat16."""
+    patch, embed = branch.patch, branch.embed
+    embedded = functional.conv2d(planes, embed.weight.to(planes.dtype), stride=patch)
+    small = branch.small(embedded.to(embed.weight.dtype) + cast(Tensor, embed.bias)[:, None, None])
+    if branch.interpolated:
+        _enlarged(small, patch, found)
+    else:
+        found.copy_(functional.pixel_shuffle(small, patch)[0].permute(1, 2, 0))
+
+
+def _enlarged(small: Tensor, factor: int, found: Tensor) -> None:
+    """Bilinear interpolation of (1, C, h, w), first of the few rows there are, then between them strip by strip."""
+    wide = functional.interpolate(small, scale_factor=(1.0, float(factor)), mode="bilinear", align_corners=False)
+    wide = wide[0].permute(1, 2, 0).contiguous()  # (h, W, C)
+    places = ((torch.arange(len(found), dtype=wide.dtype) + 0.5) / factor - 0.5).clamp_(min=0)
+    above = places.long()
+    below, weight = (above + 1).clamp_(max=len(wide) - 1), (places - above)[:, None, None]
+    for strip in strips(found, halo=0):
+        rows = strip.inner
+        found[rows] = torch.lerp(wide[above[rows]], wide[below[rows]], weight[rows])
 
 
 def _convolution(conv: nn.Module, dtype: torch.dtype, *, rectified: bool = False) -> Step:

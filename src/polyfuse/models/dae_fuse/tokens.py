@@ -80,15 +80,19 @@ class LowBranch(nn.Module):
 
     def forward(self, shallow: Tensor) -> Tensor:
         """(N, cs, H, W) to (N, low_width, H, W); sides must be multiples of the patch."""
-        embedded = self.embed(shallow)
+        small = self.small(self.embed(shallow))
+        if self.interpolated:
+            return functional.interpolate(small, scale_factor=self.patch, mode="bilinear", align_corners=False)
+        return functional.pixel_shuffle(small, self.patch)
+
+    def small(self, embedded: Tensor) -> Tensor:
+        """(N, d, h, w) of patches to (N, low_width, h, w), or to the channels of all their pixels."""
         grid = (embedded.shape[-2], embedded.shape[-1])
         tokens = embedded.flatten(2).mT.to(self.norm.weight.dtype)  # sums and norms stay float32 under bf16
         for block in self.blocks:
             tokens = block(tokens, grid)
-        small = self.project_out(_map(self.norm(tokens), grid))
-        if self.interpolated:
-            return functional.interpolate(small, scale_factor=self.patch, mode="bilinear", align_corners=False)
-        return functional.pixel_shuffle(small, self.patch)
+        found: Tensor = self.project_out(_map(self.norm(tokens), grid))
+        return found
 
 
 def _map(tokens: Tensor, grid: Grid) -> Tensor:

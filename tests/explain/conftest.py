@@ -16,7 +16,10 @@ from polyfuse.models.smfnet import SMFNet, SMFNetConfig
 from polyfuse.models.spec import FusionModel
 from polyfuse.weights.store import WeightsInfo, save_weights
 
-SMFNET = {"channels": 8, "heads": 2, "base_blocks": 1, "depth": 1, "mixing": "depthwise"}
+SMFNET = {
+    "channels": 8, "heads": 2, "base_blocks": 1, "depth": 1, "mixing": "depthwise", "exchange_rounds": 1,
+    "message_iterations": 1,
+}  # fmt: skip
 DAE_FUSE = {
     "shallow_channels": 8, "high_channels": (8, 8, 8, 8), "high_out": 8, "token_channels": 12, "depth": 1,
     "low_out": 8, "decoder_channels": 8, "decoder_blocks": 1,

@@ -34,7 +34,7 @@ WITHOUT_MEANING: dict[str, Any] = {"precision": "float32", "bit_depth": "auto", 
     default=DEFAULT_MAX_SIDE,
     show_default=True,
     metavar="N",
-    help="Reduce larger pictures to this many pixels; 0 takes them as they are, at 4 kB of memory per pixel.",
+    help="Reduce larger pictures to this many pixels; 0 takes them as they are, at up to 6 kB of memory per pixel.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")
 @model_options

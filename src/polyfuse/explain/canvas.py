@@ -52,6 +52,12 @@ def signed_scale(values: NDArray[Any]) -> dict[str, Any]:
     return {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
 
 
+def grey_scale(values: NDArray[Any]) -> dict[str, Any]:
+    """Colours for a map that is a picture in itself: black to white."""
+    low, high = shown_range(values)
+    return {"cmap": "gray", "vmin": low, "vmax": high}
+
+
 def share_scale(values: NDArray[Any]) -> dict[str, Any]:
     """Colours for gates and shares between 0 and 1: as an energy, of another hue."""
     low, high = shown_range(values)
@@ -67,7 +73,7 @@ def factor_scale(*factors: NDArray[Any]) -> dict[str, Any]:
 
 
 def side_scale() -> dict[str, Any]:
-    """Colours for a's share of something that a and b have between them: orange all of a, blue all of b, white half."""
+    """Colours for a's share of what a and b have between them: orange all of a, violet all of b, white half."""
     return {"cmap": "PuOr_r", "vmin": 0.0, "vmax": 1.0}
 
 

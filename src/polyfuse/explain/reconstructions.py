@@ -61,6 +61,6 @@ def _row(source: str, name: str, found: Reconstruction) -> Row:
     panels = (
         Panel("as the network got it", as_picture8(found.source)),
         Panel("what came back", as_picture8(found.made)),
-        Panel("error", error, signed_scale(error)),
+        Panel("error (red: too bright, blue: too dark)", error, signed_scale(error)),
     )
-    return Row(f"{source}: {name}", line, panels, "red: too bright, blue: too dark")
+    return Row(f"{source}: {name}", line, panels)

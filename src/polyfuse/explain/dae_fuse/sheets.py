@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,11 +14,12 @@ from polyfuse.explain.canvas import (
     Canvas,
     energy_scale,
     factor_scale,
-    light_scale,
+    grey_scale,
     share_scale,
     side_scale,
+    signed,
+    signed_scale,
 )
-from polyfuse.explain.maps import shown_limit
 from polyfuse.explain.panels import MARGIN, Panel, Row, pictures_row, sheet
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ def overview(explanation: Explanation, found: DAEFuseFindings) -> Canvas:
             "2   Which source each place depends on",
             "how much the result changes around a block of 16x16 pixels where that source loses the block's structure",
             blocks,
-            "left and middle: bright means much; right: orange means a, blue b, white both or neither",
+            "left and middle: bright means much; right: orange means a, violet b, white both or neither",
         ),
         Row(
             "3   How far the fused embedding is from the mean of both",
@@ -68,22 +70,31 @@ def overview(explanation: Explanation, found: DAEFuseFindings) -> Canvas:
 
 def decoding_sheet(explanation: Explanation, found: DAEFuseFindings) -> Canvas:
     """A row for each source: detail, base and what their sum lacks; below, a table of bands."""
-    rows = []
-    for source, name in zip("ab", explanation.names, strict=True):
-        maps = {key: found.decodings[f"{key}_{source}"] for key in ("detail", "base", "remainder")}
-        panels = [Panel(key, values, light_scale(shown_limit(values))) for key, values in maps.items()]
-        line = "what the decoder makes of the high and of the low frequencies alone, and what their sum lacks"
-        rows.append(Row(f"{source}: {name}", line, panels))
-    rows[-1] = Row(
-        rows[-1].title, rows[-1].line, rows[-1].panels, "blue: less, black: nothing, white: more; each on its own scale"
+    rows = [_decodings(found, source, name) for source, name in zip("ab", explanation.names, strict=True)]
+    rows[-1] = replace(
+        rows[-1], legend="detail, base: as pictures, black the lowest value; remainder: red more, blue less"
     )
     line = (
-        "The embedding has channels of the high-frequency encoder and of the low-frequency one. Less what the decoder "
-        "makes of nothing;\nthe decoder is not linear, so there is a remainder."
+        "The embedding has channels of the high-frequency encoder and of the low-frequency one. Shown is what the "
+        "decoder makes of either alone,\nless what it makes of nothing. It is not linear, so there is a remainder. "
+        "Each picture is on its own scale."
     )
     canvas = sheet("What either encoder carries", line, rows, 4.4, below=_TABLE)
     _band_table(canvas, explanation, found)
     return canvas
+
+
+def _decodings(found: DAEFuseFindings, source: str, name: str) -> Row:
+    maps = {key: found.decodings[f"{key}_{source}"] for key in ("detail", "base", "remainder")}
+    panels = [
+        Panel(
+            f"{key}: mean {signed(float(values.mean()))}",
+            values,
+            signed_scale(values) if key == "remainder" else grey_scale(values),
+        )
+        for key, values in maps.items()
+    ]
+    return Row(f"{source}: {name}", "high frequencies alone, low frequencies alone, what their sum lacks", panels)
 
 
 def _band_table(canvas: Canvas, explanation: Explanation, found: DAEFuseFindings) -> None:
@@ -120,12 +131,10 @@ def attention_sheet(explanation: Explanation, found: DAEFuseFindings) -> Canvas:
         share = found.shares[f"contribution_{source}"]
         line = f"{name} asks {other}; what it gets has {share:.3f} of the length of its own embedding"
         rows.append(Row(f"{source}: {name}", line, panels))
-    rows[-1] = Row(
-        rows[-1].title,
-        rows[-1].line,
-        rows[-1].panels,
+    legend = (
         "middle: 1 (white) is what each place would get if the source did not choose, orange more, violet less; "
-        "right: at each pixel that asks, 1 is uniform, 0 one place only",
+        "right: at each pixel that asks, 1 is uniform, 0 one place only"
     )
+    rows[-1] = replace(rows[-1], legend=legend)
     line = "Every pixel of one source asks the other, which answers from a coarse grid. Means over heads and pixels."
     return sheet("Where the sources look in each other", line, rows, 4.4)

@@ -144,6 +144,7 @@ def test_weights_of_dae_fuse_bring_their_size_and_options(tmp_path: Path) -> Non
     path = tmp_path / "w.safetensors"
     save_weights(path, model.state_dict(), WeightsInfo("daefuse.test", "daefuse", model.config.to_json()))
     loaded = load("auto", weights=path, precision="bf16")
+    model.precision = "bf16"
     assert (loaded.spec, loaded.precision) == (model.spec, "bf16")
     assert all(torch.equal(loaded.state_dict()[name], value) for name, value in model.state_dict().items())
 

@@ -31,7 +31,7 @@ def list_(as_json: bool, quiet: bool) -> None:
         return
     for entry in entries:
         mark = " (default)" if entry.name == registry.DEFAULT else ""
-        click.echo(f"{entry.name:<14}{entry.summary}{mark}")
+        click.echo(f"{entry.name:<17}{entry.summary}{mark}")
 
 
 @command.command("show")

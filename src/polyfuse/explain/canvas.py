@@ -130,7 +130,8 @@ class Canvas:
         axes = self.axes(left, top, width, 0.13)
         bar = self.figure.colorbar(shown, cax=axes, orientation="horizontal", ticks=MaxNLocator(5))
         if isinstance(shown.norm, LogNorm):
-            ticks = np.exp(np.linspace(np.log(shown.norm.vmin), np.log(shown.norm.vmax), 5))
+            largest = np.log(shown.norm.vmax or 1.0)
+            ticks = [float(tick) for tick in np.exp(np.linspace(-0.8 * largest, 0.8 * largest, 5))]
             bar.set_ticks(ticks, labels=[f"{tick:.2f}" for tick in ticks])
             bar.minorticks_off()
         bar.outline.set_visible(False)

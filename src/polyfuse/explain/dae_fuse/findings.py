@@ -68,7 +68,7 @@ class DAEFuseFindings(Findings):
         }
 
     def drawings(self, explanation: Explanation) -> Iterator[tuple[str, Canvas]]:
-        """Overview, reconstructions, decodings, attention, blocks, shifts."""
+        """Overview with blocks and shifts, reconstructions, decodings, attention."""
         from polyfuse.explain.dae_fuse.sheets import attention_sheet, decoding_sheet, overview
 
         yield "overview", overview(explanation, self)

@@ -115,5 +115,5 @@ def _kernel(canvas: Canvas, left: float, top: float, side: float, kernel: Array,
     for (row, column), value in np.ndenumerate(kernel):
         ink = "white" if abs(value) > 0.6 * limit else INK
         shown.axes.text(
-            column, row, signed(value, 2).removeprefix("+"), ha="center", va="center", fontsize=8, color=ink
+            column, row, signed(float(value), 2).removeprefix("+"), ha="center", va="center", fontsize=8, color=ink
         )

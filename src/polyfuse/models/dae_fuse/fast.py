@@ -68,24 +68,30 @@ def _embedding(model: DAEFuse, picture: Tensor, source: str, pool: Pool) -> Tens
     stem, _, *blocks = cast(nn.Sequential, of_source(model.shallow, source))
     steps = [_convolution(stem, dtype, rectified=True), *(_residual(block, dtype) for block in blocks)]
     shallow = _run(picture[..., None], steps, pool)
-    planes = shallow.permute(2, 0, 1)[None]
     embedding = pool.take(shallow, model.config.channels)
     if model.low is not None:
-        _low(cast(LowBranch, of_source(model.low, source)), planes, embedding[..., first:])
+        _low(cast(LowBranch, of_source(model.low, source)), shallow, embedding[..., first:])
     if model.high is not None:
         high = cast(HighBranch, of_source(model.high, source))
-        seen = (planes - gaussian_blur(planes, HIGHPASS_SIGMA))[0].permute(1, 2, 0) if high.highpass else shallow
+        seen = _highpassed(shallow) if high.highpass else shallow
         deep = [_residual(block, dtype) for stage in high.stages for block in cast(nn.Sequential, stage)]
         _run(seen, [*deep, _convolution(high.project_out, dtype)], pool, embedding[..., :first])
     pool.give(shallow)
     return embedding
 
 
-def _low(branch: LowBranch, planes: Tensor, found: Tensor) -> None:
+def _highpassed(shallow: Tensor) -> Tensor:
+    """Shallow feature less its blur."""
+    planes = shallow.permute(2, 0, 1)[None]
+    return shallow - gaussian_blur(planes, HIGHPASS_SIGMA)[0].permute(1, 2, 0)
+
+
+def _low(branch: LowBranch, shallow: Tensor, found: Tensor) -> None:
     """`LowBranch`: fill `found` (H, W, low_width); tokens are of the weights' type, which is faster than bfloat16."""
-    patch, embed = branch.patch, branch.embed
-    embedded = functional.conv2d(planes, embed.weight.to(planes.dtype), stride=patch)
-    small = branch.small(embedded.to(embed.weight.dtype) + cast(Tensor, embed.bias)[:, None, None])
+    patch, weight, bias = branch.patch, branch.embed.weight, cast(Tensor, branch.embed.bias)
+    patches = shallow.unflatten(1, (-1, patch)).unflatten(0, (-1, patch)).transpose(1, 2)  # (h, w, rows, columns, cs)
+    embedded = functional.linear(patches.flatten(2), weight.permute(0, 2, 3, 1).flatten(1).to(shallow.dtype))
+    small = branch.small((embedded.to(weight.dtype) + bias).permute(2, 0, 1)[None])
     if branch.interpolated:
         _enlarged(small, patch, found)
     else:

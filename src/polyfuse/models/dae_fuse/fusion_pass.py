@@ -31,7 +31,7 @@ def merged_feature(model: DAEFuse, a: Tensor, b: Tensor, found: Tensor) -> None:
         for source, other in (("a", b), ("b", a)):
             cross = cast(CrossAttention, of_source(fusion.cross, source))
             asking.append(_Asking(cross, _pooled(other, cross), dtype))
-    for strip in strips(found, REACH):
+    for strip in strips(a, REACH):
         parts = a[strip.outer], b[strip.outer]
         if asking:
             cores = [_core(part) for part in parts]

@@ -1,5 +1,6 @@
 """`explain` finds what the model itself computes, and says what it cannot do."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from polyfuse.explain import Explanation, explain
 from polyfuse.fusion import FuseOptions, fuse
 from polyfuse.io import Picture
 from polyfuse.models.fnet import FNet, FNetConfig
+from polyfuse.models.spec import FusionModel
 
 
 def test_contributions_add_up_to_the_fused_luma(explanation: Explanation) -> None:
@@ -101,3 +103,11 @@ def test_resize_brings_sources_to_one_size(network: FNet) -> None:
     options = FuseOptions(resize="a")
     found = explain(np.zeros((3, 3), np.uint8), np.zeros((4, 5), np.uint8), model=network, options=options)
     assert found.source_a.shape == (4, 5)
+
+
+def test_stretch_is_that_of_fuse(pair: tuple[Path, Path], small_smfnet: Callable[..., FusionModel]) -> None:
+    for wanted in ("auto", "none", "percentile:5,95"):
+        options = FuseOptions(stretch=wanted)
+        found = explain(*pair, model=small_smfnet(), options=options).fused
+        expected = fuse(*pair, model=small_smfnet(), options=options).image
+        assert np.abs(found.astype(int) - expected.astype(int)).max() <= 1

@@ -210,3 +210,16 @@ def formula_dae_fuse() -> Callable[[DAEFuseConfig], DAEFuse]:
         return model.eval()
 
     return build
+
+
+@pytest.fixture(scope="session")
+def small_dae() -> DAEFuseConfig:
+    """The size "tiny", narrower still."""
+    narrow = {
+        "shallow_channels": 8,
+        "high_channels": (8, 8, 8, 8),
+        "token_channels": 24,
+        "depth": 1,
+        "decoder_blocks": 1,
+    }
+    return DAEFuseConfig.of_size("tiny", **narrow, high_out=8, low_out=8, decoder_channels=8)

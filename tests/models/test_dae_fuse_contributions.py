@@ -6,15 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from polyfuse.models.dae_fuse import DAEFuse, DAEFuseConfig, contributions
-
-NARROW = {"shallow_channels": 8, "high_channels": (8, 8, 8, 8), "token_channels": 24, "depth": 1, "decoder_blocks": 1}
-SMALL = DAEFuseConfig.of_size("tiny", **NARROW, high_out=8, low_out=8, decoder_channels=8)
+from polyfuse.models.dae_fuse import DAEFuse, contributions
 
 
 @pytest.fixture(scope="module")
-def model(formula_dae_fuse) -> DAEFuse:
-    return formula_dae_fuse(SMALL)
+def model(formula_dae_fuse, small_dae) -> DAEFuse:
+    return formula_dae_fuse(small_dae)
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +59,10 @@ def test_source_without_structure_has_no_weight(model, pair) -> None:
     assert flat["share_a"].max() < 1e-3
 
 
-def test_blocks_that_share_a_pass_do_not_mix_where_the_network_is_local(formula_dae_fuse, smfnet_pair) -> None:
-    model = formula_dae_fuse(replace(SMALL, branches="cnn", cross_attention=False))  # reaches less than 32 pixels
+def test_blocks_that_share_a_pass_do_not_mix_where_the_network_is_local(
+    formula_dae_fuse, smfnet_pair, small_dae
+) -> None:
+    model = formula_dae_fuse(replace(small_dae, branches="cnn", cross_attention=False))  # reaches less than 32 pixels
     a, b = smfnet_pair(8, 16 * 5 + 3)
     found = model.block_contributions(a, b)["weight_a"]
     assert tuple(found.shape) == (1, 1, 1, 6)  # the last two with the first two

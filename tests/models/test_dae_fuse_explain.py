@@ -7,16 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from polyfuse.models.dae_fuse import DAEFuse, DAEFuseConfig
+from polyfuse.models.dae_fuse import DAEFuse
 from polyfuse.ops.frequencies import share_above
-
-NARROW = {"shallow_channels": 8, "high_channels": (8, 8, 8, 8), "token_channels": 24, "depth": 1, "decoder_blocks": 1}
-SMALL = DAEFuseConfig.of_size("tiny", **NARROW, high_out=8, low_out=8, decoder_channels=8)
 
 
 @pytest.fixture(scope="module")
-def model(formula_dae_fuse) -> DAEFuse:
-    return formula_dae_fuse(SMALL)
+def model(formula_dae_fuse, small_dae) -> DAEFuse:
+    return formula_dae_fuse(small_dae)
 
 
 @pytest.fixture(scope="module")
@@ -136,8 +133,8 @@ def test_shifts_move_the_mean_to_what_is_decoded(model, pair, explained) -> None
     assert explained["shift_merge"].min() > 0
 
 
-def test_fresh_fusion_shifts_nothing(pair) -> None:
-    found = DAEFuse(SMALL).double().eval().explain(*pair)
+def test_fresh_fusion_shifts_nothing(pair, small_dae) -> None:
+    found = DAEFuse(small_dae).double().eval().explain(*pair)
     assert found["shift_cross"].count_nonzero() == 0
     assert found["shift_merge"].count_nonzero() == 0
 
@@ -161,8 +158,8 @@ def test_statistics_are_means_of_the_explanation(model, pair) -> None:
     ],
     ids=["no-cross", "cnn", "vit"],
 )
-def test_reduced_network_leaves_its_entries_out(change: dict, missing: set[str], pair) -> None:
-    model = DAEFuse(replace(SMALL, **change)).double().eval()
+def test_reduced_network_leaves_its_entries_out(change: dict, missing: set[str], pair, small_dae) -> None:
+    model = DAEFuse(replace(small_dae, **change)).double().eval()
     expected = {f"{name}_{source}" for name in missing for source in "ab"}
     assert documented_keys() - set(model.explain(*pair)) == expected
     assert bool(model.attention_statistics(*pair)) == model.config.cross_attention

@@ -13,8 +13,6 @@ from polyfuse.models.dae_fuse.tokens import pooling_factor
 from polyfuse.ops.entropy import normalised_entropy
 
 TINY = DAEFuseConfig.of_size("tiny")
-NARROW = {"shallow_channels": 8, "high_channels": (8, 8, 8, 8), "token_channels": 24, "depth": 1, "decoder_blocks": 1}
-SMALL = DAEFuseConfig.of_size("tiny", **NARROW, high_out=8, low_out=8, decoder_channels=8)
 
 
 def random_pair(height: int, width: int, batch: int = 1) -> Tensor:
@@ -28,8 +26,8 @@ def fresh() -> DAEFuse:
 
 
 @pytest.fixture(scope="module")
-def filled(formula_dae_fuse) -> DAEFuse:
-    return formula_dae_fuse(SMALL).float().requires_grad_(False)
+def filled(formula_dae_fuse, small_dae) -> DAEFuse:
+    return formula_dae_fuse(small_dae).float().requires_grad_(False)
 
 
 def encoded(model: DAEFuse, pair: Tensor) -> list[Tensor]:
@@ -46,8 +44,8 @@ def test_fresh_fusion_is_the_mean_of_both_embeddings_exactly(fresh) -> None:
 @pytest.mark.parametrize(
     "change", [{"share_directions": True}, {"qk_norm": False}, {"cross_attention": False}], ids=str
 )
-def test_fresh_fusion_of_variants_is_the_mean_too(change: dict) -> None:
-    model = DAEFuse(replace(SMALL, **change)).eval()
+def test_fresh_fusion_of_variants_is_the_mean_too(change: dict, small_dae) -> None:
+    model = DAEFuse(replace(small_dae, **change)).eval()
     a, b = encoded(model, random_pair(16, 16))
     assert torch.equal(model.merge(a, b), (a + b) / 2)
 
@@ -133,8 +131,8 @@ def test_keys_are_pooled_from_4096_tokens_on(size: tuple, grid: tuple, factor: i
     assert pooling_factor(grid) == factor
 
 
-def test_pooled_keys_are_means_over_squares_cut_off_at_the_border(formula_dae_fuse, monkeypatch) -> None:
-    block = formula_dae_fuse(SMALL).low["all"].blocks[0]
+def test_pooled_keys_are_means_over_squares_cut_off_at_the_border(formula_dae_fuse, monkeypatch, small_dae) -> None:
+    block = formula_dae_fuse(small_dae).low["all"].blocks[0]
     tokens = torch.rand(1, 15, 24, dtype=torch.float64)
     monkeypatch.setattr("polyfuse.models.dae_fuse.tokens.MAX_KEYS", 6)  # of 3 x 5 tokens: squares of 2
     query, key, value = block.project_in(tokens).chunk(3, dim=-1)
@@ -164,32 +162,32 @@ def test_fresh_network_makes_a_picture_with_itself_its_reconstruction(fresh) -> 
     torch.testing.assert_close(fresh(x, x), fresh.reconstruct(x, x)[0], rtol=0, atol=1e-6)
 
 
-def test_shared_directions_make_it_symmetric(formula_dae_fuse, filled) -> None:
+def test_shared_directions_make_it_symmetric(formula_dae_fuse, filled, small_dae) -> None:
     pair = random_pair(20, 24)
-    symmetric = formula_dae_fuse(replace(SMALL, share_directions=True)).float()
+    symmetric = formula_dae_fuse(replace(small_dae, share_directions=True)).float()
     torch.testing.assert_close(symmetric(*pair), symmetric(*pair.flip(0)), rtol=0, atol=1e-5)
     assert not torch.allclose(filled(*pair), filled(*pair.flip(0)), rtol=0, atol=1e-4)
 
 
-def test_own_encoders_encode_each_source_their_own_way(formula_dae_fuse) -> None:
-    model = formula_dae_fuse(replace(SMALL, shared_encoder=False)).float()
+def test_own_encoders_encode_each_source_their_own_way(formula_dae_fuse, small_dae) -> None:
+    model = formula_dae_fuse(replace(small_dae, shared_encoder=False)).float()
     x = random_pair(16, 16)[0]
     found_a, found_b = model.reconstruct(x, x)
     assert not torch.allclose(found_a, found_b, rtol=0, atol=1e-4)
 
 
-def test_highpass_hides_what_is_constant_from_the_high_branch(formula_dae_fuse) -> None:
-    model = formula_dae_fuse(replace(SMALL, dhe_highpass=True)).float()
+def test_highpass_hides_what_is_constant_from_the_high_branch(formula_dae_fuse, small_dae) -> None:
+    model = formula_dae_fuse(replace(small_dae, dhe_highpass=True)).float()
     high = model.high["all"]
     x = torch.rand(1, 8, 16, 16)
     torch.testing.assert_close(high(x), high(x + 3), rtol=0, atol=1e-5)
 
 
-def test_black_stays_black_where_asked(formula_dae_fuse) -> None:
+def test_black_stays_black_where_asked(formula_dae_fuse, small_dae) -> None:
     a, b = random_pair(16, 20)
     a[..., :9, :7] = 0
     b[..., 4:, :7] = 0
-    fused = formula_dae_fuse(replace(SMALL, keep_black=True)).float()(a, b)
+    fused = formula_dae_fuse(replace(small_dae, keep_black=True)).float()(a, b)
     assert torch.equal(fused == 0, (a == 0) & (b == 0))
 
 
@@ -208,8 +206,8 @@ def test_entropy_is_one_for_uniform_and_zero_for_certain_probabilities() -> None
     assert normalised_entropy(torch.ones(3, 1)).tolist() == [0, 0, 0]
 
 
-def test_bf16_is_near_float32(formula_dae_fuse) -> None:
-    model, pair = formula_dae_fuse(SMALL).float(), random_pair(24, 24)
+def test_bf16_is_near_float32(formula_dae_fuse, small_dae) -> None:
+    model, pair = formula_dae_fuse(small_dae).float(), random_pair(24, 24)
     with torch.no_grad():
         exact = model(*pair)
         model.precision = "bf16"
@@ -219,8 +217,8 @@ def test_bf16_is_near_float32(formula_dae_fuse) -> None:
     torch.testing.assert_close(found, exact, rtol=0, atol=0.02)
 
 
-def test_bf16_leaves_float32_gradients(formula_dae_fuse) -> None:
-    model = formula_dae_fuse(SMALL).float().train()
+def test_bf16_leaves_float32_gradients(formula_dae_fuse, small_dae) -> None:
+    model = formula_dae_fuse(small_dae).float().train()
     model.precision = "bf16"
     model(*random_pair(16, 16)).mean().backward()
     assert all(

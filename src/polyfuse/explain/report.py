@@ -20,7 +20,7 @@ from polyfuse.explain.findings import Findings
 from polyfuse.fusion import FuseOptions, Source
 from polyfuse.fusion.conventions import Conventions, decide, finished, model_input
 from polyfuse.fusion.pair import as_picture, same_size
-from polyfuse.fusion.stretch import OutputRange
+from polyfuse.fusion.stretch import stretched
 from polyfuse.io import Picture
 from polyfuse.models.spec import FusionModel
 from polyfuse.transforms import quantise, resize, to_unit
@@ -108,9 +108,7 @@ def explain(
     plane_b = _on_device(ready, model_input(pixels_b, conventions, "b"))
     with torch.inference_mode():
         findings = find(ready, plane_a, plane_b)
-    fused = findings.fused_luma
-    if ready.spec.output == "minmax":
-        fused = OutputRange.measured(fused).stretch(fused)
+    fused = stretched(findings.fused_luma, ready.spec, chosen.stretch)
     carrier = {"a": pixels_a, "b": pixels_b}.get(conventions.carrier or "")
     return Explanation(
         names,

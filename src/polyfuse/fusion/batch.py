@@ -127,12 +127,12 @@ def _run(
                 too_large = InputError(f"{pair.name} does not fit into memory: pass a smaller --memory or --tile.")
                 waiting.append(Outcome(pair, path, "failed", too_large))
         while len(waiting) > AHEAD or (waiting and isinstance(waiting[0], Outcome)):
-            outcome = _settled(waiting.popleft())
+            outcome = settled(waiting.popleft())
             failed = failed or outcome.error is not None
             yield outcome
         if failed and on_error == "stop":
             break
-    yield from map(_settled, waiting)
+    yield from map(settled, waiting)
 
 
 def _read(pair: Pair, options: FuseOptions) -> tuple[Picture, Picture]:
@@ -145,8 +145,8 @@ def _write(result: Result, path: Path, how: Writing) -> Path:
     return result.save(path, overwrite=how.overwrite or how.resume, sidecar=how.sidecar, quality=how.quality)
 
 
-def _settled(item: Outcome | tuple[Pair, Path, Result, Future[Path]]) -> Outcome:
-    """Wait for the file of one pair."""
+def settled(item: Outcome | tuple[Pair, Path, Result, Future[Any]]) -> Outcome:
+    """Wait for the file of one pair; an outcome is settled already."""
     if isinstance(item, Outcome):
         return item
     pair, path, result, written = item

@@ -21,7 +21,7 @@ from polyfuse.fusion.conventions import Conventions, decide, finished, model_inp
 from polyfuse.fusion.options import FuseOptions
 from polyfuse.fusion.record import make_record
 from polyfuse.fusion.result import Result
-from polyfuse.fusion.stretch import OutputRange, stretch_of
+from polyfuse.fusion.stretch import stretch_of, stretched
 from polyfuse.fusion.tiles import Tile, memory_in_use, memory_limit, tile_side, tiles
 from polyfuse.io import Picture, read_picture
 from polyfuse.models.spec import FusionModel
@@ -169,11 +169,10 @@ def _fuse_tiles(
     on_tile: OnTile | None,
 ) -> tuple[NDArray[Any], int]:
     """Run the model over all tiles and put the result together."""
-    how = stretch_of(model.spec, options.stretch)
-    if how is not None:
+    if stretch_of(model.spec, options.stretch) is not None:
         plane, num_tiles = fuse_plane(a, b, model, conventions, options, on_tile)
-        stretched = OutputRange.measured(plane, how).stretch(plane)
-        return finished(stretched, _colour(a, b, conventions), conventions), num_tiles
+        plane = stretched(plane, model.spec, options.stretch)
+        return finished(plane, _colour(a, b, conventions), conventions), num_tiles
     shape = (a.height, a.width) if conventions.carrier is None else (a.height, a.width, 3)
     image = np.empty(shape, conventions.dtype)
     colour = _colour(a, b, conventions)

@@ -58,6 +58,12 @@ def parse_stretch(text: str) -> RangeSpec | None:
     raise UsageError(f"stretch {text!r} is unknown: use auto, none, minmax, percentile or percentile:LO,HI.")
 
 
+def stretched(raw: NDArray[np.float32], spec: ModelSpec, wanted: str) -> NDArray[np.float32]:
+    """One raw output, stretched by its own range where that is wanted."""
+    how = stretch_of(spec, wanted)
+    return raw if how is None else OutputRange.measured(raw, how).stretch(raw)
+
+
 def stretch_of(spec: ModelSpec, wanted: str) -> RangeSpec | None:
     """How the output of a model is stretched; None if it is only clamped. "auto" is as its authors published it."""
     if wanted == "auto":

@@ -6,6 +6,7 @@ import copy
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class Average:
@@ -18,12 +19,11 @@ class Average:
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
-        self._decay = decay
+        self._mix = get_ema_multi_avg_fn(decay)
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
         """Take the weights of `network` in; buffers are copied as they are."""
-        torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - self._decay)
-        buffers = list(self.network.buffers())
-        if buffers:
-            torch._foreach_copy_(buffers, list(network.buffers()))
+        self._mix(list(self.network.parameters()), list(network.parameters()), 0)
+        for copied, buffer in zip(self.network.buffers(), network.buffers(), strict=True):
+            copied.copy_(buffer)

@@ -116,7 +116,7 @@ class _Run:
         self.val_batches = validation_batches(recipe, self.val_packs, self.accelerator.device)
         self.state = RunState(recipe, [pack.sha256 for pack in self.packs], self.accelerator.device)
         self.captures = graphs and self.accelerator.device.type == "cuda" and self.accelerator.num_processes == 1
-        self.captured: dict[tuple[int, str], CapturedTurn] = {}
+        self.captured: dict[str, CapturedTurn] = {}
         self.logged, self.watched = Means(), Means()
 
     def begin(self, resume: bool) -> None:
@@ -169,6 +169,7 @@ class _Run:
             if state.stage_step == state.stage.steps:
                 state.stage_index, state.stage_step = state.stage_index + 1, 0
                 state.enter_stage()
+                self.captured.clear()
                 self.save()
             elif time.monotonic() - self.saved >= 60 * self.recipe.rhythm.checkpoint_minutes:
                 self.save()
@@ -195,10 +196,9 @@ class _Run:
 
     def _captured(self, turn: Turn, batch: Batch) -> CapturedTurn:
         """The turn as one CUDA graph, recorded when it is first taken."""
-        key = (self.state.stage_index, turn.name)
-        if key not in self.captured:
-            self.captured[key] = CapturedTurn(self.state.parts, turn, batch)
-        return self.captured[key]
+        if turn.name not in self.captured:
+            self.captured[turn.name] = CapturedTurn(self.state.parts, turn, batch)
+        return self.captured[turn.name]
 
     def _mean(self, value: Tensor) -> Tensor:
         """Mean over all processes."""

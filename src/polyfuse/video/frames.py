@@ -13,7 +13,7 @@ from pathlib import Path
 from polyfuse._version import __version__
 from polyfuse.errors import InputError, PolyfuseError, UsageError
 from polyfuse.fusion import FuseOptions, Outcome, Result, Writing
-from polyfuse.fusion.batch import check_targets, is_done
+from polyfuse.fusion.batch import check_targets, is_done, settled
 from polyfuse.fusion.conventions import decide
 from polyfuse.fusion.pair import same_size
 from polyfuse.fusion.record import make_record, settings
@@ -143,11 +143,11 @@ class _FramesRun:
             state = self._filter.state() if keeps else None
             waiting.append((pair, path, result, writer.submit(self._write, result, path, number + 1, state)))
             if len(waiting) > AHEAD:
-                outcome = _settled(waiting.popleft())
+                outcome = settled(waiting.popleft())
                 yield outcome
                 if outcome.error is not None:
                     break
-        yield from map(_settled, waiting)
+        yield from map(settled, waiting)
 
     def _write(self, result: Result, path: Path, num_frames: int, state: State | None) -> None:
         """Write a frame and, if given, the filter's state after it."""
@@ -156,15 +156,3 @@ class _FramesRun:
         if state is not None:
             words = {"fingerprint": self._fingerprint, "frames": num_frames}
             write_store(self._store, state, words, called=self._store)
-
-
-def _settled(item: Outcome | tuple[Pair, Path, Result, Future[None]]) -> Outcome:
-    """Wait for the file of one frame."""
-    if isinstance(item, Outcome):
-        return item
-    pair, path, result, written = item
-    try:
-        written.result()
-    except PolyfuseError as error:
-        return Outcome(pair, path, "failed", error)
-    return Outcome(pair, path, "fused", notes=result.notes)

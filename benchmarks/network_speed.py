@@ -1,9 +1,9 @@
-"""Seconds of SMFNet's fast form beside its plain form and beside a matrix product of as many operations, in one run.
+"""Time of a network, plain and fast, beside a matrix product of as many operations: float32 and bf16, side by side.
 
 Run it after installing polyfuse, on an otherwise idle machine:
 
-    python benchmarks/smfnet_speed.py
-    python benchmarks/smfnet_speed.py --size 640x480 --config small --threads 1 --weights smfnet-s.safetensors
+    python benchmarks/network_speed.py --network smfnet-s.road --threads 1
+    python benchmarks/network_speed.py --network daefuse-tiny --size 640x480 --size 320x240
 
 Rows: the network called with tensors, by its plain modules in float32, by its fast form in float32 and in bf16; and the
 floor of either precision, the time that square matrix products take for as many multiply-accumulates as the network
@@ -24,28 +24,35 @@ from pathlib import Path
 import torch
 
 from polyfuse import load
+from polyfuse.models.dae_fuse import DAEFuse, DAEFuseConfig
 from polyfuse.models.smfnet import SMFNet, SMFNetConfig
 
-CONFIGS = {
-    "small": SMFNetConfig(channels=24, heads=4, base_blocks=1, depth=1, mixing="depthwise"),
-    "medium": SMFNetConfig(channels=32, heads=8, base_blocks=2, depth=1, mixing="depthwise"),
-    "full": SMFNetConfig(),
+Network = SMFNet | DAEFuse
+RANDOM = {
+    "smfnet-small": SMFNetConfig(channels=24, heads=4, base_blocks=1, depth=1, mixing="depthwise"),
+    "smfnet-medium": SMFNetConfig(channels=32, heads=8, base_blocks=2, depth=1, mixing="depthwise"),
+    "smfnet-full": SMFNetConfig(),
+    "daefuse-tiny": DAEFuseConfig.of_size("tiny"),
+    "daefuse-base": DAEFuseConfig.of_size("base"),
 }
 SIDE = 2048  # of the matrices: far larger than a core's cache, as matrix products like it best
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
 
 
-def network(config: SMFNetConfig, weights: Path | None) -> SMFNet:
-    """The network with the weights given, else with random ones."""
-    if weights is not None:
-        model = load("smfnet", weights=weights)
-        assert isinstance(model, SMFNet)
+def network(name: str) -> Network:
+    """The network of a name in `RANDOM`, with random weights, or one in the box."""
+    config = RANDOM.get(name)
+    if config is None:
+        model = load(name)
+        if not isinstance(model, Network):
+            raise SystemExit(f"{name} has no plain and fast form: use weights of SMFNet or DAE-Fuse.")
         return model
     torch.manual_seed(0)
-    return SMFNet(config).eval().requires_grad_(False)
+    built = SMFNet(config) if isinstance(config, SMFNetConfig) else DAEFuse(config)
+    return built.eval().requires_grad_(False)
 
 
-def calls(model: SMFNet, height: int, width: int) -> dict[str, tuple[Callable[[], object], float]]:
+def calls(model: Network, height: int, width: int) -> dict[str, tuple[Callable[[], object], float]]:
     """What is measured, each with the factor that its time is multiplied by."""
     a, b = torch.rand(2, 1, 1, height, width)
 
@@ -59,7 +66,7 @@ def calls(model: SMFNet, height: int, width: int) -> dict[str, tuple[Callable[[]
 
     def plain() -> object:
         with torch.inference_mode():
-            return model.fuse(a, b)[0]
+            return model.fuse(a, b)
 
     found: dict[str, tuple[Callable[[], object], float]] = {"plain float32": (plain, 1.0)}
     for precision, dtype in PRECISIONS.items():
@@ -82,7 +89,7 @@ def measure(named: dict[str, tuple[Callable[[], object], float]], repeats: int) 
     return seconds
 
 
-def difference(model: SMFNet, height: int, width: int) -> tuple[float, float]:
+def difference(model: Network, height: int, width: int) -> tuple[float, float]:
     """Mean and largest difference between bf16 and float32, before any stretch."""
     a, b = torch.rand(2, 1, 1, height, width)
     found = {}
@@ -93,7 +100,7 @@ def difference(model: SMFNet, height: int, width: int) -> tuple[float, float]:
     return apart.mean().item(), apart.max().item()
 
 
-def table(model: SMFNet, size: str, repeats: int) -> None:
+def table(model: Network, size: str, repeats: int) -> None:
     """All rows for one size."""
     width, height = map(int, size.split("x"))
     seconds = measure(calls(model, height, width), repeats)
@@ -108,28 +115,26 @@ def table(model: SMFNet, size: str, repeats: int) -> None:
     print(f"bf16 against float32 on noise: mean {mean:.1e}, largest {largest:.1e}")
 
 
-def header(model: SMFNet, threads: int, repeats: int) -> None:
+def header(model: Network, threads: int, repeats: int) -> None:
     """What was measured on what."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
     name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
     print(f"{name}, {os.cpu_count()} cores, {threads} threads, torch {torch.__version__}")
     print(f"one pair, {repeats} repeats, median [best - worst]; load average {os.getloadavg()[0]:.2f}")
-    config, spec = model.config, model.spec
-    print(f"{config.channels} channels, {config.heads} heads, {config.base_blocks} base blocks of depth {config.depth}")
-    print(f"mixing {config.mixing}, {spec.parameters:,} weights, {spec.macs_per_pixel:,} multiply-accumulates a pixel")
+    spec = model.spec
+    print(f"{spec.family}, {spec.parameters:,} weights, {spec.macs_per_pixel:,} multiply-accumulates a pixel")
 
 
 def main() -> None:
     """Print everything."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", action="append", help="WIDTHxHEIGHT; may be repeated; 640x480 if absent")
-    parser.add_argument("--config", choices=CONFIGS, default="small", help="which network without --weights")
+    parser.add_argument("--network", default="smfnet-s.road", help=f"weights in the box, or {', '.join(RANDOM)}")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--weights", type=Path, help="weights of smfnet, of any size; random if absent")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    model = network(CONFIGS[args.config], args.weights)
+    model = network(args.network)
     header(model, args.threads, args.repeats)
     for size in args.size or ("640x480",):
         table(model, size, args.repeats)

@@ -59,7 +59,9 @@ def test_unchanged_luma_in_official_rendering_is_the_published_round_trip(
 
 
 def test_colour_of_a_comes_back_exactly_when_a_gives_it(any_colours: NDArray[Any], make_model: Maker) -> None:
-    result = fuse(any_colours, np.zeros(any_colours.shape[:2], np.uint8), model=make_model(lambda a, b: a))
+    grey = np.zeros(any_colours.shape[:2], np.uint8)
+    grey[0, 0] = 1
+    result = fuse(any_colours, grey, model=make_model(lambda a, b: a))
     np.testing.assert_array_equal(result.image, any_colours)
     assert result.notes == ("colour comes from a, b is grey",)
 

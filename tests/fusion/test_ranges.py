@@ -71,7 +71,15 @@ def test_narrow_deep_source_without_a_window_is_told(thermal: NDArray[Any]) -> N
 
 
 def test_narrow_deep_source_with_a_window_is_not_told(thermal: NDArray[Any]) -> None:
-    assert fuse(thermal, np.zeros(thermal.shape, np.uint8), model="average", range="minmax").notes == ()
+    visible = np.arange(thermal.size).reshape(thermal.shape).astype(np.uint8)
+    assert fuse(thermal, visible, model="average", range="minmax").notes == ()
+
+
+@pytest.mark.parametrize("value", [np.uint8(0), np.uint16(30000), np.float32(0.5)])
+def test_source_that_shows_nothing_is_told(value: np.generic) -> None:
+    busy = np.arange(42, dtype=np.uint8).reshape(6, 7)
+    [note] = fuse(busy, np.full((6, 7), value), model="average", bit_depth="8").notes
+    assert note == f"b shows nothing, all its values are {value:g}: check the file or its sensor"
 
 
 @pytest.mark.parametrize("spec", ["minmax", "percentile"])

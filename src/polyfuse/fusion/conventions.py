@@ -94,6 +94,8 @@ def decide(
         measure_range(b.array, parse_range(options.range_b), name=str(b.path or "b")),
     )
     notes = [*_range_notes("a", a, range_a, "--range"), *_range_notes("b", b, range_b, "--range-b")]
+    if ranges is None:  # in a clip, one frame that shows nothing is no fault
+        notes += [*_blank_notes("a", a), *_blank_notes("b", b)]
     carrier, colour_notes = _carrier(a, b, options)
     rendering = provenance.rendering if options.gamut == "auto" else options.gamut
     range_colour = range_a if carrier == "a" else range_b
@@ -108,12 +110,20 @@ def decide(
     return conventions, (*notes, *colour_notes, *depth_notes)
 
 
+def _blank_notes(name: str, picture: Picture) -> list[str]:
+    """A word on a source of one value."""
+    lowest = picture.array.min()
+    if lowest < picture.array.max():
+        return []
+    return [f"{name} shows nothing, all its values are {lowest:g}: check the file or its sensor"]
+
+
 def _range_notes(name: str, picture: Picture, record: RangeRecord, option: str) -> list[str]:
     """Advice where a deep integer picture uses little of its type and nobody chose a window."""
     if record.mode != "full" or picture.array.dtype != np.uint16:
         return []
     low, high = int(picture.array.min()), int(picture.array.max())
-    if high - low >= NARROW_SHARE * np.iinfo(np.uint16).max:
+    if not 0 < high - low < NARROW_SHARE * np.iinfo(np.uint16).max:
         return []
     return [f"{name} uses only {low} to {high} of its 16 bits: {option} percentile would show more"]
 

@@ -1,5 +1,6 @@
 """Networks with random weights, a pair in two folders, and what is explained of it."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from polyfuse.cli import run
 from polyfuse.explain import Explanation, explain
 from polyfuse.io import write_picture
 from polyfuse.models.dae_fuse import DAEFuse, DAEFuseConfig
@@ -91,3 +94,27 @@ def weights_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[FusionMode
         return path
 
     return save
+
+
+@pytest.fixture
+def sheets(
+    pair: tuple[Path, Path], weights_of: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., dict[str, Any]]:
+    """`(model, family, names) -> numbers`: the command draws these sheets and no others, each shows something, and it
+    writes these numbers."""
+
+    def draw(model: FusionModel, family: str, names: list[str]) -> dict[str, Any]:
+        arguments = ["explain", *map(str, pair), "-o", str(tmp_path), "--model", family]
+        assert run([*arguments, "--weights", str(weights_of(model))]) == 0
+        pictures, numbers = [tmp_path / f"{name}.png" for name in names], tmp_path / "numbers.json"
+        assert capsys.readouterr().out.splitlines() == [str(path) for path in (*pictures, numbers)]
+        for path in pictures:
+            with Image.open(path) as image:
+                pixels = np.asarray(image.convert("RGB"))
+            assert 800 <= pixels.shape[1] <= 2000
+            assert pixels.std() > 5
+        found: dict[str, Any] = json.loads(numbers.read_text(encoding="utf-8"))
+        assert found["family"] == family
+        return found
+
+    return draw

@@ -1,15 +1,13 @@
 """What is shown of a DAE-Fuse: the model's own values, and a sheet for each."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from polyfuse.cli import run
 from polyfuse.explain import explain
 from polyfuse.fusion import fuse
 from polyfuse.models.dae_fuse import DAEFuse
@@ -27,24 +25,9 @@ def planes() -> tuple[np.ndarray, np.ndarray]:
     return tuple(np.random.default_rng(3).random((2, 20, 33), np.float32))
 
 
-def test_command_draws_every_sheet(
-    pair: tuple[Path, Path], model: DAEFuse, weights_of: Callable[..., Path], tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    arguments = ["explain", *map(str, pair), "-o", str(tmp_path), "--model", "daefuse"]
-    assert run([*arguments, "--weights", str(weights_of(model))]) == 0
-    names = [*(f"{name}.png" for name in PICTURES), "numbers.json"]
-    assert capsys.readouterr().out.splitlines() == [str(tmp_path / name) for name in names]
-    for name in names[:-1]:
-        with Image.open(tmp_path / name) as image:
-            pixels = np.asarray(image.convert("RGB"))
-        assert 800 <= pixels.shape[1] <= 2000
-        assert pixels.std() > 5
-    numbers = json.loads((tmp_path / "numbers.json").read_text(encoding="utf-8"))
-    assert (numbers["family"], set(numbers["energy_above_a_sixteenth_cycle"])) == (
-        "daefuse",
-        {"band_high_a", "band_high_b", "band_low_a", "band_low_b"},
-    )
+def test_command_draws_every_sheet(model: DAEFuse, sheets: Callable[..., dict[str, Any]]) -> None:
+    numbers = sheets(model, "daefuse", PICTURES)
+    assert set(numbers["energy_above_a_sixteenth_cycle"]) == {"band_high_a", "band_high_b", "band_low_a", "band_low_b"}
 
 
 def test_maps_and_numbers_are_those_of_the_model(model: DAEFuse, planes: tuple[np.ndarray, np.ndarray]) -> None:

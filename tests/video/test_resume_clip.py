@@ -94,8 +94,8 @@ def test_frames_that_are_there_are_not_fused_again(run: Run, tmp_path: Path, mon
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "fused.mp4", stop=7)
     fused: list[int] = []
-    fuse = FrameFusion.__call__
-    monkeypatch.setattr(FrameFusion, "__call__", lambda *given: fused.append(1) or fuse(*given))
+    plane = FrameFusion.plane
+    monkeypatch.setattr(FrameFusion, "plane", lambda *given: fused.append(1) or plane(*given))
     run(tmp_path / "fused.mp4", resume=True)
     assert len(fused) == 4
 

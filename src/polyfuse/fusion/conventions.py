@@ -36,6 +36,8 @@ from polyfuse.transforms import (
 Pixels = NDArray[Any]
 NARROW_SHARE = 1 / 8
 """Share of its type's range under which a deep picture is worth a word of advice."""
+STRIP_PIXELS = 1 << 16
+"""Pixels whose colour is put back at a time, so that what lies between stays in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,16 @@ def finished(fused: NDArray[np.float32], carrier: Pixels | None, conventions: Co
         if conventions.luma_b == "studio":
             fused = (fused - np.float32(STUDIO_BLACK)) / np.float32(STUDIO_WHITE - STUDIO_BLACK)
         return _in_file_unit(np.clip(fused, 0, 1), conventions)
+    image = np.empty(carrier.shape, conventions.dtype)
+    rows = max(1, STRIP_PIXELS // carrier.shape[1])
+    for top in range(0, carrier.shape[0], rows):
+        strip = slice(top, top + rows)
+        image[strip] = _coloured(fused[strip], carrier[strip], conventions)
+    return image
+
+
+def _coloured(fused: NDArray[np.float32], carrier: Pixels, conventions: Conventions) -> Pixels:
+    """Pixels of a colour result; all of it pointwise, so that strips give the bits of the whole."""
     from_a = conventions.carrier == "a"
     convention = conventions.luma_a if from_a else conventions.luma_b
     if conventions.rendering == "official" and convention == "studio":

@@ -50,14 +50,21 @@ class FrameFusion:
 
     def __call__(self, a: Pixels, b: Pixels) -> Pixels:
         """The next frame in the result's depth and colour, (H, W) or (H, W, 3)."""
+        return self.finish(*self.plane(a, b))
+
+    def finish(self, plane: NDArray[np.float32], carrier: Pixels | None) -> Pixels:
+        """A frame of what `plane` gave, whichever thread asks and whatever comes meanwhile."""
+        return finished(plane, carrier, self._conventions)
+
+    def plane(self, a: Pixels, b: Pixels) -> tuple[NDArray[np.float32], Pixels | None]:
+        """Fused luma of the next frame, (H, W), and the pixels its colour comes from, if it has any."""
         one, other, plane = self._planes(a, b)
         if self._range is not None:
             plane = self._range.stretch(plane)
         if self._filter is not None:
             seen_a, seen_b = model_input(one, self._conventions, "a"), model_input(other, self._conventions, "b")
             plane = self._filter(np.clip(plane, 0, 1), seen_a, seen_b)
-        carrier = {"a": one, "b": other}.get(self._conventions.carrier or "")
-        return finished(plane, carrier, self._conventions)
+        return plane, {"a": one, "b": other}.get(self._conventions.carrier or "")
 
     def _planes(self, a: Pixels, b: Pixels) -> tuple[Pixels, Pixels, NDArray[np.float32]]:
         """Both frames at one size, and the model's raw output."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from polyfuse._version import __version__
 from polyfuse.fusion import FuseOptions
@@ -147,8 +148,8 @@ class ClipRun:
             for done, (frame_a, frame_b) in enumerate(ahead(source, reader), start=1):
                 if done <= resumed:
                     continue
-                image = fusion(frame_a.array, frame_b.array)
-                waiting.append(encoding.submit(encoder.write, image, frame_b.ticks))
+                plane, carrier = fusion.plane(frame_a.array, frame_b.array)
+                waiting.append(encoding.submit(_encode, fusion, plane, carrier, encoder, frame_b.ticks))
                 if done % num_frames == 0:
                     waiting.append(encoding.submit(encoder.end_part, self._state()))
                 while len(waiting) > AHEAD:
@@ -162,6 +163,13 @@ class ClipRun:
     def _state(self) -> dict[str, Any]:
         """The filter's state; empty without one."""
         return {} if self._filter is None else self._filter.state()
+
+
+def _encode(
+    fusion: FrameFusion, plane: NDArray[np.float32], carrier: NDArray[Any] | None, encoder: PartEncoder, ticks: int
+) -> None:
+    """Finish a frame and encode it, beside the fusion of the next."""
+    encoder.write(fusion.finish(plane, carrier), ticks)
 
 
 def _clip_range(info: ClipInfo, spec: str) -> RangeRecord:

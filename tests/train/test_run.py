@@ -1,5 +1,6 @@
 """A run from end to end: what it leaves, that stopping changes nothing, and how it ends badly."""
 
+import re
 import shutil
 import signal
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from polyfuse import cli, registry
 from polyfuse.errors import InputError, OutputError, TrainingError, UsageError
 from polyfuse.io import read_picture
 from polyfuse.metrics import score
-from polyfuse.train import Recipe, load_recipe, train
+from polyfuse.train import LAST, Recipe, load_recipe, train
 from polyfuse.train import loop as loop_module
 from polyfuse.train.checkpoint import NEWEST, PREVIOUS, load_checkpoint, save_checkpoint
 from polyfuse.train.journal import read_log
@@ -173,6 +174,15 @@ def test_stage_may_be_made_longer_on_resuming_but_not_shorter_than_it_is(finishe
         train(shorter, finished, resume=True)
     train(longer, finished, resume=True)
     assert read_log(finished / "log-fusion.csv")["step"] == [8, 10, 12, 14]
+
+
+@pytest.mark.parametrize("stage", ["0 (reconstruction)", "1 (fusion)"])
+def test_stage_that_is_over_keeps_its_steps_on_resuming(finished: Path, stage: str) -> None:
+    before = (finished / LAST).read_bytes()
+    longer = load_recipe(finished / "recipe.json", [f"stages.{stage[0]}.steps=9"])
+    with pytest.raises(UsageError, match=re.escape(f"stage {stage} is over after 6 steps and cannot have 9")):
+        train(longer, finished, resume=True)
+    assert (finished / LAST).read_bytes() == before
 
 
 def test_folder_with_a_run_is_not_taken_for_a_new_one(recipe: Recipe, finished: Path) -> None:

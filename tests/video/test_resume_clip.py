@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -159,3 +160,25 @@ def test_lossless_parts_are_short_enough_for_memory(run: Run, tmp_path: Path, mo
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "fused.mkv", stop=7)
     assert len(list((tmp_path / PARTS.format(".mkv")).iterdir())) == 3
+
+
+def test_part_that_lacks_a_frame_is_not_kept(
+    run: Run, look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish, seen = FrameFusion.finish, []
+
+    def fail(*given: Any) -> Any:
+        seen.append(1)
+        if len(seen) == 5:
+            sleep(0.5)  # until the end of its part waits behind it
+            raise MemoryError
+        return finish(*given)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(FrameFusion, "finish", fail)
+        with pytest.raises(MemoryError):
+            run(tmp_path / "fused.mkv")
+    assert len(list((tmp_path / PARTS.format(".mkv")).iterdir())) == 1
+    result = run(tmp_path / "fused.mkv", resume=True)
+    assert result.num_resumed == 3
+    same(look(result.path), look(run(tmp_path / "whole.mkv").path))

@@ -126,6 +126,12 @@ class RunState:
             raise UsageError(
                 "the checkpoint was made with another teacher: resume with the weights named in its recipe."
             )
+        for index, (done, wanted) in enumerate(zip(before.stages[: state["stage"]], self.recipe.stages, strict=False)):
+            if done.steps != wanted.steps:
+                raise UsageError(
+                    f"stage {index} ({wanted.kind}) is over after {done.steps} steps and cannot have {wanted.steps}: "
+                    "give it as many as before, or train anew in another folder."
+                )
         self.stage_index, self.stage_step = state["stage"], state["step"]
         if not self.finished and self.stage_step >= self.stage.steps:
             raise UsageError(

@@ -138,7 +138,7 @@ class ClipRun:
         if self._filter is not None and parts.state:
             self._filter.restore(parts.state)
         total = min(self._pairs.b.num_frames, round(self._pairs.a.num_frames * self._pairs.b.rate / self._pairs.a.rate))
-        resumed = parts.num_frames
+        done = resumed = parts.num_frames
         with (
             closing(iter(self._pairs)) as source,
             ThreadPoolExecutor(1) as reader,
@@ -151,12 +151,12 @@ class ClipRun:
                 plane, carrier = fusion.plane(frame_a.array, frame_b.array)
                 waiting.append(encoding.submit(_encode, fusion, plane, carrier, encoder, frame_b.ticks))
                 if done % num_frames == 0:
-                    waiting.append(encoding.submit(encoder.end_part, self._state()))
+                    waiting.append(encoding.submit(encoder.end_part, done, self._state()))
                 while len(waiting) > AHEAD:
                     waiting.popleft().result()
                 if on_frame is not None:
                     on_frame(done, total)
-            waiting.append(encoding.submit(encoder.end_part, self._state()))
+            waiting.append(encoding.submit(encoder.end_part, done, self._state()))
             for written in waiting:
                 written.result()
 

@@ -62,16 +62,17 @@ class PartEncoder:
             self._keep(self._stream.encode(self._pictures.frame(array, ticks)))
         self._num_frames += 1
 
-    def end_part(self, state: State) -> None:
-        """Put the frames since the last part on the disk as one more, if there are any.
+    def end_part(self, num_frames: int, state: State) -> None:
+        """Put the frames since the last part on the disk as one more, if there are any and none of them failed.
 
         Args:
+            num_frames: Frames there should be by now, from the beginning of the clip.
             state: Of the temporal filter after them; empty without one.
 
         Raises:
             OutputError: If it cannot be written.
         """
-        if self._stream is None:
+        if self._stream is None or self._num_frames != num_frames:  # a frame failed, which its writer tells
             return
         with _encoding(self._target):
             self._keep(self._stream.encode())

@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     "--rows", metavar="LIST", help="Names such as AE1,AE12; default is all. The unchanged model is always in."
 )
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="Runs of each row.")
-@click.option("--recipe", metavar="RECIPE", help="Of the unchanged model; default is the paper's.")
+@click.option(
+    "--recipe", metavar="RECIPE", help="Of the unchanged model; default is fnet-paper, smfnet-gpu or daefuse-paper."
+)
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key of the recipe, dotted.")
 @click.option(
     "--steps",

@@ -41,7 +41,7 @@ def command(
 ) -> None:
     """Train a network by RECIPE: a TOML file, a recipe.json, or one of those that come with polyfuse.
 
-    These are fnet-, smfnet- and dae-fuse-paper, -cpu and -gpu, and fnet-t-cpu.
+    These are fnet-, smfnet- and daefuse-paper, -cpu and -gpu, and fnet-t-cpu.
 
     Weights files go to stdout, progress to stderr. Ctrl-C leaves a checkpoint.
     """

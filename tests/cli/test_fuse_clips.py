@@ -260,9 +260,9 @@ def test_interrupted_run_leaves_nothing_and_can_be_started_again(
 ) -> None:
     slow = (
         f"{DEFAULT_SIGINT}\nimport time\nfrom polyfuse.video.fusing import FrameFusion\n"
-        "fuse = FrameFusion.__call__\n"
-        "def slowly(*given):\n    print('frame', flush=True)\n    time.sleep(0.2)\n    return fuse(*given)\n"
-        "FrameFusion.__call__ = slowly"
+        "plane = FrameFusion.plane\n"
+        "def slowly(*given):\n    print('frame', flush=True)\n    time.sleep(0.2)\n    return plane(*given)\n"
+        "FrameFusion.plane = slowly"
     )
     process = start("fuse", *clips, "--model", "average", "-o", "out/fused.mp4", before=slow)
     assert process.stdout.readline() == "frame\n"

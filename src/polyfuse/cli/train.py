@@ -58,6 +58,15 @@ def command(
     workers = workers if workers is not None else 2 * (device == "cuda")
     for path in train(loaded, out, resume=resume, device=device, workers=workers, graphs=graphs, say=speaker(quiet)):
         click.echo(path)
+    _part()
+
+
+def _part() -> None:
+    """Leave the other processes in order, if there are any: threads that still wait for them can abort this one."""
+    from torch import distributed
+
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def _start_processes(count: int) -> None:

@@ -44,6 +44,19 @@ def test_unchanged_luma_gives_the_colour_picture_back_exactly(
     np.testing.assert_array_equal(image, picture)
 
 
+@pytest.mark.parametrize("pixels", [1, 8 * 5])
+def test_strips_give_the_bits_of_the_whole(
+    pixels: int, any_colours: NDArray[Any], make_model: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = make_model(lambda a, b: 0.3 + 0.5 * b)
+    whole = fuse(any_colours, any_colours[::-1], model=model).image
+    monkeypatch.setattr("polyfuse.fusion.conventions.STRIP_PIXELS", pixels)
+    fuse(
+        255 - any_colours, 255 - any_colours, model=model
+    )  # so that memory used again does not hold the whole by chance
+    np.testing.assert_array_equal(fuse(any_colours, any_colours[::-1], model=model).image, whole)
+
+
 def test_unchanged_luma_gives_a_float_picture_back_to_rounding(rng: np.random.Generator, give_b: Maker) -> None:
     picture = rng.random((8, 8, 3), dtype=np.float32)
     # Two conversions of three terms in float32 each.

@@ -58,10 +58,10 @@ def command(
     workers = workers if workers is not None else 2 * (device == "cuda")
     for path in train(loaded, out, resume=resume, device=device, workers=workers, graphs=graphs, say=speaker(quiet)):
         click.echo(path)
-    _part()
+    _leave_processes()
 
 
-def _part() -> None:
+def _leave_processes() -> None:
     """Leave the other processes in order, if there are any: threads that still wait for them can abort this one."""
     from torch import distributed
 

@@ -7,8 +7,8 @@ Run it after installing polyfuse, on an otherwise idle machine:
 
 Rows: the network called with tensors, by its plain modules in float32, by its fast form in float32 and in bf16; and the
 floor of either precision, the time that square matrix products take for as many multiply-accumulates as the network
-declares (DAE-Fuse's attention among tokens is not counted). Speed does not depend on the weights, so that random ones do where none are given. Repeats are interleaved;
-the floor is measured with one product per repeat and scaled.
+declares (DAE-Fuse's attention among tokens is not counted). Speed does not depend on the weights, so that random ones
+do where none are given. Repeats are interleaved; the floor is measured with one product per repeat and scaled.
 """
 
 from __future__ import annotations

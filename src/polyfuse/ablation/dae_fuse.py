@@ -18,7 +18,9 @@ DAE_FUSE = Study(
         Variant("no-cross", "no cross attention", model={"cross_attention": False}),
         Variant("cnn-only", "no low-frequency encoder", model={"branches": "cnn"}),
         Variant("vit-only", "no high-frequency encoder", model={"branches": "vit"}),
-        Variant("one-phase", "no phase 1, its steps in phase 2", without=_RECONSTRUCTION, keeps_steps=True),
+        Variant(
+            "one-phase", "no phase 1, its steps in phase 2", without=_RECONSTRUCTION, keeps_steps=True, keeps_start=True
+        ),
     ),
     recipe="daefuse-paper",
     budget="80 epochs of phase 1, 140 of phase 2 on MSRS; it prints no numbers of these rows",

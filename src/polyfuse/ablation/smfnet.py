@@ -30,6 +30,7 @@ _TABLE = (
         options={_FUSION: {"fusion_rate": 1.0}},
         without=_RECONSTRUCTION,
         keeps_steps=True,
+        keeps_start=True,
     ),
     Variant(
         "R3",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -35,7 +35,9 @@ class Variant:
     without: str | None = None
     """Kind of the stages left out."""
     keeps_steps: bool = False
-    """Whether the first stage that stays takes the steps of those left out, from their first rate and warm-up on."""
+    """Whether the first stage that stays takes the steps of those left out."""
+    keeps_start: bool = False
+    """Whether it begins with their first rate and warm-up."""
     trained_in: str | None = None
     """Kind of the stage without which the change would have no effect."""
 
@@ -115,7 +117,12 @@ def variant_recipe(base: Recipe, variant: Variant, seed: int) -> Recipe:
             )
     stages = tuple(_changed(stage, variant) for stage in base.stages if stage.kind != variant.without)
     if variant.keeps_steps and stages:
-        stages = (_from_the_start(stages[0], base.stages, stages), *stages[1:])
+        left_out = sum(stage.steps for stage in base.stages) - sum(stage.steps for stage in stages)
+        stages = (replace(stages[0], steps=stages[0].steps + left_out), *stages[1:])
+    if variant.keeps_start and stages:
+        first = base.stages[0].optimiser
+        optimiser = replace(stages[0].optimiser, rate=first.rate, warmup=first.warmup)
+        stages = (replace(stages[0], optimiser=optimiser), *stages[1:])
     model, parts = _merged(base.model, variant.model), _merged(base.parts, variant.parts)
     changed = replace(base, stages=stages, model=model, parts=parts)
     asks_for_change = variant.model or variant.parts or needed
@@ -131,14 +138,6 @@ def _changed(stage: StageConfig, variant: Variant) -> StageConfig:
     """A stage with the losses and options of a row."""
     losses = {**stage.losses, **variant.losses.get(stage.kind, {})}
     return replace(stage, losses=losses, options=_merged(stage.options, variant.options.get(stage.kind, {})))
-
-
-def _from_the_start(stage: StageConfig, stages: Sequence[StageConfig], kept: Sequence[StageConfig]) -> StageConfig:
-    """A stage that has the place of those left out: their steps, and their first rate and warm-up."""
-    first = stages[0].optimiser
-    left_out = sum(other.steps for other in stages) - sum(other.steps for other in kept)
-    optimiser = replace(stage.optimiser, rate=first.rate, warmup=first.warmup)
-    return replace(stage, steps=stage.steps + left_out, optimiser=optimiser)
 
 
 def _merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

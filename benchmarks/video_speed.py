@@ -4,6 +4,9 @@
     python benchmarks/video_speed.py --clips IR.mp4 VIS.mp4 --models average fnet --weights fnet.safetensors
     python benchmarks/video_speed.py --threads 2 --precision auto --models fnet-t.road daefuse-t.safetensors
 
+`polyfuse fuse` lets waiting threads sleep, which must be said before torch is loaded: put OMP_WAIT_POLICY=PASSIVE
+before the command to measure what it does.
+
 `fused` counts the model and the colour alone, on frames that are decoded already; `end to end` is what a user waits
 for, and `share` what of the fusing speed is left of it: 1 where decoding and encoding hide behind the model entirely.
 The table of parts has milliseconds per frame of each part alone, and its share of their sum: decoding both clips, the

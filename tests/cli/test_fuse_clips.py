@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from fractions import Fraction
@@ -55,6 +56,29 @@ def test_clip_is_written_with_its_record_and_the_speed_is_told(
     assert ran.err[-1].startswith("ir: 10 frames in ")
     assert ran.err[-1].endswith(" frames/s")
     assert left(tmp_path) == {"ir.mp4", "vi.mp4", "fused.mp4", "fused.mp4.json"}
+
+
+WATCH = """
+import os, sys
+from importlib.abc import MetaPathFinder
+class Watch(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch":
+            print("torch", os.environ.get("OMP_WAIT_POLICY"))
+sys.meta_path.insert(0, Watch())
+from polyfuse import cli
+sys.exit(cli.run(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(("given", "found"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "active"}, "active")])
+def test_waiting_threads_sleep_unless_told_otherwise_and_know_before_torch_is_loaded(
+    clips: tuple[Path, Path], tmp_path: Path, given: dict[str, str], found: str
+) -> None:
+    rest = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    command = [sys.executable, "-c", WATCH, "fuse", *map(str, clips), "--model", "average", "--dry-run"]
+    ran = subprocess.run(command, cwd=tmp_path, env=rest | given, capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[0] == f"torch {found}"
 
 
 def test_quiet_says_nothing_and_out_may_be_a_folder(polyfuse: Runner, clips: tuple[Path, Path], tmp_path: Path) -> None:

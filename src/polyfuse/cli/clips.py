@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ def are_clips(a: Path, b: Path | None, values: dict[str, Any]) -> bool:
     Raises:
         UsageError: If only one is, or an option for clips came with something else.
     """
-    from polyfuse.video import is_clip
+    from polyfuse.io import is_clip
 
     given = [path for path in (a, b) if path is not None and is_clip(path)]
     if len(given) == 1:
@@ -42,8 +43,17 @@ def limit_flow(temporal: str, threads: int | None) -> None:
         cv2.setNumThreads(threads)
 
 
+def _let_threads_sleep() -> None:
+    """Keep threads of the network that wait for work from taking the cores of decoder and encoder.
+
+    OpenMP reads this when torch is loaded, so that it must be said before. What the user says is left as it is.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def fuse_clips(a: Path, b: Path, values: dict[str, Any], document: dict[str, Any]) -> None:
     """Fuse two clips; `document` gets what became of them."""
+    _let_threads_sleep()
     from polyfuse.video import ClipOptions, fuse_clip
 
     quiet = values.pop("quiet")

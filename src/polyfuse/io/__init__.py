@@ -5,7 +5,7 @@ from polyfuse.io.header import DEFAULT_MAX_PIXELS, peek_size
 from polyfuse.io.pairs import Pair, check_sizes, find_pairs, natural_key, pairs_from_csv
 from polyfuse.io.picture import Picture
 from polyfuse.io.read import read_picture
-from polyfuse.io.source import SUFFIXES
+from polyfuse.io.source import SUFFIXES, is_clip
 from polyfuse.io.write import check_output, write_picture
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "check_output",
     "check_sizes",
     "find_pairs",
+    "is_clip",
     "natural_key",
     "pairs_from_csv",
     "peek_size",

@@ -23,6 +23,8 @@ SUFFIXES = {
     ".webp": "WEBP",
 }
 """Suffixes of picture files, lower case, with the format each one promises."""
+CLIP_SUFFIXES = (".mp4", ".m4v", ".mkv", ".avi", ".mov", ".webm")
+"""Suffixes by which a path counts as a clip; what is inside is FFmpeg's to tell."""
 
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -33,6 +35,11 @@ _MAGIC = (
     (b"MM\x00+", "TIFF"),
     (b"BM", "BMP"),
 )
+
+
+def is_clip(path: Path) -> bool:
+    """Whether the name ends like a clip's."""
+    return path.suffix.lower() in CLIP_SUFFIXES
 
 
 def shown(path: str | os.PathLike[str]) -> str:

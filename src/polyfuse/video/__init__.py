@@ -3,7 +3,6 @@
 from polyfuse.video.clip import fuse_clip
 from polyfuse.video.codecs import ClipOptions
 from polyfuse.video.frames import fuse_frames
-from polyfuse.video.reader import is_clip
 from polyfuse.video.run import ClipResult
 
-__all__ = ["ClipOptions", "ClipResult", "fuse_clip", "fuse_frames", "is_clip"]
+__all__ = ["ClipOptions", "ClipResult", "fuse_clip", "fuse_frames"]

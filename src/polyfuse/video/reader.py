@@ -18,8 +18,6 @@ from polyfuse.io import DEFAULT_MAX_PIXELS
 from polyfuse.io.source import open_source, shown
 from polyfuse.video.pyav import CONVERSION, load_av, reading
 
-CLIP_SUFFIXES = (".mp4", ".m4v", ".mkv", ".avi", ".mov", ".webm")
-"""Suffixes by which a path counts as a clip; what is inside is FFmpeg's to tell."""
 _PROBES = 5
 """Places of a clip that are looked at for colour."""
 _NEUTRAL = 8
@@ -79,11 +77,6 @@ class ClipInfo:
     def resized(self, width: int, height: int) -> ClipInfo:
         """The same at another size."""
         return replace(self, width=width, height=height)
-
-
-def is_clip(path: Path) -> bool:
-    """Whether the name ends like a clip's."""
-    return path.suffix.lower() in CLIP_SUFFIXES
 
 
 @contextmanager

@@ -182,3 +182,29 @@ def test_exposure_changes_half_of_the_pictures_by_gain_and_shift_within_range(ma
 def test_options_that_describe_no_crop_are_usage_errors(options: dict[str, float]) -> None:
     with pytest.raises(UsageError):
         CropConfig(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("halve", [0.0, 1.0])
+def test_twin_shows_the_same_scene_further_to_the_right(
+    make_pack: MakePack, rng: np.random.Generator, halve: float
+) -> None:
+    pack = make_pack(*rng.integers(0, 256, (3, 40, 44), dtype=np.uint8))
+    config = CropConfig(size=12, gamma_jitter=0.3, gain_jitter=0.5, halve=halve, twin=3)
+    for crops in Batches([pack], config, 20, seed=1).get(0):
+        np.testing.assert_array_equal(crops[0::2, ..., 3:], crops[1::2, ..., :-3])
+        assert len({crop.tobytes() for crop in crops}) == 20
+
+
+def test_twin_has_noise_of_its_own_and_is_the_same_on_another_process(make_pack: MakePack) -> None:
+    pack = make_pack(np.full((16, 20), 128, np.uint8))
+    batches = Batches([pack], CropConfig(size=8, noise=0.1, twin=2), 4, seed=1)
+    crops = batches.get(0)[0]
+    assert np.abs(crops[0, ..., 2:] - crops[1, ..., :-2]).max() > 0.01
+    np.testing.assert_array_equal(batches.get(0, rank=1, num_ranks=2)[0], crops[2:])
+
+
+def test_twins_need_room_and_an_even_share(pack: Pack) -> None:
+    with pytest.raises(InputError, match="30x20, smaller than crops of 21x21"):
+        Batches([pack], CropConfig(size=18, twin=3), 4, seed=1)
+    with pytest.raises(UsageError, match="1 crops of each process are no number of twins"):
+        Batches([pack], CropConfig(size=8, twin=3), 2, seed=1).get(0, num_ranks=2)

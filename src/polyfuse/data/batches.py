@@ -48,15 +48,26 @@ class CropConfig:
     blank: float = 0.0
     """Share of the pictures without such a square, each on its own, that are black all over.  # ours, for DAE-Fuse"""
 
+    twin: int = 0
+    """Every second crop shows what the one before does, this many pixels further to the right, with noise of its own,
+    like the next frame of a camera that pans; 0 is off.  # ours, for steadiness in clips"""
+
     def __post_init__(self) -> None:
         """Refuse values that describe no crop."""
-        if self.size < 1 or min(self.min_contrast, self.gamma_jitter, self.noise) < 0:
-            raise UsageError("size must be positive; contrast, gamma and noise must not be negative: correct them.")
+        if self.size < 1 or min(self.min_contrast, self.gamma_jitter, self.noise, self.twin) < 0:
+            raise UsageError(
+                "size must be positive; contrast, gamma, noise and twin must not be negative: correct them."
+            )
         if not 0 <= self.gain_jitter < 1:
             raise UsageError("gain_jitter must be in [0, 1): correct it.")
         shares = (self.halve, self.exposure, self.patch, self.blank)
         if not 0 <= min(shares) <= max(shares) <= 1:
             raise UsageError("halve, exposure, patch and blank are shares, in [0, 1]: correct them.")
+
+    @property
+    def cut(self) -> int:
+        """Side of the square that is cut out, pixels, before it is halved."""
+        return self.size + self.twin
 
 
 @dataclass(frozen=True)
@@ -83,7 +94,7 @@ class Batches:
         """
         if self.batch < 1:
             raise UsageError(f"a batch of {self.batch} is empty: give at least 1.")
-        size = self.config.size
+        size = self.config.cut
         for pack in self.packs:
             for item in pack.items:
                 if min(item.height, item.width) < size:
@@ -106,26 +117,32 @@ class Batches:
         if self.batch % num_ranks:
             raise UsageError(f"a batch of {self.batch} cannot be shared by {num_ranks} processes: change one of them.")
         share = self.batch // num_ranks
+        if self.config.twin and share % 2:
+            raise UsageError(f"{share} crops of each process are no number of twins: use another batch.")
         first = step * self.batch + rank * share
         crops = np.stack([self._crop(number) for number in range(first, first + share)])
         return crops[:, :1], crops[:, 1:]
 
     def _crop(self, number: int) -> NDArray[np.float32]:
         """Sample `number`, (2, size, size)."""
-        turn, place = divmod(number, self.num_pictures)
+        scene, moved = divmod(number, 2) if self.config.twin else (number, 0)
+        turn, place = divmod(scene, self.num_pictures)
         a, b = self._planes(int(_order(self.seed, turn, self.num_pictures)[place]))
-        rng = np.random.default_rng((self.seed, 1, number))
-        halved = self.config.halve > 0 and rng.uniform() < self.config.halve and min(a.shape) >= 2 * self.config.size
-        crop = self._cut(a, b, self.config.size * (2 if halved else 1), rng)
+        rng, side = np.random.default_rng((self.seed, 1, scene)), self.config.cut
+        halved = self.config.halve > 0 and rng.uniform() < self.config.halve and min(a.shape) >= 2 * side
+        crop = self._cut(a, b, side * (2 if halved else 1), rng)
         if halved:
-            crop = crop.reshape(2, self.config.size, 2, self.config.size, 2).mean(axis=(2, 4))
+            crop = crop.reshape(2, side, 2, side, 2).mean(axis=(2, 4))
         if self.config.dihedral:
             crop = np.rot90(crop, int(rng.integers(4)), axes=(1, 2))
             crop = crop[:, :, ::-1] if rng.integers(2) else crop
+        left = moved * self.config.twin
+        crop = crop[:, : self.config.size, left : left + self.config.size]
         if self.config.gamma_jitter or self.config.gain_jitter:
             crop = np.stack([self._jittered(plane, rng) for plane in crop])
         if self.config.noise:
-            crop = np.stack([self._noisy(plane, rng) for plane in crop])
+            grain = np.random.default_rng((self.seed, 2, number)) if self.config.twin else rng
+            crop = np.stack([self._noisy(plane, grain) for plane in crop])
         if self.config.exposure or self.config.patch or self.config.blank:
             crop = np.stack([self._ranged(plane, rng) for plane in crop])
         return np.ascontiguousarray(crop, np.float32)

@@ -12,7 +12,8 @@ from polyfuse.train.fnet import FNET
 from polyfuse.train.fnet_t import FNET_T
 from polyfuse.train.recipe import Recipe
 from polyfuse.train.smfnet import SMFNET
-from polyfuse.train.stage import Family
+from polyfuse.train.stage import Family, Stage
+from polyfuse.train.steadied import steadied
 
 FAMILIES: dict[str, Family] = {"fnet": FNET, "fnet-t": FNET_T, "smfnet": SMFNET, "daefuse": DAE_FUSE}
 
@@ -29,13 +30,22 @@ def family_of(name: str) -> Family:
     return FAMILIES[name]
 
 
+def stages_of(recipe: Recipe) -> list[Stage]:
+    """The stages of a recipe, as its family makes them, with what any family can add.
+
+    Raises:
+        UsageError: If one does not fit.
+    """
+    stages = family_of(recipe.family).stages(recipe)
+    return [steadied(stage, recipe, index) for index, stage in enumerate(stages)]
+
+
 def check_recipe(recipe: Recipe) -> None:
     """Refuse a recipe that does not fit its family; nothing is kept.
 
     Raises:
         UsageError: If the family is unknown, or the recipe names stages, losses or options of networks it has not.
     """
-    family = family_of(recipe.family)
-    family.stages(recipe)
+    stages_of(recipe)
     with torch.random.fork_rng([]):
-        family.build(recipe)
+        family_of(recipe.family).build(recipe)

@@ -81,6 +81,8 @@ class StageConfig:
     """Optimiser of the fusion network."""
     crop: dict[str, Any] = field(default_factory=dict)
     """Keys of data.crop, all but the size, that this stage changes."""
+    steadiness: float = 0.0
+    """Weight of the change from crop to twin, see `CropConfig.twin`; 0 is off.  # ours"""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,8 @@ class Recipe:
         if min(rhythm.log_every, rhythm.validate_every, rhythm.draw_every, rhythm.monitor_every) < 1:
             raise UsageError("rhythm has an interval below 1 step: give 1 or more.")
         for index in range(len(self.stages)):
-            self.crop_of(index)
+            if self.crop_of(index).twin and self.data.batch % 2:
+                raise UsageError(f"a batch of {self.data.batch} is no number of twins: give an even one.")
 
     def crop_of(self, stage: int) -> CropConfig:
         """How crops are made in a stage, counted from 0.

@@ -12,7 +12,7 @@ import torch
 from polyfuse.errors import UsageError
 from polyfuse.train.difference import first_difference
 from polyfuse.train.ema import Average
-from polyfuse.train.families import family_of
+from polyfuse.train.families import family_of, stages_of
 from polyfuse.train.optimiser import build_optimiser
 from polyfuse.train.recipe import Recipe
 from polyfuse.train.stage import FUSER, Stage
@@ -40,7 +40,7 @@ class RunState:
     def __init__(self, recipe: Recipe, data: list[str], device: torch.device) -> None:
         self.recipe, self._data, self._device = recipe, data, device
         self.family = family_of(recipe.family)
-        self.stages = self.family.stages(recipe)
+        self.stages = stages_of(recipe)
         self.parts = {name: part.to(device) for name, part in self._fresh_parts().items()}
         self.average = Average(self.parts[FUSER], recipe.ema)
         self.stage_index = 0

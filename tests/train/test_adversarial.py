@@ -1,6 +1,7 @@
 """A stage with a discriminator of its own fits the loop as it is."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from polyfuse.errors import TrainingError
 from polyfuse.train import families, load_recipe, loop, train
-from polyfuse.train.checkpoint import load_checkpoint
+from polyfuse.train.checkpoint import NEWEST, load_checkpoint
 from polyfuse.train.journal import read_log
 from polyfuse.train.recipe import OptimiserConfig, Recipe
 from polyfuse.train.stage import FUSER, Batch, Family, Parts, Stage, Turn
@@ -88,3 +90,40 @@ def test_checkpoint_holds_both_networks_and_both_optimisers(recipe: Recipe, tmp_
     train(recipe, tmp_path / "run")
     state = load_checkpoint(tmp_path / "run", print)
     assert (set(state["parts"]), set(state["optimisers"])) == ({FUSER, "judge"}, {"judge", "fuse"})
+
+
+class Normed(Blend):
+    """The same with running statistics, which a forward pass changes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(2)
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        mixed: Tensor = self.mix(self.norm(torch.cat([a, b], dim=1)))
+        return mixed
+
+
+def test_checkpoint_after_a_nan_in_the_second_turn_is_the_state_before_the_step(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = iter(range(10))
+
+    def fail(parts: Parts, batch: Batch) -> dict[str, Tensor]:
+        return _cheat(parts, Batch(batch.a * (torch.nan if next(calls) == 3 else 1), batch.b))
+
+    def stages(recipe: Recipe) -> list[Stage]:
+        (stage,) = _stages(recipe)
+        judge, fuse = stage.turns
+        return [replace(stage, turns=(judge, replace(fuse, step=fail)))]
+
+    duel = Family(lambda recipe: {FUSER: Normed(), "judge": nn.Conv2d(1, 1, 3)}, stages, lambda fuser: {})
+    monkeypatch.setitem(families.FAMILIES, "duel", duel)
+    with pytest.raises(TrainingError, match=r"turn fuse is nan at step 3 of stage duel"):
+        train(recipe, tmp_path / "run")
+    after = load_checkpoint(tmp_path / "run", print)
+    (tmp_path / "run" / NEWEST).unlink()
+    before = load_checkpoint(tmp_path / "run", print)  # saved by the clock after the third step
+    assert (before["step"], after["step"]) == (3, 3)
+    for name in ("parts", "average", "optimisers"):
+        torch.testing.assert_close(after[name], before[name], rtol=0, atol=0)

@@ -36,6 +36,7 @@ from polyfuse.train.recipe import Recipe
 from polyfuse.train.stage import FUSER, Batch, Turn
 from polyfuse.train.state import RunState, seeded
 from polyfuse.train.turns import take_turn
+from polyfuse.train.undo import Undo
 from polyfuse.train.validation import draw_samples, score_samples, to_batch, validate, validation_batches
 
 BEST, LAST = "best.safetensors", "weights.safetensors"
@@ -154,10 +155,11 @@ class _Run:
         """Take steps until all stages are done."""
         state = self.state
         while not state.finished:
-            started = time.monotonic()
+            started, undo = time.monotonic(), Undo(state)
             try:
                 values = self._step()
             except TrainingError as error:
+                undo.put_back()
                 self.save()
                 raise TrainingError(
                     f"{error} at step {state.step} of stage {state.stage.name}: the state before it is in "

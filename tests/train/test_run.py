@@ -15,7 +15,7 @@ from polyfuse import cli, registry
 from polyfuse.errors import InputError, OutputError, TrainingError, UsageError
 from polyfuse.io import read_picture
 from polyfuse.metrics import score
-from polyfuse.train import LAST, Recipe, load_recipe, train
+from polyfuse.train import LAST, Recipe, journal, load_recipe, train
 from polyfuse.train import loop as loop_module
 from polyfuse.train.checkpoint import NEWEST, PREVIOUS, load_checkpoint, save_checkpoint
 from polyfuse.train.journal import read_log
@@ -185,9 +185,23 @@ def test_stage_that_is_over_keeps_its_steps_on_resuming(finished: Path, stage: s
     assert (finished / LAST).read_bytes() == before
 
 
-def test_folder_with_a_run_is_not_taken_for_a_new_one(recipe: Recipe, finished: Path) -> None:
+@pytest.mark.parametrize("lost", [(), (NEWEST,)])
+def test_folder_with_a_run_is_not_taken_for_a_new_one(recipe: Recipe, finished: Path, lost: tuple[str, ...]) -> None:
+    for name in lost:  # as a kill between the two renames of a checkpoint leaves it
+        (finished / name).unlink()
     with pytest.raises(OutputError, match="--resume"):
         train(recipe, finished)
+
+
+def test_full_disk_during_a_line_of_the_log_names_the_log(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: object, **named: object) -> object:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(journal.csv, "writer", full)
+    with pytest.raises(OutputError, match=r"log-reconstruction\.csv cannot be written \(No space left .*: free some"):
+        train(recipe, tmp_path / "run")
 
 
 def test_loss_that_is_no_number_names_step_and_loss_and_keeps_the_state_before(

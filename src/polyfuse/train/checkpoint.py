@@ -38,6 +38,11 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> Path:
     return folder / NEWEST
 
 
+def has_checkpoint(folder: Path) -> bool:
+    """Whether a run was begun there; a kill in the middle of `save_checkpoint` leaves the one before alone."""
+    return any((folder / name).exists() for name in (NEWEST, PREVIOUS))
+
+
 def load_checkpoint(folder: Path, note: Callable[[str], None]) -> dict[str, Any]:
     """Read the newest checkpoint of `folder` that is whole.
 

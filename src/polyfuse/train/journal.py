@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from polyfuse.errors import OutputError
 from polyfuse.io import write_text
 
 KINDS = ("log", "val", "metrics", "monitors")
@@ -42,16 +43,24 @@ class Journal:
             step: Steps of all stages done.
             values: Column and value, a word where the column's name ends in `STATUS`; the columns of a file must not
                 change.
+
+        Raises:
+            OutputError: If the file cannot be written.
         """
         if not self._active:
             return
         path = self._folder / f"{kind}-{stage}.csv"
         is_new = not path.exists()
-        with path.open("a", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            if is_new:
-                writer.writerow(["step", *values])
-            writer.writerow([step, *(v if isinstance(v, str) else f"{v:.6g}" for v in values.values())])
+        try:
+            with path.open("a", encoding="utf-8", newline="") as file:
+                writer = csv.writer(file, lineterminator="\n")
+                if is_new:
+                    writer.writerow(["step", *values])
+                writer.writerow([step, *(v if isinstance(v, str) else f"{v:.6g}" for v in values.values())])
+        except OSError as error:
+            raise OutputError(
+                f"{path} cannot be written ({error.strerror}): free some space, then go on with --resume."
+            ) from error
         if self._board is not None:
             for name, value in values.items():
                 if isinstance(value, str):

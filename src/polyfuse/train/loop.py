@@ -24,7 +24,7 @@ from polyfuse.data.pack import Pack
 from polyfuse.errors import DependencyError, InputError, OutputError, TrainingError, UsageError
 from polyfuse.io import write_text
 from polyfuse.train.capture import CapturedTurn
-from polyfuse.train.checkpoint import NEWEST, load_checkpoint, save_checkpoint
+from polyfuse.train.checkpoint import NEWEST, has_checkpoint, load_checkpoint, save_checkpoint
 from polyfuse.train.curves import draw_curves
 from polyfuse.train.export import export, start_from
 from polyfuse.train.interrupts import Interrupts
@@ -125,7 +125,7 @@ class _Run:
         if resume:
             self.state.load_dict(load_checkpoint(self.out, self.say))
             self.say(f"resumed at step {self.state.step} of {self.state.num_steps}")
-        elif (self.out / NEWEST).exists():
+        elif has_checkpoint(self.out):
             raise OutputError(f"{self.out} holds a run already: pass --resume to go on with it, or another --out.")
         elif self.recipe.start is not None:
             for network in (self.state.parts[FUSER], self.state.average.network):

@@ -1,6 +1,7 @@
 """Tiles and the memory budget: the picture does not depend on how it was cut."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -149,11 +150,17 @@ def test_memory_budget_chooses_tiles(rng: np.random.Generator) -> None:
     check_picture(small.image, whole.image)
 
 
-@pytest.mark.parametrize("budget", [4 << 20, 20 << 20, 300 << 20])
-def test_chosen_tile_stays_within_the_budget(budget: int) -> None:
-    spec = ModelSpec("any", receptive_radius=40, halo=40, bytes_per_pixel=64)
-    side = tiles.tile_side(spec, budget)
-    assert (side + 2 * spec.halo) ** 2 * spec.bytes_per_pixel <= budget
+@pytest.mark.parametrize("margin", [0, 24])
+@pytest.mark.parametrize("budget", [6 << 20, 20 << 20, 300 << 20])
+def test_chosen_tile_stays_within_the_budget(budget: int, margin: int) -> None:
+    spec = ModelSpec("any", receptive_radius=40, halo=40, bytes_per_pixel=64, margin=margin)
+    side, context = tiles.tile_side(spec, budget), 2 * (spec.halo + margin)
+    assert (side + context) ** 2 * 64 <= budget < (side + context + 1) ** 2 * 64
+
+
+def test_mirrored_margin_counts_when_a_picture_is_to_fit(random_fnet: FNet) -> None:
+    random_fnet.config = replace(random_fnet.config, border="reflect", margin=24)
+    assert random_fnet.spec.memory(100, 200) == 148 * 248 * random_fnet.spec.bytes_per_pixel
 
 
 @pytest.mark.usefixtures("empty_process")

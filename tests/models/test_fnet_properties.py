@@ -1,10 +1,13 @@
 """What FNet promises for any weights and any input."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from polyfuse import load
 from polyfuse.errors import InputError, UsageError
 from polyfuse.models.fnet import FNet, FNetConfig
 from polyfuse.models.ifnet import IFNet
@@ -156,6 +159,29 @@ def test_zero_border_does_give_a_rim(official_fnet) -> None:
     with torch.no_grad():
         fused = official_fnet(a, a)
     assert (fused.max() - fused.min()).item() > 0.02
+
+
+@pytest.mark.parametrize("size", [(1, 9), (40, 51)], ids=str)
+def test_narrow_margin_gives_the_wide_ones_picture_within_the_error_it_states(size: tuple[int, int]) -> None:
+    model, fused = load("fnet.road"), {}
+    assert isinstance(model, FNet)
+    pictures = torch.rand(2, 1, 1, *size, generator=torch.Generator().manual_seed(3))
+    for margin in (8, 24, 48):
+        model.config = replace(model.config, border="reflect", margin=margin)
+        with torch.no_grad():
+            fused[margin] = model(*pictures)
+    assert (fused[24] - fused[48]).abs().max().item() < 5e-4 < (fused[8] - fused[48]).abs().max().item()
+
+
+def test_margin_of_nothing_is_refused() -> None:
+    with pytest.raises(UsageError, match="a margin of 0 mirrors nothing"):
+        FNetConfig(border="reflect", margin=0)
+
+
+def test_configuration_from_before_there_was_a_margin_is_read() -> None:
+    old = FNetConfig(border="reflect").to_json()
+    del old["margin"], old["keep_black"]
+    assert FNetConfig.from_json(old) == FNetConfig(border="reflect", margin=48)
 
 
 def test_reflecting_border_is_differentiable(with_formula_weights) -> None:

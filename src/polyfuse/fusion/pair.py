@@ -221,7 +221,7 @@ def _fused_tiles(
         planes_bytes = (ENCODER_BYTES + SUM_BYTES * spec.blended) * a.height * a.width
         held = memory_in_use() + result_bytes + planes_bytes + spec.fixed_bytes
         spare = memory_limit(options.memory) - held
-        fits = a.height * a.width * spec.bytes_per_pixel <= spare or not spec.tileable
+        fits = spec.memory(a.height, a.width) <= spare or not spec.tileable
         side = None if fits else tile_side(spec, spare)
     grid = list(tiles(a.height, a.width, side, spec))
     surveys = spec.surveys if len(grid) > 1 else 0

@@ -72,9 +72,9 @@ def tile_side(spec: ModelSpec, budget: int) -> int:
         UsageError: If not even the smallest tile fits.
     """
     context = 2 * spec.halo
-    side = int((budget / spec.bytes_per_pixel) ** 0.5) - context if budget > 0 else 0
+    side = int((budget / spec.bytes_per_pixel) ** 0.5) - context - 2 * spec.margin if budget > 0 else 0
     if side < MIN_SIDE:
-        needed = (MIN_SIDE + context) ** 2 * spec.bytes_per_pixel - budget
+        needed = spec.memory(MIN_SIDE + context, MIN_SIDE + context) - budget
         raise UsageError(f"memory is too small by {max(1, needed >> 20)} MiB for this picture: raise --memory.")
     return min(side, BLENDED_WINDOW - context) if spec.blended else side
 

@@ -43,6 +43,8 @@ class ModelSpec:
     """How the raw output becomes a picture: clamped to [0, 1], or stretched by its minimum and maximum."""
     bytes_per_pixel: int = 64
     """Working memory of `forward`, bytes per input pixel, for choosing tile sizes."""
+    margin: int = 0
+    """Pixels that `forward` adds on each side, which need that memory too."""
     fixed_bytes: int = 0
     """Working memory that does not grow with a large picture."""
     roles: tuple[str, str] = ("infrared, near-infrared or MRI", "visible, CT, PET or SPECT")
@@ -52,6 +54,10 @@ class ModelSpec:
     def tileable(self) -> bool:
         """Whether pictures may be cut into tiles, after a survey where one is needed."""
         return self.receptive_radius is not None or self.surveys > 0 or self.blended
+
+    def memory(self, height: int, width: int) -> int:
+        """Working memory of `forward` that grows with the picture, bytes."""
+        return (height + 2 * self.margin) * (width + 2 * self.margin) * self.bytes_per_pixel
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionary for sidecars and `models show`."""

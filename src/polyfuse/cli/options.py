@@ -48,7 +48,8 @@ def model_options(command: Command) -> Command:
         [
             click.option("--model", default="auto", metavar="NAME", help="Model, see `polyfuse models list`."),
             click.option("--weights", type=PATH, metavar="FILE", help="Weights file for an architecture such as fnet."),
-            click.option("--border", type=click.Choice(["zeros", "reflect"]), help="FNet: as published, or mirrored."),
+            click.option("--border", type=click.Choice(["zeros", "reflect"]),
+                         help="FNet: as published, or mirrored; unless given, what the weights are for."),
             click.option("--precision", type=click.Choice(["float32", "bf16", "tf32", "auto"]), default="float32",
                          show_default=True, help="Arithmetic; auto takes bf16 where this machine multiplies it fast."),
             click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda, ..."),

@@ -65,7 +65,8 @@ class FNetConfig:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> FNetConfig:
         """Inverse of `to_json`."""
-        return cls(**values | {"coder": CoderConfig(**values["coder"])})
+        newer = {name: values[name] for name in ("margin", "keep_black") if name in values}
+        return cls(coder=CoderConfig(**values["coder"]), border=values["border"], **newer)
 
 
 class FNet(FusionModel):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from polyfuse.losses.fidelity import fidelity_loss
 from polyfuse.ops.gradients import signed_gradient
 from polyfuse.ops.ssim import ssim_map
 
@@ -38,6 +39,8 @@ class FusionWeights:
     """Of the distance from the larger gradient."""
     structure: float = 0.0
     """Of 2 - SSIM(fused, a) - SSIM(fused, b)."""
+    fidelity: float = 0.0
+    """Of the visual information that is lost, see `polyfuse.losses.fidelity`."""
 
 
 def squared_distance(predicted: Tensor, target: Tensor) -> Tensor:
@@ -92,7 +95,7 @@ def fusion_terms(fused: Tensor, a: Tensor, b: Tensor, *, weights: FusionWeights 
         fused: (N, 1, H, W).
         a: Same shape, in [0, 1].
         b: Same shape, in [0, 1].
-        weights: Weights of the terms; "structure" is left out where it has none.
+        weights: Weights of the terms; "structure" and "fidelity" are left out where they have none.
     """
     chosen = weights or FusionWeights()
     terms = {
@@ -102,4 +105,6 @@ def fusion_terms(fused: Tensor, a: Tensor, b: Tensor, *, weights: FusionWeights 
     if chosen.structure:
         distance = structural_distance(fused, a) + structural_distance(fused, b)
         terms["structure"] = chosen.structure * distance
+    if chosen.fidelity:
+        terms["fidelity"] = chosen.fidelity * fidelity_loss(fused, a, b)
     return terms

@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from polyfuse.losses.fidelity import fidelity_loss
 from polyfuse.losses.lovasz import otsu_lovasz_loss
 from polyfuse.ops.correlation import correlation
 from polyfuse.ops.gradients import gradient_magnitude, signed_gradient
@@ -77,6 +78,8 @@ class FusionWeights:
     """Of the gradient term, alpha5."""
     decomposition: float = 2.0
     """Of the decomposition, alpha4."""
+    fidelity: float = 0.0
+    """Of the visual information that is lost, see `polyfuse.losses.fidelity`.  # ours"""
 
 
 def ssim_distance(predicted: Tensor, target: Tensor, kind: Literal["plain", "clamped"] = "plain") -> Tensor:
@@ -212,6 +215,7 @@ def fusion_terms(
         "intensity": (chosen.intensity, lambda: (fused - torch.maximum(a, b)).abs().mean()),
         "gradient": (chosen.gradient, lambda: _strongest_gradient_distance(fused, a, b)),
         "decomposition": (chosen.decomposition, lambda: decomposition(details, base, rules)),
+        "fidelity": (chosen.fidelity, lambda: fidelity_loss(fused, a, b)),
     }
     return _weighted(terms)
 

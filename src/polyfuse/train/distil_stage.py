@@ -22,7 +22,7 @@ from polyfuse.weights.store import load_weights
 KIND = "distil"
 RIM = 16
 """Pixels at the border of a crop that are not imitated: FNet makes them brighter than within a picture."""
-DEFAULTS = {"picture": 20.0, "detail": 20.0, "intensity": 0.0, "gradient": 0.0, "ssim": 0.0}
+DEFAULTS = {"picture": 20.0, "detail": 20.0, "intensity": 0.0, "gradient": 0.0, "ssim": 0.0, "fidelity": 0.0}
 
 
 def check_teacher(recipe: Recipe) -> None:
@@ -61,7 +61,7 @@ def distil_stage(config: StageConfig, recipe: Recipe) -> Stage:
         fused = draw(parts, batch)
         picture, detail = reconstruction_terms(_middle(fused), _middle(taught))
         terms = {"picture": weights["picture"] * picture, "detail": weights["detail"] * detail}
-        if any(weights[name] for name in ("intensity", "gradient", "ssim")):
+        if any(weights[name] for name in ("intensity", "gradient", "ssim", "fidelity")):
             terms |= fusion_losses(fused, batch, weights)
         return terms
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from torch import Tensor
 
+from polyfuse.losses.fidelity import fidelity_loss
 from polyfuse.losses.fnet import FusionLossWeights, fusion_terms
 from polyfuse.train.recipe import StageConfig
 from polyfuse.train.stage import FUSER, Batch, Parts, Stage, Turn
@@ -30,18 +31,22 @@ def loss_weights(stage: StageConfig, defaults: dict[str, float]) -> dict[str, fl
 
 
 def fusion_losses(fused: Tensor, batch: Batch, weights: dict[str, float]) -> dict[str, Tensor]:
-    """Weighted "intensity", "gradient" and "ssim" of a fused picture."""
+    """Weighted "intensity", "gradient", "ssim" and, where it has a weight, "fidelity" of a fused picture."""
     terms = fusion_terms(fused, batch.a, batch.b, batch_mean=batch.mean)
-    return {
+    losses = {
         "intensity": weights["intensity"] * terms.intensity,
         "gradient": weights["gradient"] * terms.gradient,
         "ssim": weights["ssim"] * terms.structure,
     }
+    if weights["fidelity"]:
+        distance = fidelity_loss(fused, batch.a, batch.b, batch_mean=batch.mean)
+        losses["fidelity"] = weights["fidelity"] * distance
+    return losses
 
 
 def fusion_stage(config: StageConfig) -> Stage:
     """The stage as `config` wants it."""
-    weights = loss_weights(config, asdict(FusionLossWeights()))
+    weights = loss_weights(config, asdict(FusionLossWeights()) | {"fidelity": 0.0})
 
     def losses(parts: Parts, batch: Batch) -> dict[str, Tensor]:
         return fusion_losses(draw(parts, batch), batch, weights)

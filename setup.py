@@ -1,4 +1,4 @@
-"""The one thing pyproject.toml cannot say: an optional C extension with flags that depend on the compiler.
+"""The one thing pyproject.toml cannot say: optional C extensions with flags that depend on the compiler.
 
 Everything else about the package is in pyproject.toml.
 """
@@ -27,13 +27,14 @@ class BuildKernel(build_ext):
 setup(
     ext_modules=[
         Extension(
-            "polyfuse.ops._lzsc",
-            sources=["src/polyfuse/ops/native/lzsc.c"],
+            f"polyfuse.ops._{name}",
+            sources=[f"src/polyfuse/ops/native/{name}.c"],
             depends=glob("src/polyfuse/ops/native/*"),
             define_macros=[("Py_LIMITED_API", "0x030B0000")] if STABLE_ABI else [],
             py_limited_api=STABLE_ABI,
             optional=True,  # no compiler: a warning, and a package that works the same, slower
         )
+        for name in ("lzsc", "maps")
     ],
     cmdclass={"build_ext": BuildKernel},
     options={"bdist_wheel": {"py_limited_api": "cp311"}} if STABLE_ABI else {},

@@ -24,7 +24,7 @@ def expansion_weights(weight: Tensor, *, bf16: bool, exact_first: bool) -> tuple
     taps for a row of 9. With `exact_first` the first plane is the sum of both halves of its words.
     """
     if not bf16:
-        return _by_group(weight.permute(1, 2, 3, 0).flatten(0, 2)), (weight.shape[-1],) * weight.shape[1]
+        return by_group(weight.permute(1, 2, 3, 0).flatten(0, 2)), (weight.shape[-1],) * weight.shape[1]
     rows, taps = [], []
     if exact_first:
         rows.append(pair_words(weight[:, 0], weight[:, 0]))
@@ -38,7 +38,7 @@ def expansion_weights(weight: Tensor, *, bf16: bool, exact_first: bool) -> tuple
     for first in range(0, weight.shape[1], 2):
         rows.append(pair_words(weight[:, first], weight[:, first + 1]))
         taps.append(weight.shape[-1])
-    return _by_group(torch.cat([words.permute(1, 2, 0).flatten(0, 1) for words in rows])), tuple(taps)
+    return by_group(torch.cat([words.permute(1, 2, 0).flatten(0, 1) for words in rows])), tuple(taps)
 
 
 def operand_words(planes: list[Plane], kernel: ModuleType, *, bf16: bool, exact_first: bool) -> list[Plane]:
@@ -73,7 +73,7 @@ def pair_words(first: Tensor, second: Tensor) -> Tensor:
     return torch.stack([first, second], dim=-1).bfloat16().view(torch.int32).squeeze(-1)
 
 
-def _by_group(rows: Tensor) -> Tensor:
+def by_group(rows: Tensor) -> Tensor:
     """(taps, 64) to contiguous (8 groups, taps, 8)."""
     packed: Tensor = rows.unflatten(1, (-1, GROUP)).permute(1, 0, 2).contiguous()
     return packed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -10,28 +11,28 @@ from torch.nn import functional
 
 from polyfuse.layers.maps import Layer, batch_normed, strips
 from polyfuse.models.smfnet.graph import GraphReasoning, MessagePassing
+from polyfuse.ops import native_maps
 
 Nodes = list[Tensor]
+Communicate = Callable[[Nodes, Nodes], tuple[Tensor, Tensor]]
 
 
 def reason(shallow_a: Tensor, shallow_b: Tensor, graph: GraphReasoning, total: Tensor) -> None:
     """Add `join` of what `GraphReasoning` finds in S of a and of b to `total`."""
     dtype = total.dtype
     makers = [[batch_normed(stack, dtype) for stack in nodes] for nodes in (graph.nodes_a, graph.nodes_b)]
-    exchange = _exchange(graph, dtype)
-    passing = [_messages(messages, dtype) for messages in (graph.messages_a, graph.messages_b)]
+    compiled = native_maps.supports(total.device, dtype, total.shape[-1])
+    communicate = (_native if compiled else _communicate)(graph, dtype)
     merges = [batch_normed(merge, dtype) for merge in (graph.merge_a, graph.merge_b)]
     join = Layer.of(graph.join, dtype)
     for strip in strips(total, halo=1):
         nodes_a, nodes_b = (
-            [functional.relu_(layer(_with_context(x, strip.outer, layer.dilation), pad_rows=False)) for layer in layers]
+            [layer(_with_context(x, strip.outer, layer.dilation), pad_rows=False) for layer in layers]
             for x, layers in zip((shallow_a, shallow_b), makers, strict=True)
         )
-        for _ in range(graph.rounds):
-            nodes_a, nodes_b = exchange(nodes_a, nodes_b)
         merged = [
-            functional.relu_(merge(torch.cat(send(nodes), dim=-1))[strip.crop])
-            for nodes, send, merge in zip((nodes_a, nodes_b), passing, merges, strict=True)
+            functional.relu_(merge(found)[strip.crop])
+            for found, merge in zip(communicate(nodes_a, nodes_b), merges, strict=True)
         ]
         total[strip.inner] += join(torch.cat(merged, dim=-1))
 
@@ -41,6 +42,42 @@ def _with_context(x: Tensor, rows: slice, margin: int) -> Tensor:
     above, below = min(margin, rows.start), min(margin, len(x) - rows.stop)
     inside = x[rows.start - above : rows.stop + below]
     return functional.pad(inside, (0, 0, 0, 0, margin - above, margin - below))
+
+
+def _native(graph: GraphReasoning, dtype: torch.dtype) -> Communicate:
+    """The same as `_communicate`, compiled."""
+    gates = torch.cat([graph.gate_a.weight, -graph.gate_b.weight]).flatten(1)  # both read b - a
+    passing_a, passing_b = (
+        native_maps.Passing(
+            gates=messages.gates.weight.flatten(1),
+            gate_bias=cast(Tensor, messages.gates.bias),
+            candidate=messages.candidate.weight.flatten(1),
+            candidate_bias=cast(Tensor, messages.candidate.bias),
+            edges=messages.edges.weight.flatten(1),
+            gamma=float(messages.gamma),
+            iterations=messages.iterations,
+            by_parity=messages.messages == "interleaved",
+        )
+        for messages in (graph.messages_a, graph.messages_b)
+    )
+    return native_maps.Reasoner(gates, graph.rounds, (passing_a, passing_b), dtype)
+
+
+def _communicate(graph: GraphReasoning, dtype: torch.dtype) -> Communicate:
+    """From the nodes of both sources before their ReLU to what the layers that merge them read."""
+    exchange = _exchange(graph, dtype)
+    passing = [_messages(messages, dtype) for messages in (graph.messages_a, graph.messages_b)]
+
+    def run(nodes_a: Nodes, nodes_b: Nodes) -> tuple[Tensor, Tensor]:
+        nodes_a, nodes_b = ([functional.relu_(node) for node in nodes] for nodes in (nodes_a, nodes_b))
+        for _ in range(graph.rounds):
+            nodes_a, nodes_b = exchange(nodes_a, nodes_b)
+        found_a, found_b = (
+            torch.cat(send(nodes), dim=-1) for nodes, send in zip((nodes_a, nodes_b), passing, strict=True)
+        )
+        return found_a, found_b
+
+    return run
 
 
 def _exchange(graph: GraphReasoning, dtype: torch.dtype) -> Callable[[Nodes, Nodes], tuple[Nodes, Nodes]]:

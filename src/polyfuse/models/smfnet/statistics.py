@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from polyfuse.models.smfnet.attention import NORM_FLOOR, ChannelAttention
+from polyfuse.ops import native_maps
 
 
 @dataclass(eq=False)
@@ -17,24 +18,22 @@ class Statistics:
     attend: ChannelAttention
     """Which attention."""
     products: Tensor = field(init=False)
-    """q k^T between all channels, (c, c); only those within a head are used."""
+    """q k^T within each head, (heads, c / heads, c / heads)."""
     squares: Tensor = field(init=False)
     """Squared norms of q and of k, (2, c)."""
 
     def __post_init__(self) -> None:
         """Start from nothing."""
-        channels, device = self.attend.channels, self.attend.temperature.device
+        channels, heads, device = self.attend.channels, self.attend.heads, self.attend.temperature.device
         # float64: sums over millions of pixels
-        self.products = torch.zeros(channels, channels, dtype=torch.float64, device=device)
+        self.products = torch.zeros(heads, *(2 * [channels // heads]), dtype=torch.float64, device=device)
         self.squares = torch.zeros(2, channels, dtype=torch.float64, device=device)
 
     def add(self, query: Tensor, key: Tensor) -> None:
         """Add some pixels, both (rows, columns, c)."""
-        exact = self.attend.temperature.dtype
-        query, key = (x.flatten(0, 1).to(exact) for x in (query, key))
-        self.products += query.T @ key
-        self.squares[0] += query.square().sum(dim=0)
-        self.squares[1] += key.square().sum(dim=0)
+        products, squares = _counted(query, key, self.attend)
+        self.products += products
+        self.squares += squares
 
     def merge(self, other: Statistics) -> None:
         """Add the pixels of `other`."""
@@ -43,15 +42,24 @@ class Statistics:
 
     def matrix(self) -> Tensor:
         """P of all heads as one (c, c) matrix that is zero between heads."""
-        norms_query, norms_key = self.squares.sqrt().clamp_min(NORM_FLOOR)
-        cosines = self.products / (norms_query[:, None] * norms_key)
         temperature = self.attend.temperature
-        heads = len(temperature)
-        size = len(cosines) // heads
-        own = cosines.unflatten(0, (heads, size)).unflatten(2, (heads, size))
-        per_head = torch.stack([own[head, :, head] for head in range(heads)]) * temperature
-        blocks: Tensor = torch.block_diag(*per_head.softmax(dim=-1))
+        norms_query, norms_key = self.squares.sqrt().clamp_min(NORM_FLOOR).view(2, len(temperature), -1)
+        cosines = self.products / (norms_query[:, :, None] * norms_key[:, None, :])
+        blocks: Tensor = torch.block_diag(*(cosines * temperature).softmax(dim=-1))
         return blocks.to(temperature.dtype)
+
+
+def _counted(query: Tensor, key: Tensor, attend: ChannelAttention) -> tuple[Tensor, Tensor]:
+    """Sums of some pixels for `products` and `squares`."""
+    if native_maps.counts(query, attend.heads):
+        products, squares = native_maps.count(query, key, attend.heads)
+        return products.unflatten(0, (attend.heads, -1)), squares
+    exact = attend.temperature.dtype
+    query, key = (x.flatten(0, 1).to(exact) for x in (query, key))
+    # all heads in one product, of which the blocks on the diagonal are wanted
+    products = (query.T @ key).unflatten(0, (attend.heads, -1)).unflatten(2, (attend.heads, -1))
+    own = products.diagonal(dim1=0, dim2=2).permute(2, 0, 1)
+    return own, torch.stack([x.square().sum(dim=0) for x in (query, key)])
 
 
 class Matrices:

@@ -19,9 +19,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "sets.h"
 
 #define KERNEL 9
 #define CHANNELS 64
@@ -48,7 +46,7 @@ struct step {
 };
 
 #if defined(__x86_64__)
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma,avx512bf16")))
+#define TARGET TARGET_AVX512_BF16
 #define LANES 16
 #define CHANNEL_BLOCK 8
 #define COLUMN_BLOCK 3
@@ -57,7 +55,7 @@ struct step {
 #define USE_BF16 1
 #include "lzsc_kernel.h"
 
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma")))
+#define TARGET TARGET_AVX512
 #define LANES 16
 #define CHANNEL_BLOCK 8
 #define COLUMN_BLOCK 3
@@ -66,7 +64,7 @@ struct step {
 #define USE_BF16 0
 #include "lzsc_kernel.h"
 
-#define TARGET __attribute__((target("avx2,fma")))
+#define TARGET TARGET_AVX2
 #define LANES 8
 #define CHANNEL_BLOCK 4
 #define COLUMN_BLOCK 3
@@ -88,15 +86,13 @@ struct step {
 typedef void (*step_function)(const struct step *, int64_t, int64_t);
 
 static step_function find_step(const char *name) {
+  if (!runs_here(name)) return NULL;
 #if defined(__x86_64__)
-  __builtin_cpu_init();
-  const int avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                     __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-  if (!strcmp(name, "avx512_bf16")) return avx512 && __builtin_cpu_supports("avx512bf16") ? lzsc_step_avx512_bf16 : NULL;
-  if (!strcmp(name, "avx512")) return avx512 ? lzsc_step_avx512 : NULL;
-  if (!strcmp(name, "avx2")) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? lzsc_step_avx2 : NULL;
+  if (!strcmp(name, "avx512_bf16")) return lzsc_step_avx512_bf16;
+  if (!strcmp(name, "avx512")) return lzsc_step_avx512;
+  if (!strcmp(name, "avx2")) return lzsc_step_avx2;
 #endif
-  return strcmp(name, "portable") ? NULL : lzsc_step_portable;
+  return lzsc_step_portable;
 }
 
 static PyObject *supports(PyObject *Py_UNUSED(module), PyObject *args) {

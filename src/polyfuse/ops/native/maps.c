@@ -1,0 +1,253 @@
+/* What SMFNet does between its convolutions, on maps with the channels last (see polyfuse/ops/native_maps.py).
+ *
+ * reason   the gated exchange of two times three nodes and the messages within each three: everything pixel by pixel, so
+ *          that TILE pixels at a time stay in cache from the first gate to the last. Values are float32 throughout;
+ *          operands of the products are rounded to bfloat16 where the maps are.
+ * norm     layer normalisation over the channels of bfloat16 maps, in float32.
+ * count    sums over pixels of bfloat16 maps that an attention over channels is made of, in float32 along a row of the map
+ *          and in float64 over rows.
+ *
+ * Layouts:
+ *   nodes      six maps (pixels, channels), a's three and b's three, before their ReLU: float32 or bfloat16
+ *   found      two maps (pixels, 3 channels), of the same type
+ *   exchange   (2, channels): what weighs b - a for the gate of a and of b
+ *   edges      (2, channels): what weighs a node less its first and its second neighbour
+ *   gates      (2 channels / 8, depth, 8): weights of reset and update, which read message and node; depth is
+ *              2 channels, or `channels` words of two bfloat16, as polyfuse/ops/native_packing.py makes them
+ *   candidate  (channels / 8 rounded up, depth, 8): likewise, doubled, because tanh(x) = 2 sigmoid(2 x) - 1
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "sets.h"
+
+#define MAX_CHANNELS 64
+#define GROUP 8
+#define TILE 48
+#define NODES 3
+
+struct passing {
+  const void *gates, *candidate;
+  const float *gate_bias, *candidate_bias, *edges;
+  float gamma;
+  int iterations, by_parity;
+};
+
+struct graph {
+  const void *nodes[2 * NODES];
+  void *found[2];
+  const float *exchange;
+  int64_t channels;
+  int rounds;
+  struct passing passing[2];
+};
+
+#if defined(__x86_64__)
+#define TARGET TARGET_AVX512_BF16
+#define LANES 16
+#define CHANNEL_BLOCK 8
+#define COLUMN_BLOCK 3
+#define NAME(x) x##_avx512_bf16
+#define USE_BF16 1
+#include "graph_kernel.h"
+
+#define TARGET TARGET_AVX512
+#define LANES 16
+#define CHANNEL_BLOCK 8
+#define COLUMN_BLOCK 3
+#define NAME(x) x##_avx512
+#define USE_BF16 0
+#include "graph_kernel.h"
+
+#define TARGET TARGET_AVX2
+#define LANES 8
+#define CHANNEL_BLOCK 4
+#define COLUMN_BLOCK 3
+#define NAME(x) x##_avx2
+#define USE_BF16 0
+#include "graph_kernel.h"
+#endif
+
+typedef void (*reason_function)(const struct graph *, int64_t, int64_t);
+
+static reason_function find_reason(const char *name) {
+  if (!runs_here(name)) return NULL;
+#if defined(__x86_64__)
+  if (!strcmp(name, "avx512_bf16")) return graph_reason_avx512_bf16;
+  if (!strcmp(name, "avx512")) return graph_reason_avx512;
+  if (!strcmp(name, "avx2")) return graph_reason_avx2;
+#endif
+  return NULL;
+}
+
+static PyObject *supports(PyObject *Py_UNUSED(module), PyObject *args) {
+  const char *name;
+  if (!PyArg_ParseTuple(args, "s", &name)) return NULL;
+  return PyBool_FromLong(find_reason(name) != NULL);
+}
+
+static PyObject *reason(PyObject *Py_UNUSED(module), PyObject *args) {
+  const char *name;
+  unsigned long long nodes[2 * NODES], found[2], exchange, at[2][5];
+  long long first, last, channels;
+  struct graph g;
+  if (!PyArg_ParseTuple(args, "s(LL)L(KKKKKK)(KK)(Ki)((KKKKK)fii)((KKKKK)fii)", &name, &first, &last, &channels, nodes, nodes + 1,
+                        nodes + 2, nodes + 3, nodes + 4, nodes + 5, found, found + 1, &exchange, &g.rounds, at[0], at[0] + 1,
+                        at[0] + 2, at[0] + 3, at[0] + 4, &g.passing[0].gamma, &g.passing[0].iterations,
+                        &g.passing[0].by_parity, at[1], at[1] + 1, at[1] + 2, at[1] + 3, at[1] + 4, &g.passing[1].gamma,
+                        &g.passing[1].iterations, &g.passing[1].by_parity))
+    return NULL;
+  const reason_function function = find_reason(name);
+  if (function == NULL || channels < 4 || channels % 4 || channels > MAX_CHANNELS) {
+    PyErr_SetString(PyExc_ValueError, "instruction set not supported here, or wrong number of channels");
+    return NULL;
+  }
+  for (int i = 0; i < 2 * NODES; i++) g.nodes[i] = (const void *)(uintptr_t)nodes[i];
+  for (int i = 0; i < 2; i++) {
+    struct passing *p = g.passing + i;
+    g.found[i] = (void *)(uintptr_t)found[i];
+    p->gates = (const void *)(uintptr_t)at[i][0], p->gate_bias = (const float *)(uintptr_t)at[i][1];
+    p->candidate = (const void *)(uintptr_t)at[i][2], p->candidate_bias = (const float *)(uintptr_t)at[i][3];
+    p->edges = (const float *)(uintptr_t)at[i][4];
+  }
+  g.exchange = (const float *)(uintptr_t)exchange, g.channels = channels;
+  Py_BEGIN_ALLOW_THREADS function(&g, first, last);
+  Py_END_ALLOW_THREADS Py_RETURN_NONE;
+}
+
+#if defined(__x86_64__)
+/* (x - mean) / sqrt(variance + epsilon) * weight + bias over the channels of each pixel, bfloat16 to bfloat16. */
+static TARGET_AVX512_BF16 void norm_pixels(const uint16_t *x, int64_t pixels, int64_t channels, const float *weight,
+                                           const float *bias, float epsilon, uint16_t *found) {
+  const int64_t vectors = (channels + 15) / 16;
+  const float share = 1.0f / (float)channels;
+  __m512 w[MAX_CHANNELS / 16], b[MAX_CHANNELS / 16];
+  __mmask16 mask[MAX_CHANNELS / 16];
+  for (int64_t i = 0; i < vectors; i++) {
+    mask[i] = channels - 16 * i >= 16 ? 0xffff : (__mmask16)((1u << (channels - 16 * i)) - 1);
+    w[i] = _mm512_maskz_loadu_ps(mask[i], weight + 16 * i), b[i] = _mm512_maskz_loadu_ps(mask[i], bias + 16 * i);
+  }
+  for (int64_t p = 0; p < pixels; p++, x += channels, found += channels) {
+    __m512 v[MAX_CHANNELS / 16], sum = _mm512_setzero_ps(), squares = _mm512_setzero_ps();
+    for (int64_t i = 0; i < vectors; i++) {
+      const __m512i wide = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask[i], x + 16 * i));
+      v[i] = _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+      sum = _mm512_add_ps(sum, v[i]);
+    }
+    const __m512 mean = _mm512_set1_ps(_mm512_reduce_add_ps(sum) * share);
+    for (int64_t i = 0; i < vectors; i++) {
+      v[i] = _mm512_maskz_sub_ps(mask[i], v[i], mean);
+      squares = _mm512_fmadd_ps(v[i], v[i], squares);
+    }
+    const __m512 scale = _mm512_set1_ps(1.0f / __builtin_sqrtf(_mm512_reduce_add_ps(squares) * share + epsilon));
+    for (int64_t i = 0; i < vectors; i++) {
+      const __m512 y = _mm512_fmadd_ps(_mm512_mul_ps(v[i], scale), w[i], b[i]);
+      _mm256_mask_storeu_epi16(found + 16 * i, mask[i], (__m256i)_mm512_cvtneps_pbh(y));
+    }
+  }
+}
+
+#define KEYS 8 /* channels of a key whose sums stay in registers */
+
+/* Sums along one row of LANES channels of whole heads: query times each of `keys` channels of its head, from the first, and,
+ * where asked for, the squares of both. */
+static inline TARGET_AVX512_BF16 __attribute__((always_inline)) void count_row(
+    const uint16_t *query, const uint16_t *key, int64_t columns, int64_t step, __mmask16 mask, const int32_t *heads, int first,
+    const int keys, int with_squares, float (*sums)[16]) {
+  __m512 acc[KEYS], squares[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+  __m512i at[KEYS];
+#pragma GCC unroll 8
+  for (int j = 0; j < keys; j++) {
+    acc[j] = _mm512_setzero_ps();
+    at[j] = _mm512_add_epi32(_mm512_loadu_si512(heads), _mm512_set1_epi32(first + j));
+  }
+  for (int64_t p = 0; p < columns; p++, query += step, key += step) {
+    const __m512 q =
+        _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, query)), 16));
+    const __m512 k = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, key)), 16));
+#pragma GCC unroll 8
+    for (int j = 0; j < keys; j++) acc[j] = _mm512_fmadd_ps(q, _mm512_permutexvar_ps(at[j], k), acc[j]);
+    if (with_squares) squares[0] = _mm512_fmadd_ps(q, q, squares[0]), squares[1] = _mm512_fmadd_ps(k, k, squares[1]);
+  }
+#pragma GCC unroll 8
+  for (int j = 0; j < keys; j++) _mm512_storeu_ps(sums[j], acc[j]);
+  if (with_squares) _mm512_storeu_ps(sums[KEYS], squares[0]), _mm512_storeu_ps(sums[KEYS + 1], squares[1]);
+}
+
+/* Add the sums over rows of pixels to `products` (channels, channels of a head) and `squares` (2, channels). */
+static TARGET_AVX512_BF16 void count_pixels(const uint16_t *query, const uint16_t *key, int64_t rows, int64_t columns,
+                                            int64_t row_step, int64_t step, int64_t channels, int64_t size, double *products,
+                                            double *squares) {
+  const int64_t lanes = 16 / size * size;
+  int32_t heads[16];
+  for (int lane = 0; lane < 16; lane++) heads[lane] = lane < lanes ? lane / (int)size * (int)size : 0;
+  float sums[KEYS + 2][16];
+  for (int64_t row = 0; row < rows; row++)
+    for (int64_t c = 0; c < channels; c += lanes) {
+      const int64_t used = channels - c < lanes ? channels - c : lanes;
+      const __mmask16 mask = (__mmask16)((1u << used) - 1);
+      const uint16_t *q = query + row * row_step + c, *k = key + row * row_step + c;
+      for (int first = 0; first < size; first += KEYS) {
+        const int keys = size - first < KEYS ? (int)size - first : KEYS, squared = first == 0;
+        switch (keys) { /* a constant each, so that the sums stay in registers */
+#define CASE(n) case n: count_row(q, k, columns, step, mask, heads, first, n, squared, sums); break;
+          CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8)
+#undef CASE
+        }
+        for (int64_t lane = 0; lane < used; lane++) {
+          for (int j = 0; j < keys; j++) products[(c + lane) * size + first + j] += sums[j][lane];
+          if (squared) squares[c + lane] += sums[KEYS][lane], squares[channels + c + lane] += sums[KEYS + 1][lane];
+        }
+      }
+    }
+}
+#endif
+
+static PyObject *norm(PyObject *Py_UNUSED(module), PyObject *args) {
+  unsigned long long x, weight, bias, found;
+  long long pixels, channels;
+  float epsilon;
+  if (!PyArg_ParseTuple(args, "KLLKKfK", &x, &pixels, &channels, &weight, &bias, &epsilon, &found)) return NULL;
+  if (!runs_here("avx512_bf16") || channels < 1 || channels > MAX_CHANNELS) {
+    PyErr_SetString(PyExc_ValueError, "this processor has no bfloat16, or wrong number of channels");
+    return NULL;
+  }
+#if defined(__x86_64__)
+  Py_BEGIN_ALLOW_THREADS norm_pixels((const uint16_t *)(uintptr_t)x, pixels, channels, (const float *)(uintptr_t)weight,
+                                     (const float *)(uintptr_t)bias, epsilon, (uint16_t *)(uintptr_t)found);
+  Py_END_ALLOW_THREADS
+#endif
+  Py_RETURN_NONE;
+}
+
+static PyObject *count(PyObject *Py_UNUSED(module), PyObject *args) {
+  unsigned long long query, key, products, squares;
+  long long rows, columns, row_step, step, channels, size;
+  if (!PyArg_ParseTuple(args, "(KK)(LLLL)(LL)(KK)", &query, &key, &rows, &columns, &row_step, &step, &channels, &size,
+                        &products, &squares))
+    return NULL;
+  if (!runs_here("avx512_bf16") || size < 1 || size > 16 || channels % size) {
+    PyErr_SetString(PyExc_ValueError, "this processor has no bfloat16, or wrong number of channels");
+    return NULL;
+  }
+#if defined(__x86_64__)
+  Py_BEGIN_ALLOW_THREADS count_pixels((const uint16_t *)(uintptr_t)query, (const uint16_t *)(uintptr_t)key, rows, columns,
+                                      row_step, step, channels, size, (double *)(uintptr_t)products,
+                                      (double *)(uintptr_t)squares);
+  Py_END_ALLOW_THREADS
+#endif
+  Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"supports", supports, METH_VARARGS, "supports(name): whether this processor runs that instruction set."},
+    {"reason", reason, METH_VARARGS, "reason(...): exchange and messages of a range of pixels; see ops/native_maps.py."},
+    {"count", count, METH_VARARGS, "count(...): sums over bfloat16 pixels for an attention over channels."},
+    {"norm", norm, METH_VARARGS, "norm(...): layer normalisation of bfloat16 pixels."},
+    {NULL, NULL, 0, NULL}};
+
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_maps", "Passes over maps, channels last.", -1, methods};
+
+PyMODINIT_FUNC PyInit__maps(void) { return PyModule_Create(&definition); }

@@ -1,0 +1,202 @@
+"""The compiled kernel `native/maps.c`: SMFNet's graph pixel by pixel, and layer norms, on maps with the channels last.
+
+Inference on a CPU; where it is not built or the processor lacks the instructions, callers go the way of PyTorch.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from polyfuse.ops.native_packing import GROUP, by_group, pair_words
+
+NODES = 3  # as in native/maps.c
+MAX_CHANNELS = 64
+TILE = 48
+TILES_PER_CALL = 40  # so that no thread waits long for another
+ROWS_PER_CALL = 8
+LARGEST_HEAD = 16
+SETS: dict[torch.dtype, tuple[str, ...]] = {
+    torch.bfloat16: ("avx512_bf16",),
+    torch.float32: ("avx512", "avx2"),
+}
+
+
+@functools.cache
+def kernel() -> ModuleType | None:
+    """The compiled module, or None where the package was built without a compiler."""
+    try:
+        return import_module("polyfuse.ops._maps")
+    except ImportError:
+        return None
+
+
+@functools.cache
+def instruction_set(dtype: torch.dtype) -> str | None:
+    """Name of the best instruction set for maps of `dtype` here."""
+    module = kernel()
+    return next((name for name in SETS.get(dtype, ()) if module is not None and module.supports(name)), None)
+
+
+def supports(device: torch.device, dtype: torch.dtype, channels: int) -> bool:
+    """Whether the kernel takes maps of that kind."""
+    return device.type == "cpu" and channels <= MAX_CHANNELS and instruction_set(dtype) is not None
+
+
+def counts(query: Tensor, heads: int) -> bool:
+    """Whether `count` takes maps like `query`."""
+    channels = query.shape[-1]
+    return (
+        query.dtype == torch.bfloat16
+        and channels // heads <= LARGEST_HEAD
+        and supports(query.device, query.dtype, channels)
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Passing:
+    """Messages among three nodes of C channels, in float32."""
+
+    gates: Tensor
+    """(2C, 2C): reset and update, from message and node."""
+    gate_bias: Tensor
+    """(2C,)."""
+    candidate: Tensor
+    """(C, 2C), from message and what reset leaves of the node."""
+    candidate_bias: Tensor
+    """(C,)."""
+    edges: Tensor
+    """(2, C): what weighs a node less its first and its second neighbour."""
+    gamma: float
+    """Share of the renewed node that is added."""
+    iterations: int
+    """Rounds."""
+    by_parity: bool
+    """Whether edge c mod 2 weighs channel c of either neighbour, instead of each edge its own."""
+
+
+class Reasoner:
+    """The graph from its nodes to what the convolutions that merge them read.
+
+    Args:
+        exchange: (2, C): what weighs b - a for the gate of a and of b, float32.
+        rounds: How often the sources exchange.
+        passings: Messages of a and of b.
+        dtype: Of the maps; `supports` it.
+    """
+
+    def __init__(self, exchange: Tensor, rounds: int, passings: tuple[Passing, Passing], dtype: torch.dtype) -> None:
+        name, module = instruction_set(dtype), kernel()
+        assert name is not None
+        assert module is not None
+        self._name, self._module = name, module
+        # kept, because the kernel gets bare addresses
+        self._exchange, self._packed = exchange.contiguous(), [_packed(passing, dtype) for passing in passings]
+        self._hows = [
+            (tuple(x.data_ptr() for x in tensors), passing.gamma, passing.iterations, int(passing.by_parity))
+            for passing, tensors in zip(passings, self._packed, strict=True)
+        ]
+        self._rounds = rounds
+
+    def __call__(self, nodes_a: Sequence[Tensor], nodes_b: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Three maps (H, W, C) of each source, before their ReLU, to one (H, W, 3C) of each."""
+        height, width, channels = nodes_a[0].shape
+        nodes = [node.contiguous() for node in (*nodes_a, *nodes_b)]
+        found_a, found_b = nodes[0].new_empty(2, height, width, NODES * channels)
+        addresses = tuple(node.data_ptr() for node in nodes)
+        into, gates = (found_a.data_ptr(), found_b.data_ptr()), (self._exchange.data_ptr(), self._rounds)
+
+        def work(first: int, last: int) -> None:
+            self._module.reason(self._name, (first, last), channels, addresses, into, gates, *self._hows)
+
+        _in_parts(work, height * width)
+        return found_a, found_b
+
+
+def normed(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> Tensor:
+    """Layer normalisation of a bfloat16 map (H, W, C) over its channels, in float32; `supports` it."""
+    module = kernel()
+    assert module is not None
+    x, weight, bias = (tensor.contiguous() for tensor in (x, weight, bias))
+    found, channels = torch.empty_like(x), x.shape[-1]
+
+    def work(first: int, last: int) -> None:
+        start = first * channels * x.element_size()
+        module.norm(
+            x.data_ptr() + start, last - first, channels, weight.data_ptr(), bias.data_ptr(), epsilon,
+            found.data_ptr() + start,
+        )  # fmt: skip
+
+    _in_parts(work, x.numel() // channels)
+    return found
+
+
+def count(query: Tensor, key: Tensor, heads: int) -> tuple[Tensor, Tensor]:
+    """Sums over all pixels of two bfloat16 maps (H, W, C), of the same strides: float32 along a row, then float64.
+
+    Returns:
+        Products of each channel of the query with those of the key in its head, (C, C / heads), and squared norms of
+        both, (2, C).
+    """
+    module = kernel()
+    assert module is not None
+    height, width, channels = query.shape
+    size, starts = channels // heads, range(0, height, ROWS_PER_CALL)
+    row_step, step, inner = query.stride()
+    assert query.stride() == key.stride()
+    assert inner == 1
+    products = torch.zeros(len(starts), channels, size, dtype=torch.float64)
+    squares = torch.zeros(len(starts), 2, channels, dtype=torch.float64)
+
+    def work(part: int) -> None:
+        start = starts[part]
+        at = tuple(x.data_ptr() + start * row_step * x.element_size() for x in (query, key))
+        rows = min(ROWS_PER_CALL, height - start)
+        into = (products[part].data_ptr(), squares[part].data_ptr())
+        module.count(at, (rows, width, row_step, step), (channels, size), into)
+
+    _in_parallel(work, len(starts))
+    return products.sum(dim=0), squares.sum(dim=0)
+
+
+def _packed(passing: Passing, dtype: torch.dtype) -> tuple[Tensor, ...]:
+    """Weights and biases as the kernel reads them."""
+    gates, candidate = (_weights(weight, dtype) for weight in (passing.gates, 2 * passing.candidate))
+    bias = functional.pad(2 * passing.candidate_bias, (0, -len(passing.candidate_bias) % GROUP))
+    return gates, passing.gate_bias.clone(), candidate, bias, passing.edges.clone()
+
+
+def _weights(weight: Tensor, dtype: torch.dtype) -> Tensor:
+    """(outputs, inputs) to (outputs / 8 rounded up, inputs or pairs of them, 8)."""
+    columns = functional.pad(weight, (0, 0, 0, -len(weight) % GROUP)).T
+    return by_group(pair_words(columns[0::2], columns[1::2]) if dtype == torch.bfloat16 else columns)
+
+
+def _in_parts(work: Callable[[int, int], None], pixels: int) -> None:
+    """Run `work` on every part of so many pixels, in as many threads as PyTorch uses."""
+    step = TILE * TILES_PER_CALL
+    _in_parallel(lambda part: work(part * step, min((part + 1) * step, pixels)), -(-pixels // step))
+
+
+def _in_parallel(work: Callable[[int], None], parts: int) -> None:
+    """Run `work` on every part, in as many threads as PyTorch uses."""
+    threads = torch.get_num_threads()
+    if threads == 1 or parts == 1:
+        for part in range(parts):
+            work(part)
+    else:
+        list(_pool(threads).map(work, range(parts)))
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Threads that are kept: a network calls them hundreds of times per picture."""
+    return ThreadPoolExecutor(threads)

@@ -10,7 +10,7 @@ from torch import Tensor
 from polyfuse.models.smfnet import SMFNetConfig, graph_pass
 from polyfuse.models.smfnet.graph import GraphReasoning
 from polyfuse.ops import native_maps
-from polyfuse.ops.native_maps import NODES, SETS, TILE, TILES_PER_CALL
+from polyfuse.ops.native_maps import GRAPH_PIXELS, NODES, SETS, TILE
 
 # Values up to some 20; measured: below 3e-6 in float32, 0.05 in bfloat16 (0.12 by PyTorch).
 ERRORS = {torch.float32: 2e-5, torch.bfloat16: 0.1}
@@ -98,7 +98,7 @@ def test_threads_and_neighbours_do_not_change_a_bit(
 ) -> None:
     use_instruction_set(name)
     run = graph_pass._native(graph(), dtype)
-    nodes_a, nodes_b = random_nodes(TILES_PER_CALL + 1, TILE + 5, 8, dtype)
+    nodes_a, nodes_b = random_nodes(50, 2 * GRAPH_PIXELS // 50 + 7, 8, dtype)
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(1)

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from polyfuse.ops import native_maps
-from polyfuse.ops.native_maps import ROWS_PER_CALL, TILE, TILES_PER_CALL, count, normed
+from polyfuse.ops.native_maps import COUNT_ROWS, NORM_PIXELS, count, normed
 
 pytestmark = pytest.mark.skipif(
     native_maps.instruction_set(torch.bfloat16) is None, reason="no compiled kernel, or a processor without bfloat16"
@@ -43,7 +43,7 @@ def test_flat_and_strided_pixels_are_normed() -> None:
 
 @pytest.mark.parametrize(("channels", "heads"), [(4, 2), (12, 4), (24, 4), (28, 2), (32, 2), (64, 8), (60, 4)])
 def test_sums_are_those_of_every_head(channels: int, heads: int) -> None:
-    mixed = random_map(2 * ROWS_PER_CALL + 3, 37, 3 * channels)[1:, 2:]  # as they come: thirds of a wider map, cut out
+    mixed = random_map(2 * COUNT_ROWS + 3, 37, 3 * channels)[1:, 2:]  # as they come: thirds of a wider map, cut out
     query, key, _ = mixed.chunk(3, dim=-1)
     assert native_maps.counts(query, heads)
     products, squares = count(query, key, heads)
@@ -57,7 +57,7 @@ def test_sums_are_those_of_every_head(channels: int, heads: int) -> None:
 
 
 def test_threads_do_not_change_a_bit(set_threads: Callable[[int], None]) -> None:
-    x = random_map(TILES_PER_CALL + 1, TILE + 5, 48)
+    x = random_map(NORM_PIXELS // 500 + 3, 501, 48)
     query, key = x.chunk(2, dim=-1)
     weight, bias = torch.rand(2, 24)
     found = []

@@ -21,8 +21,10 @@ from polyfuse.ops.native_packing import GROUP, by_group, pair_words
 NODES = 3  # as in native/maps.c
 MAX_CHANNELS = 64
 TILE = 48
-TILES_PER_CALL = 40  # so that no thread waits long for another
-ROWS_PER_CALL = 8
+# Some tenths of a millisecond: no thread waits long for another, and calls cost little beside their work.
+GRAPH_PIXELS = 20 * TILE
+NORM_PIXELS = 20_000
+COUNT_ROWS = 32
 LARGEST_HEAD = 16
 SETS: dict[torch.dtype, tuple[str, ...]] = {
     torch.bfloat16: ("avx512_bf16",),
@@ -117,7 +119,7 @@ class Reasoner:
         def work(first: int, last: int) -> None:
             self._module.reason(self._name, (first, last), channels, addresses, into, gates, *self._hows)
 
-        _in_parts(work, height * width)
+        _in_parts(work, height * width, GRAPH_PIXELS)
         return found_a, found_b
 
 
@@ -135,7 +137,7 @@ def normed(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> Tensor:
             found.data_ptr() + start,
         )  # fmt: skip
 
-    _in_parts(work, x.numel() // channels)
+    _in_parts(work, x.numel() // channels, NORM_PIXELS)
     return found
 
 
@@ -149,7 +151,7 @@ def count(query: Tensor, key: Tensor, heads: int) -> tuple[Tensor, Tensor]:
     module = kernel()
     assert module is not None
     height, width, channels = query.shape
-    size, starts = channels // heads, range(0, height, ROWS_PER_CALL)
+    size, starts = channels // heads, range(0, height, COUNT_ROWS)
     row_step, step, inner = query.stride()
     assert query.stride() == key.stride()
     assert inner == 1
@@ -159,7 +161,7 @@ def count(query: Tensor, key: Tensor, heads: int) -> tuple[Tensor, Tensor]:
     def work(part: int) -> None:
         start = starts[part]
         at = tuple(x.data_ptr() + start * row_step * x.element_size() for x in (query, key))
-        rows = min(ROWS_PER_CALL, height - start)
+        rows = min(COUNT_ROWS, height - start)
         into = (products[part].data_ptr(), squares[part].data_ptr())
         module.count(at, (rows, width, row_step, step), (channels, size), into)
 
@@ -180,9 +182,8 @@ def _weights(weight: Tensor, dtype: torch.dtype) -> Tensor:
     return by_group(pair_words(columns[0::2], columns[1::2]) if dtype == torch.bfloat16 else columns)
 
 
-def _in_parts(work: Callable[[int, int], None], pixels: int) -> None:
-    """Run `work` on every part of so many pixels, in as many threads as PyTorch uses."""
-    step = TILE * TILES_PER_CALL
+def _in_parts(work: Callable[[int, int], None], pixels: int, step: int) -> None:
+    """Run `work` on all pixels, `step` at a time."""
     _in_parallel(lambda part: work(part * step, min((part + 1) * step, pixels)), -(-pixels // step))
 
 

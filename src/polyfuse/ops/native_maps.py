@@ -65,7 +65,7 @@ def counts(query: Tensor, heads: int) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Passing:
-    """Messages among three nodes of C channels, in float32."""
+    """Messages among three nodes of C channels."""
 
     gates: Tensor
     """(2C, 2C): reset and update, from message and node."""
@@ -89,7 +89,7 @@ class Reasoner:
     """The graph from its nodes to what the convolutions that merge them read.
 
     Args:
-        exchange: (2, C): what weighs b - a for the gate of a and of b, float32.
+        exchange: (2, C): what weighs b - a for the gate of a and of b.
         rounds: How often the sources exchange.
         passings: Messages of a and of b.
         dtype: Of the maps; `supports` it.
@@ -101,7 +101,7 @@ class Reasoner:
         assert module is not None
         self._name, self._module = name, module
         # kept, because the kernel gets bare addresses
-        self._exchange, self._packed = exchange.contiguous(), [_packed(passing, dtype) for passing in passings]
+        self._exchange, self._packed = exchange.float().contiguous(), [_packed(passing, dtype) for passing in passings]
         self._hows = [
             (tuple(x.data_ptr() for x in tensors), passing.gamma, passing.iterations, int(passing.by_parity))
             for passing, tensors in zip(passings, self._packed, strict=True)
@@ -127,7 +127,7 @@ def normed(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> Tensor:
     """Layer normalisation of a bfloat16 map (H, W, C) over its channels, in float32; `supports` it."""
     module = kernel()
     assert module is not None
-    x, weight, bias = (tensor.contiguous() for tensor in (x, weight, bias))
+    x, weight, bias = x.contiguous(), weight.float().contiguous(), bias.float().contiguous()
     found, channels = torch.empty_like(x), x.shape[-1]
 
     def work(first: int, last: int) -> None:
@@ -171,9 +171,9 @@ def count(query: Tensor, key: Tensor, heads: int) -> tuple[Tensor, Tensor]:
 
 def _packed(passing: Passing, dtype: torch.dtype) -> tuple[Tensor, ...]:
     """Weights and biases as the kernel reads them."""
-    gates, candidate = (_weights(weight, dtype) for weight in (passing.gates, 2 * passing.candidate))
-    bias = functional.pad(2 * passing.candidate_bias, (0, -len(passing.candidate_bias) % GROUP))
-    return gates, passing.gate_bias.clone(), candidate, bias, passing.edges.clone()
+    gates, candidate = (_weights(weight.float(), dtype) for weight in (passing.gates, 2 * passing.candidate))
+    bias = functional.pad(2 * passing.candidate_bias.float(), (0, -len(passing.candidate_bias) % GROUP))
+    return gates, passing.gate_bias.float().contiguous(), candidate, bias, passing.edges.float().contiguous()
 
 
 def _weights(weight: Tensor, dtype: torch.dtype) -> Tensor:

@@ -124,10 +124,19 @@ def test_gates_that_are_wide_open_or_shut_stay_finite(use_instruction_set: Calla
         run = graph_pass._native(made, dtype)
         for found, wanted in zip(run(*([node.to(dtype) for node in own] for own in nodes)), expected, strict=True):
             assert found.isfinite().all()
-            torch.testing.assert_close(found.double(), wanted, rtol=0.02, atol=0.02 * wanted.abs().max().item())
+            error = 0.02 if dtype == torch.bfloat16 else 1e-5
+            torch.testing.assert_close(found.double(), wanted, rtol=error, atol=error * wanted.abs().max().item())
 
 
-def test_network_without_the_kernel_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_kept_in_bfloat16_are_read_as_what_they_are(use_instruction_set: Callable[[str], None]) -> None:
+    use_instruction_set("avx512_bf16")
+    made, nodes = graph().bfloat16(), random_nodes(5, 20, 8, torch.bfloat16)
+    found = graph_pass._native(made, torch.bfloat16)(*nodes)
+    for one, wanted in zip(found, literal(made, nodes), strict=True):
+        torch.testing.assert_close(one.double(), wanted, rtol=0, atol=ERRORS[torch.bfloat16])
+
+
+def test_form_without_the_kernel_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     made, nodes = graph(), random_nodes(5, 20, 8, torch.float32)
     expected = literal(made, nodes)
     monkeypatch.setattr(native_maps, "kernel", lambda: None)

@@ -31,6 +31,11 @@ def test_norm_is_the_float32_one_rounded(channels: int) -> None:
     torch.testing.assert_close(found.double(), expected, rtol=2**-8 + 1e-5, atol=1e-5)
 
 
+def test_norm_reads_weights_kept_in_bfloat16() -> None:
+    x, weight, bias = random_map(5, 7, 24), *random_map(2, 24)
+    assert torch.equal(normed(x, weight, bias, 1e-5), normed(x, weight.float(), bias.float(), 1e-5))
+
+
 def test_flat_and_strided_pixels_are_normed() -> None:
     flat = torch.full((3, 3, 8), 0.5, dtype=torch.bfloat16)
     assert (normed(flat, torch.ones(8), torch.full((8,), 0.25), 1e-5) == 0.25).all()

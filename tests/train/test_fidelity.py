@@ -43,6 +43,10 @@ def test_fusing_turn_and_validation_have_the_weighted_loss(write_recipe: WriteRe
     *_, turn = stage.turns
     for losses in (turn.step(parts, Batch(a, b)), stage.validate(parts, Batch(a, b))):
         torch.testing.assert_close(losses["fidelity"], 3 * fidelity_loss(parts[FUSER](a, b), a, b))
+    shared = Batch(a, b, mean=lambda value: 2 * value)  # as if the other process's crops held three times as much
+    torch.testing.assert_close(
+        turn.step(parts, shared)["fidelity"], 3 * fidelity_loss(parts[FUSER](a, b), a, b, batch_mean=shared.mean)
+    )
     (plain,) = stages_of(load_recipe(recipe_file(write_recipe, family, 0.0)))
     assert "fidelity" not in plain.validate(parts, Batch(a, b))
 

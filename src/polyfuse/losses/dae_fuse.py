@@ -6,6 +6,7 @@ Which content losses there are is ours: what networks of this kind usually have.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -88,7 +89,14 @@ def reconstruction_terms(
     return terms
 
 
-def fusion_terms(fused: Tensor, a: Tensor, b: Tensor, *, weights: FusionWeights | None = None) -> dict[str, Tensor]:
+def fusion_terms(
+    fused: Tensor,
+    a: Tensor,
+    b: Tensor,
+    *,
+    weights: FusionWeights | None = None,
+    batch_mean: Callable[[Tensor], Tensor] = lambda mean: mean,
+) -> dict[str, Tensor]:
     """Weighted content terms of phase 2 by name; their sum is minimised.
 
     Args:
@@ -96,6 +104,7 @@ def fusion_terms(fused: Tensor, a: Tensor, b: Tensor, *, weights: FusionWeights 
         a: Same shape, in [0, 1].
         b: Same shape, in [0, 1].
         weights: Weights of the terms; "structure" and "fidelity" are left out where they have none.
+        batch_mean: Turns a mean over this part of the batch into the mean over all processes that share it.
     """
     chosen = weights or FusionWeights()
     terms = {
@@ -106,5 +115,5 @@ def fusion_terms(fused: Tensor, a: Tensor, b: Tensor, *, weights: FusionWeights 
         distance = structural_distance(fused, a) + structural_distance(fused, b)
         terms["structure"] = chosen.structure * distance
     if chosen.fidelity:
-        terms["fidelity"] = chosen.fidelity * fidelity_loss(fused, a, b)
+        terms["fidelity"] = chosen.fidelity * fidelity_loss(fused, a, b, batch_mean=batch_mean)
     return terms

@@ -194,6 +194,7 @@ def fusion_terms(
     *,
     weights: FusionWeights | None = None,
     rules: LossRules = FIXED,
+    batch_mean: Callable[[Tensor], Tensor] = lambda mean: mean,
 ) -> dict[str, Tensor]:
     """Weighted terms of stage II by name; their sum is minimised.
 
@@ -206,6 +207,7 @@ def fusion_terms(
         graph: Graph features, None where there is no graph.
         weights: Weights of the terms; a term without weight is left out.
         rules: Which form each term has.
+        batch_mean: Turns a mean over this part of the batch into the mean over all processes that share it.
     """
     chosen = weights or FusionWeights()
     # official: the details' correlation twice where the paper has the graph's
@@ -215,7 +217,7 @@ def fusion_terms(
         "intensity": (chosen.intensity, lambda: (fused - torch.maximum(a, b)).abs().mean()),
         "gradient": (chosen.gradient, lambda: _strongest_gradient_distance(fused, a, b)),
         "decomposition": (chosen.decomposition, lambda: decomposition(details, base, rules)),
-        "fidelity": (chosen.fidelity, lambda: fidelity_loss(fused, a, b)),
+        "fidelity": (chosen.fidelity, lambda: fidelity_loss(fused, a, b, batch_mean=batch_mean)),
     }
     return _weighted(terms)
 

@@ -48,7 +48,7 @@ def fusion_stage(config: StageConfig, options: FusionOptions, where: str) -> Sta
         return (draw(parts, batch),)
 
     def content(made: tuple[Tensor, ...], batch: Batch) -> dict[str, Tensor]:
-        return fusion_terms(made[0], batch.a, batch.b, weights=weights)
+        return fusion_terms(made[0], batch.a, batch.b, weights=weights, batch_mean=batch.mean)
 
     phase = Phase(make, content, partial(shown, view=options.view, detail_source=options.detail_source))
     taken = turns(config, options, phase, options.freeze)

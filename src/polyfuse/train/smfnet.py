@@ -77,7 +77,9 @@ def _fusion(config: StageConfig, children: tuple[str, ...]) -> Stage:
 
     def losses(parts: Parts, batch: Batch) -> dict[str, Tensor]:
         fused, found = cast(SMFNet, parts[FUSER]).fuse(batch.a, batch.b)
-        return fusion_terms(fused, batch.a, batch.b, *_by_branch(found), weights=weights, rules=options)
+        return fusion_terms(
+            fused, batch.a, batch.b, *_by_branch(found), weights=weights, rules=options, batch_mean=batch.mean
+        )
 
     return _stage(config, children, losses, options)
 

@@ -14,6 +14,18 @@ from polyfuse.io import Pair, write_picture
 from polyfuse.train import journal, loop
 
 TINY = {"coder": {"channels": 4, "kernel_size": 3, "iterations": 2}}
+NETWORKS: dict[str, dict[str, Any]] = {
+    "fnet": TINY,
+    "fnet-t": {},
+    "smfnet": {"channels": 8, "heads": 2, "base_blocks": 1, "depth": 1},
+    "daefuse": {"size": "tiny"},
+}
+
+
+@pytest.fixture
+def networks() -> dict[str, dict[str, Any]]:
+    """Options of a small network of every family."""
+    return NETWORKS
 
 
 @pytest.fixture(autouse=True)

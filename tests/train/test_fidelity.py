@@ -9,34 +9,35 @@ import torch
 
 from polyfuse.errors import UsageError
 from polyfuse.losses.fidelity import fidelity_loss
-from polyfuse.train import check_recipe, load_recipe
-from polyfuse.train.families import family_of, stages_of
+from polyfuse.train import Recipe, check_recipe, load_recipe
+from polyfuse.train.families import FAMILIES, family_of, stages_of
 from polyfuse.train.stage import FUSER, Batch
 
 WriteRecipe = Callable[..., Path]
-NETWORKS: dict[str, dict[str, Any]] = {
-    "fnet": {"coder": {"channels": 4, "kernel_size": 3, "iterations": 2}},
-    "fnet-t": {},
-    "smfnet": {"channels": 8, "heads": 2, "base_blocks": 1, "depth": 1},
-    "daefuse": {"size": "tiny"},
-}
 SIDE = 48
 
 
-def recipe_file(write_recipe: WriteRecipe, family: str, weight: float, side: int = SIDE) -> Path:
+@pytest.fixture
+def recipe_of(write_recipe: WriteRecipe, networks: dict[str, Any]) -> Callable[..., Recipe]:
     """A recipe of one stage that fuses."""
-    return write_recipe(
-        family=family,
-        model=NETWORKS[family],
-        data={"luma": "full", "batch": 2, "crop": {"size": side}},
-        stages=[{"kind": "fusion", "steps": 2, "losses": {"fidelity": weight}}],
-        rhythm={"validation_crop": 48},
-    )
+
+    def make(family: str, weight: float, side: int = SIDE) -> Recipe:
+        return load_recipe(
+            write_recipe(
+                family=family,
+                model=networks[family],
+                data={"luma": "full", "batch": 2, "crop": {"size": side}},
+                stages=[{"kind": "fusion", "steps": 2, "losses": {"fidelity": weight}}],
+                rhythm={"validation_crop": 48},
+            )
+        )
+
+    return make
 
 
-@pytest.mark.parametrize("family", NETWORKS)
-def test_fusing_turn_and_validation_have_the_weighted_loss(write_recipe: WriteRecipe, family: str) -> None:
-    recipe = load_recipe(recipe_file(write_recipe, family, 3.0))
+@pytest.mark.parametrize("family", FAMILIES)
+def test_fusing_turn_and_validation_have_the_weighted_loss(recipe_of: Callable[..., Recipe], family: str) -> None:
+    recipe = recipe_of(family, 3.0)
     (stage,) = stages_of(recipe)
     parts = family_of(family).build(recipe)
     a, b = torch.rand(2, 2, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
@@ -47,10 +48,10 @@ def test_fusing_turn_and_validation_have_the_weighted_loss(write_recipe: WriteRe
     torch.testing.assert_close(
         turn.step(parts, shared)["fidelity"], 3 * fidelity_loss(parts[FUSER](a, b), a, b, batch_mean=shared.mean)
     )
-    (plain,) = stages_of(load_recipe(recipe_file(write_recipe, family, 0.0)))
+    (plain,) = stages_of(recipe_of(family, 0.0))
     assert "fidelity" not in plain.validate(parts, Batch(a, b))
 
 
-def test_crops_without_a_sample_on_its_last_scale_are_refused(write_recipe: WriteRecipe) -> None:
+def test_crops_without_a_sample_on_its_last_scale_are_refused(recipe_of: Callable[..., Recipe]) -> None:
     with pytest.raises(UsageError, match="crops of 40 pixels are too small for the loss fidelity: use 41 or more"):
-        check_recipe(load_recipe(recipe_file(write_recipe, "fnet", 3.0, side=40)))
+        check_recipe(recipe_of("fnet", 3.0, side=40))

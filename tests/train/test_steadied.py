@@ -12,29 +12,23 @@ from polyfuse.data.pack import Pack
 from polyfuse.errors import UsageError
 from polyfuse.losses.steadiness import steadiness
 from polyfuse.train import Recipe, check_recipe, load_recipe, train
-from polyfuse.train.families import family_of, stages_of
+from polyfuse.train.families import FAMILIES, family_of, stages_of
 from polyfuse.train.journal import read_log
 from polyfuse.train.stage import FUSER, Batch
 
 WriteRecipe = Callable[..., Path]
 TWIN = {"twin": 3, "noise": 0.02}
-NETWORKS: dict[str, dict[str, Any]] = {
-    "fnet": {"coder": {"channels": 4, "kernel_size": 3, "iterations": 2}},
-    "fnet-t": {},
-    "smfnet": {"channels": 8, "heads": 2, "base_blocks": 1, "depth": 1},
-    "daefuse": {"size": "tiny"},
-}
 
 
 @pytest.fixture
-def make_recipe(write_recipe: WriteRecipe, large_pack: Path) -> Callable[..., Recipe]:
+def make_recipe(write_recipe: WriteRecipe, large_pack: Path, networks: dict[str, Any]) -> Callable[..., Recipe]:
     """A recipe of one stage that fuses."""
 
     def make(family: str = "fnet", **stage: Any) -> Recipe:
         return load_recipe(
             write_recipe(
                 family=family,
-                model=NETWORKS[family],
+                model=networks[family],
                 data={"train": [str(large_pack)], "luma": "full", "batch": 2, "crop": {"size": 40}},
                 stages=[{"kind": "fusion", "steps": 2, "steadiness": 5.0, "crop": TWIN} | stage],
                 rhythm={"log_every": 1},
@@ -44,7 +38,7 @@ def make_recipe(write_recipe: WriteRecipe, large_pack: Path) -> Callable[..., Re
     return make
 
 
-@pytest.mark.parametrize("family", NETWORKS)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_turn_of_the_network_has_the_weighted_change_of_its_picture(
     make_recipe: Callable[..., Recipe], large_pack: Path, family: str
 ) -> None:

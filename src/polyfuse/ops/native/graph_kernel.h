@@ -41,15 +41,10 @@ static inline TARGET __attribute__((always_inline)) VF NAME(sigmoid)(VF t) {
 }
 #endif
 
-/* Channels of a tile as operands of a product: two of them as a pair of bfloat16, rounded to nearest even, or as they are. */
+/* Channels of a tile as operands of a product: two of them as a pair of bfloat16, or as they are. */
 static TARGET void NAME(pack)(const float *values, int64_t channels, WORD *words) {
 #if USE_BF16
-  for (int64_t i = 0; i < channels / 2; i++, values += 2 * TILE, words += TILE)
-    for (int p = 0; p < TILE; p += LANES) {
-      __m512i even = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(values + p)));
-      __m512i odd = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(values + TILE + p)));
-      _mm512_storeu_si512(words + p, _mm512_or_si512(even, _mm512_slli_epi32(odd, 16)));
-    }
+  NAME(pack_pairs)(values, channels, TILE, words);
 #else
   memcpy(words, values, sizeof(float) * channels * TILE);
 #endif

@@ -78,15 +78,6 @@ static TARGET void NAME(expand_tile)(const struct step *s, int64_t row, int64_t 
 }
 
 #if USE_BF16
-/* Two neighbouring channels of each pixel as a pair of bfloat16, rounded to nearest even. */
-static TARGET void NAME(pack_code)(const float *code, uint32_t *pairs) {
-  for (int channel = 0; channel < CHANNELS; channel += 2)
-    for (int p = 0; p < TILE; p += LANES) {
-      __m512i even = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(code + channel * TILE + p)));
-      __m512i odd = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(code + (channel + 1) * TILE + p)));
-      _mm512_storeu_si512(pairs + channel / 2 * TILE + p, _mm512_or_si512(even, _mm512_slli_epi32(odd, 16)));
-    }
-}
 #define DEPTH (CHANNELS / 2)
 #else
 #define DEPTH CHANNELS
@@ -140,7 +131,7 @@ static TARGET void NAME(lzsc_step)(const struct step *s, int64_t first_row, int6
     for (int64_t tile = 0; tile < s->tiles; tile++) {
       NAME(expand_tile)(s, row, tile, code);
 #if USE_BF16
-      NAME(pack_code)(code, pairs);
+      NAME(pack_pairs)(code, CHANNELS, TILE, pairs);
       NAME(reduce_tile)(s, row, tile, (const float *)pairs);
 #else
       NAME(reduce_tile)(s, row, tile, code);

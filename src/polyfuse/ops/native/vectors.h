@@ -60,3 +60,15 @@ static inline TARGET __attribute__((always_inline)) VF NAME(clamp)(VF t) {
   VI low = t < SPLAT(-87.0f), high = t > SPLAT(87.0f);
   return (VF)(((VI)t & ~(low | high)) | ((VI)SPLAT(-87.0f) & low) | ((VI)SPLAT(87.0f) & high));
 }
+
+#if USE_BF16
+/* Two neighbouring channels (channels, width) of each pixel as a pair of bfloat16, rounded to nearest even. */
+static inline TARGET void NAME(pack_pairs)(const float *values, int64_t channels, int64_t width, uint32_t *pairs) {
+  for (int64_t i = 0; i < channels / 2; i++, values += 2 * width, pairs += width)
+    for (int64_t p = 0; p < width; p += LANES) {
+      __m512i even = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(values + p)));
+      __m512i odd = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(values + width + p)));
+      _mm512_storeu_si512(pairs + p, _mm512_or_si512(even, _mm512_slli_epi32(odd, 16)));
+    }
+}
+#endif

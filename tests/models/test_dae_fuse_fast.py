@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from polyfuse.layers import maps
+from polyfuse.layers import strips
 from polyfuse.models.dae_fuse import DAEFuse, DAEFuseConfig, fusion_pass
 
 NARROW = {"shallow_channels": 8, "high_channels": (8, 8, 12, 12), "token_channels": 24, "depth": 1, "decoder_blocks": 1}
@@ -30,8 +30,8 @@ def random_pair(*shape: int, dtype: torch.dtype = torch.float32) -> tuple[Tensor
 @pytest.fixture
 def narrow_strips(monkeypatch: pytest.MonkeyPatch) -> None:
     """Strips of five rows and probabilities of some queries, so that small pictures need many."""
-    monkeypatch.setattr(maps, "STRIP_BYTES", 1)
-    monkeypatch.setattr(maps, "MIN_ROWS", 5)
+    monkeypatch.setattr(strips, "STRIP_BYTES", 1)
+    monkeypatch.setattr(strips, "MIN_ROWS", 5)
     monkeypatch.setattr(fusion_pass, "PROBABILITY_BYTES", 1 << 14)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from polyfuse import load
 from polyfuse.fusion import FuseOptions, fuse, pair
 from polyfuse.fusion.pair import as_picture, fuse_pictures
-from polyfuse.layers import maps
+from polyfuse.layers import strips
 from polyfuse.models.smfnet import SMFNet, SMFNetConfig
 from polyfuse.models.smfnet.fast import halo, survey_rounds
 from polyfuse.weights.store import WeightsInfo, save_weights
@@ -48,8 +48,8 @@ def random_pair(*shape: int) -> tuple[Tensor, Tensor]:
 @pytest.fixture
 def narrow_strips(monkeypatch: pytest.MonkeyPatch) -> None:
     """Strips of three rows, so that small pictures need many."""
-    monkeypatch.setattr(maps, "STRIP_BYTES", 1)
-    monkeypatch.setattr(maps, "MIN_ROWS", 3)
+    monkeypatch.setattr(strips, "STRIP_BYTES", 1)
+    monkeypatch.setattr(strips, "MIN_ROWS", 3)
 
 
 @pytest.mark.usefixtures("narrow_strips")
@@ -58,6 +58,20 @@ def test_fast_form_in_strips_is_the_plain_one(config: SMFNetConfig) -> None:
     model = network(config).double()
     a, b = (x.double() for x in random_pair(2, 1, 23, 14))
     torch.testing.assert_close(model(a, b), model.fuse(a, b)[0], rtol=0, atol=1e-13)
+
+
+@pytest.mark.usefixtures("narrow_strips")
+def test_threads_do_not_change_the_picture() -> None:
+    model = network(SMALL)
+    a, b = random_pair(1, 1, 40, 31)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = model(a, b)
+        torch.set_num_threads(3)
+        assert all(torch.equal(model(a, b), alone) for _ in range(5))
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 6), (6, 1), (2, 2), (20, 30)])

@@ -1,14 +1,11 @@
-"""Layers on maps (H, W, C) of one picture, and the strips of rows that they are worked off in.
+"""Layers on maps (H, W, C) of one picture, on which SMFNet and DAE-Fuse work in strips of rows.
 
-With the channels last a 1x1 convolution is a matrix product and a depthwise one reads memory in order. A strip of a few
-rows stays in the processor's cache from one layer to the next; only features are kept in the picture's full size, inner
-layers with their many channels exist as strips alone. SMFNet and DAE-Fuse work so.
+With the channels last a 1x1 convolution is a matrix product and a depthwise one reads memory in order. Only features
+are kept in the picture's full size, inner layers with their many channels exist as strips alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -17,37 +14,6 @@ from torch.nn import functional
 
 from polyfuse.layers.channel_norm import EPSILON, ChannelNorm
 from polyfuse.ops import native_maps
-
-STRIP_BYTES = 3 << 20
-"""Size of a strip of a map: with less, more rows are worked off twice; more leaves the caches, or needs fresh pages."""
-MIN_ROWS = 16
-"""Fewest rows of a strip: its context is worked off twice."""
-
-
-@dataclass(frozen=True)
-class Strip:
-    """A few rows of a map."""
-
-    inner: slice
-    """Rows that it fills."""
-    outer: slice
-    """The same with context, as far as the map goes."""
-
-    @property
-    def crop(self) -> slice:
-        """Where `inner` lies within `outer`."""
-        return slice(self.inner.start - self.outer.start, self.inner.stop - self.outer.start)
-
-
-def strips(like: Tensor, halo: int) -> Iterator[Strip]:
-    """Cover maps of the size of `like` with strips whose context is `halo` rows; on a GPU all rows are one strip."""
-    height, width, channels = like.shape
-    rows = (
-        max(MIN_ROWS, STRIP_BYTES // (width * channels * like.element_size())) if like.device.type == "cpu" else height
-    )
-    for top in range(0, height, rows):
-        bottom = min(top + rows, height)
-        yield Strip(slice(top, bottom), slice(max(0, top - halo), min(height, bottom + halo)))
 
 
 class Pool:

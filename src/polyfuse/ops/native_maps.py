@@ -6,8 +6,7 @@ Inference on a CPU; where it is not built or the processor lacks the instruction
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
@@ -21,10 +20,6 @@ from polyfuse.ops.native_packing import GROUP, by_group, pair_words
 NODES = 3  # as in native/maps.c
 MAX_CHANNELS = 64
 TILE = 48
-# Some tenths of a millisecond: no thread waits long for another, and calls cost little beside their work.
-GRAPH_PIXELS = 20 * TILE
-NORM_PIXELS = 20_000
-COUNT_ROWS = 32
 LARGEST_HEAD = 16
 SETS: dict[torch.dtype, tuple[str, ...]] = {
     torch.bfloat16: ("avx512_bf16",),
@@ -116,10 +111,7 @@ class Reasoner:
         addresses = tuple(node.data_ptr() for node in nodes)
         into, gates = (found_a.data_ptr(), found_b.data_ptr()), (self._exchange.data_ptr(), self._rounds)
 
-        def work(first: int, last: int) -> None:
-            self._module.reason(self._name, (first, last), channels, addresses, into, gates, *self._hows)
-
-        _in_parts(work, height * width, GRAPH_PIXELS)
+        self._module.reason(self._name, (0, height * width), channels, addresses, into, gates, *self._hows)
         return found_a, found_b
 
 
@@ -129,15 +121,9 @@ def normed(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> Tensor:
     assert module is not None
     x, weight, bias = x.contiguous(), weight.float().contiguous(), bias.float().contiguous()
     found, channels = torch.empty_like(x), x.shape[-1]
-
-    def work(first: int, last: int) -> None:
-        start = first * channels * x.element_size()
-        module.norm(
-            x.data_ptr() + start, last - first, channels, weight.data_ptr(), bias.data_ptr(), epsilon,
-            found.data_ptr() + start,
-        )  # fmt: skip
-
-    _in_parts(work, x.numel() // channels, NORM_PIXELS)
+    module.norm(
+        x.data_ptr(), x.numel() // channels, channels, weight.data_ptr(), bias.data_ptr(), epsilon, found.data_ptr()
+    )
     return found
 
 
@@ -151,22 +137,15 @@ def count(query: Tensor, key: Tensor, heads: int) -> tuple[Tensor, Tensor]:
     module = kernel()
     assert module is not None
     height, width, channels = query.shape
-    size, starts = channels // heads, range(0, height, COUNT_ROWS)
+    size = channels // heads
     row_step, step, inner = query.stride()
     assert query.stride() == key.stride()
     assert inner == 1
-    products = torch.zeros(len(starts), channels, size, dtype=torch.float64)
-    squares = torch.zeros(len(starts), 2, channels, dtype=torch.float64)
-
-    def work(part: int) -> None:
-        start = starts[part]
-        at = tuple(x.data_ptr() + start * row_step * x.element_size() for x in (query, key))
-        rows = min(COUNT_ROWS, height - start)
-        into = (products[part].data_ptr(), squares[part].data_ptr())
-        module.count(at, (rows, width, row_step, step), (channels, size), into)
-
-    _in_parallel(work, len(starts))
-    return products.sum(dim=0), squares.sum(dim=0)
+    products = torch.zeros(channels, size, dtype=torch.float64)
+    squares = torch.zeros(2, channels, dtype=torch.float64)
+    into = (products.data_ptr(), squares.data_ptr())
+    module.count((query.data_ptr(), key.data_ptr()), (height, width, row_step, step), (channels, size), into)
+    return products, squares
 
 
 def _packed(passing: Passing, dtype: torch.dtype) -> tuple[Tensor, ...]:
@@ -180,24 +159,3 @@ def _weights(weight: Tensor, dtype: torch.dtype) -> Tensor:
     """(outputs, inputs) to (outputs / 8 rounded up, inputs or pairs of them, 8)."""
     columns = functional.pad(weight, (0, 0, 0, -len(weight) % GROUP)).T
     return by_group(pair_words(columns[0::2], columns[1::2]) if dtype == torch.bfloat16 else columns)
-
-
-def _in_parts(work: Callable[[int, int], None], pixels: int, step: int) -> None:
-    """Run `work` on all pixels, `step` at a time."""
-    _in_parallel(lambda part: work(part * step, min((part + 1) * step, pixels)), -(-pixels // step))
-
-
-def _in_parallel(work: Callable[[int], None], parts: int) -> None:
-    """Run `work` on every part, in as many threads as PyTorch uses."""
-    threads = torch.get_num_threads()
-    if threads == 1 or parts == 1:
-        for part in range(parts):
-            work(part)
-    else:
-        list(_pool(threads).map(work, range(parts)))
-
-
-@functools.cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    """Threads that are kept: a network calls them hundreds of times per picture."""
-    return ThreadPoolExecutor(threads)

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from polyfuse.layers.maps import Layer, Pool, strips
+from polyfuse.layers.maps import Layer, Pool
+from polyfuse.layers.strips import Strip, each_strip
 from polyfuse.models.dae_fuse.blocks import ResidualBlock
 from polyfuse.models.dae_fuse.encoder import HIGHPASS_SIGMA, HighBranch
 from polyfuse.models.dae_fuse.fusion_pass import merged_feature
@@ -105,9 +106,12 @@ def _enlarged(small: Tensor, factor: int, found: Tensor) -> None:
     places = ((torch.arange(len(found), dtype=wide.dtype) + 0.5) / factor - 0.5).clamp_(min=0)
     above = places.long()
     below, weight = (above + 1).clamp_(max=len(wide) - 1), (places - above)[:, None, None]
-    for strip in strips(found, halo=0):
+
+    def work(strip: Strip) -> None:
         rows = strip.inner
         found[rows] = torch.lerp(wide[above[rows]], wide[below[rows]], weight[rows])
+
+    each_strip(found, 0, work)
 
 
 def _convolution(conv: nn.Module, dtype: torch.dtype, *, rectified: bool = False) -> Step:
@@ -157,8 +161,11 @@ def _passes(steps: Sequence[Step]) -> Iterator[list[Step]]:
 def _one_pass(x: Tensor, steps: Sequence[Step], found: Tensor) -> None:
     """Fill `found` strip by strip."""
     widest = max(x, found, key=lambda part: part.shape[-1])
-    for strip in strips(widest, sum(step.reach for step in steps)):
+
+    def work(strip: Strip) -> None:
         part = x[strip.outer]
         for step in steps:
             part = step.apply(part)
         found[strip.inner] = part[strip.crop]
+
+    each_strip(widest, sum(step.reach for step in steps), work)

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from polyfuse.layers.channel_norm import EPSILON, ChannelNorm
-from polyfuse.layers.maps import Layer, normed, strips
+from polyfuse.layers.maps import Layer, normed
+from polyfuse.layers.strips import Strip, each_strip
 from polyfuse.models.dae_fuse.cross_attention import NORM_FLOOR, CrossAttention
 from polyfuse.models.dae_fuse.sources import of_source
 
@@ -31,13 +32,16 @@ def merged_feature(model: DAEFuse, a: Tensor, b: Tensor, found: Tensor) -> None:
         for source, other in (("a", b), ("b", a)):
             cross = cast(CrossAttention, of_source(fusion.cross, source))
             asking.append(_Asking(cross, _pooled(other, cross), dtype))
-    for strip in strips(a, REACH):
+
+    def work(strip: Strip) -> None:
         parts = a[strip.outer], b[strip.outer]
         if asking:
             cores = [_core(part) for part in parts]
             shifts = asking[0](*cores), asking[1](*cores[::-1])
             parts = shifts[0].add_(parts[0]), shifts[1].add_(parts[1])
         found[strip.inner] = read(gate(*parts)).relu_()[strip.crop]
+
+    each_strip(a, REACH, work)
 
 
 class _Asking:
@@ -106,9 +110,10 @@ def _core(x: Tensor) -> Tensor:
 def _pooled(y: Tensor, cross: CrossAttention) -> Tensor:
     """Keys' means over cells of normalised y, (1, C, rows, columns): first over columns, strip by strip."""
     rows, columns = cross.cells(*y.shape[:2])
-    parts = []
-    for strip in strips(y, halo=0):
+
+    def work(strip: Strip) -> Tensor:
         exact = y[strip.inner].to(cross.norm_key.weight.dtype)
         planes = normed(exact, cross.norm_key).permute(2, 0, 1)[None]
-        parts.append(functional.adaptive_avg_pool2d(planes, (planes.shape[-2], columns)))
-    return functional.adaptive_avg_pool2d(torch.cat(parts, dim=-2), (rows, columns))
+        return functional.adaptive_avg_pool2d(planes, (planes.shape[-2], columns))
+
+    return functional.adaptive_avg_pool2d(torch.cat(each_strip(y, 0, work), dim=-2), (rows, columns))

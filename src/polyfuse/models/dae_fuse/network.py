@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from polyfuse.errors import InputError
-from polyfuse.layers.maps import STRIP_BYTES
+from polyfuse.layers.strips import STRIP_BYTES
 from polyfuse.models.dae_fuse.config import DAEFuseConfig
 from polyfuse.models.dae_fuse.contributions import block_contributions
 from polyfuse.models.dae_fuse.costs import costs

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from polyfuse.layers.maps import Layer, batch_normed, strips
+from polyfuse.layers.maps import Layer, batch_normed
+from polyfuse.layers.strips import Strip, each_strip
 from polyfuse.models.smfnet.graph import GraphReasoning, MessagePassing
 from polyfuse.ops import native_maps
 
@@ -25,7 +26,8 @@ def reason(shallow_a: Tensor, shallow_b: Tensor, graph: GraphReasoning, total: T
     communicate = (_native if compiled else _communicate)(graph, dtype)
     merges = [batch_normed(merge, dtype) for merge in (graph.merge_a, graph.merge_b)]
     join = Layer.of(graph.join, dtype)
-    for strip in strips(total, halo=1):
+
+    def work(strip: Strip) -> None:
         nodes_a, nodes_b = (
             [layer(_with_context(x, strip.outer, layer.dilation), pad_rows=False) for layer in layers]
             for x, layers in zip((shallow_a, shallow_b), makers, strict=True)
@@ -35,6 +37,8 @@ def reason(shallow_a: Tensor, shallow_b: Tensor, graph: GraphReasoning, total: T
             for found, merge in zip(communicate(nodes_a, nodes_b), merges, strict=True)
         ]
         total[strip.inner] += join(torch.cat(merged, dim=-1))
+
+    each_strip(total, 1, work)
 
 
 def _with_context(x: Tensor, rows: slice, margin: int) -> Tensor:

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from polyfuse.layers.maps import STRIP_BYTES
+from polyfuse.layers.strips import STRIP_BYTES
 from polyfuse.models.smfnet.attention import macs_per_pixel
 from polyfuse.models.smfnet.config import SMFNetConfig
 from polyfuse.models.smfnet.decoder import Decoder, DetailFusion

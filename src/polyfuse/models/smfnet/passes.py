@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from polyfuse.layers.maps import Layer, Pool, normed, reflected, strips
+from polyfuse.layers.maps import Layer, Pool, normed, reflected
+from polyfuse.layers.strips import Strip, each_strip
 from polyfuse.models.smfnet.attention import CrossAttention, SelfAttention
 from polyfuse.models.smfnet.decoder import DetailFusion
 from polyfuse.models.smfnet.detail import Bottleneck, Coupling, GradientDenseBlock, InvertibleNode
@@ -40,8 +41,11 @@ OnMap = Callable[[Tensor], Tensor]
 def convolved(x: Tensor, conv: nn.Module, found: Tensor) -> Tensor:
     """One convolution of a whole map, put into `found`."""
     layer = Layer.of(conv, x.dtype)
-    for strip in strips(found, halo=1):
+
+    def work(strip: Strip) -> None:
         found[strip.inner] = layer(x[strip.outer])[strip.crop]
+
+    each_strip(found, 1, work)
     return found
 
 
@@ -50,9 +54,12 @@ def transformed(x: Tensor, block: TransformerBlock, place: str, window: Window) 
     values, project = _attended(x, block, place, window)
     feed = _feed_forward(block.feed_forward, x.dtype)
     found = window.pool.take(x)
-    for strip in strips(x, halo=1):
+
+    def work(strip: Strip) -> None:
         y = functional.linear(values[strip.outer], project).add_(x[strip.outer])
         found[strip.inner] = feed(normed(y, block.norm2)).add_(y)[strip.crop]
+
+    each_strip(x, 1, work)
     window.pool.give(values)
     return found
 
@@ -63,11 +70,14 @@ def _attended(x: Tensor, block: TransformerBlock, place: str, window: Window) ->
     project_in, mix = Layer.of(attention.project_in, x.dtype), Layer.of(attention.mix, x.dtype)
     values = window.pool.take(x)
     measured = window.matrices.measure(place, attention.attend)
-    for strip in strips(x, halo=1):
+
+    def work(strip: Strip) -> None:
         mixed = mix(project_in(normed(x[strip.outer], block.norm1)))[strip.crop]
         query, key, values[strip.inner] = mixed.chunk(3, dim=-1)
         if measured is not None:
-            measured.add(window.matrices.counted(query, strip.inner), window.matrices.counted(key, strip.inner))
+            measured.add(strip.inner.start, *window.matrices.counted(query, key, strip.inner))
+
+    each_strip(x, 1, work)
     (matrix,) = window.matrices.settle({place: measured})
     return values, (attention.project_out.weight.flatten(1) @ matrix).to(x.dtype)
 
@@ -109,8 +119,11 @@ def _residual_block(x: Tensor, block: ResidualBlock, place: str, window: Window)
     if block.refine is None:
         return deep
     refine, found = _chain(block.refine, x.dtype), window.pool.take(x)
-    for strip in strips(x, halo=2):
+
+    def work(strip: Strip) -> None:
         found[strip.inner] = refine(deep[strip.outer])[strip.crop].add_(x[strip.inner])
+
+    each_strip(x, 2, work)
     window.pool.give(deep)
     return found
 
@@ -139,15 +152,26 @@ def detail_feature(shallow: Tensor, branch: DetailBranch, place: str, window: Wi
     shuffle = branch.node.shuffle
     weight, bias = shuffle.weight.flatten(1), cast(Tensor, shuffle.bias)
     if cross is None:
-        for strip in strips(shallow, halo=3):
-            features[strip.inner] = dense(shallow[strip.outer])[strip.crop]
+        _densely(shallow, dense, features)
     else:
         matrix, offset = _crossed(shallow, dense, cross, place, window, features)
         weight, bias = weight @ matrix, bias + weight @ offset
     node = _node(branch.node, Layer(weight[..., None, None], bias, shallow.dtype), shallow.dtype)
-    for strip in strips(shallow, halo=2):
+
+    def work(strip: Strip) -> None:
         total[strip.inner] += node(features[strip.outer])[strip.crop]
+
+    each_strip(shallow, 2, work)
     window.pool.give(features)
+
+
+def _densely(x: Tensor, dense: OnMap, found: Tensor) -> None:
+    """Fill `found` with a dense block of `x`."""
+
+    def work(strip: Strip) -> None:
+        found[strip.inner] = dense(x[strip.outer])[strip.crop]
+
+    each_strip(x, 3, work)
 
 
 def _crossed(
@@ -162,7 +186,8 @@ def _crossed(
     mix = _stacked(cross.mix_q, cross.mix_kv, dtype, groups=3 * cross.attend.channels)
     places = (f"{place}.first", f"{place}.second")
     measured = [window.matrices.measure(name, cross.attend) for name in places]
-    for strip in strips(shallow, halo=4):
+
+    def work(strip: Strip) -> None:
         halves = dense(shallow[strip.outer]).chunk(2, dim=-1)
         (query_2, key_1, value_1), (query_1, key_2, value_2) = (
             mix(project(half))[strip.crop].chunk(3, dim=-1) for half in halves
@@ -170,7 +195,9 @@ def _crossed(
         torch.cat([value_1, value_2], dim=-1, out=values[strip.inner])
         for statistics, query, key in zip(measured, (query_1, query_2), (key_1, key_2), strict=True):
             if statistics is not None:
-                statistics.add(window.matrices.counted(query, strip.inner), window.matrices.counted(key, strip.inner))
+                statistics.add(strip.inner.start, *window.matrices.counted(query, key, strip.inner))
+
+    each_strip(shallow, 4, work)
     found = window.matrices.settle(dict(zip(places, measured, strict=True)))
     out = cross.project_out.weight.flatten(1)
     return torch.block_diag(*(out @ matrix for matrix in found)), _bias(cross.project_out).repeat(2)
@@ -257,13 +284,15 @@ def fuse_detail(x: Tensor, fusion: DetailFusion, window: Window, total: Tensor) 
     dense = dense_block(fusion.dense, x.dtype)
     couplings = [_coupling(cast(Coupling, block), x.dtype) for block in fusion.couplings]
     features = window.pool.take(x)
-    for strip in strips(x, halo=3):
-        features[strip.inner] = dense(x[strip.outer])[strip.crop]
-    for strip in strips(x, halo=2 * len(couplings)):
+    _densely(x, dense, features)
+
+    def work(strip: Strip) -> None:
         y = features[strip.outer]
         for coupling in couplings:
             y = coupling(y)
         total[strip.inner] += y[strip.crop]
+
+    each_strip(x, 2 * len(couplings), work)
     window.pool.give(features)
 
 
@@ -271,6 +300,9 @@ def decoded(x: Tensor, read: nn.Sequential) -> Tensor:
     """The convolutions of `Decoder` down to one map (H, W, 1), before the sigmoid."""
     chain = _chain(read, x.dtype)
     found = x.new_empty(*x.shape[:2], 1)
-    for strip in strips(x, halo=3):
+
+    def work(strip: Strip) -> None:
         found[strip.inner] = chain(x[strip.outer])[strip.crop]
+
+    each_strip(x, 3, work)
     return found

@@ -24,24 +24,33 @@ class Statistics:
 
     def __post_init__(self) -> None:
         """Start from nothing."""
+        self._strips: dict[int, tuple[Tensor, Tensor]] = {}
         channels, heads, device = self.attend.channels, self.attend.heads, self.attend.temperature.device
         # float64: sums over millions of pixels
         self.products = torch.zeros(heads, *(2 * [channels // heads]), dtype=torch.float64, device=device)
         self.squares = torch.zeros(2, channels, dtype=torch.float64, device=device)
 
-    def add(self, query: Tensor, key: Tensor) -> None:
-        """Add some pixels, both (rows, columns, c)."""
-        products, squares = _counted(query, key, self.attend)
-        self.products += products
-        self.squares += squares
+    def add(self, row: int, query: Tensor, key: Tensor) -> None:
+        """Add a strip that begins at `row`, both (rows, columns, c); strips may come in any order and at once."""
+        self._strips[row] = _counted(query, key, self.attend)
 
     def merge(self, other: Statistics) -> None:
-        """Add the pixels of `other`."""
+        """Add the pixels of `other`, another window."""
+        for statistics in (self, other):
+            statistics._settle()
         self.products += other.products
         self.squares += other.squares
 
+    def _settle(self) -> None:
+        """Add up what strips gave, from top to bottom: the order must not depend on threads."""
+        for row in sorted(self._strips):
+            products, squares = self._strips.pop(row)
+            self.products += products
+            self.squares += squares
+
     def matrix(self) -> Tensor:
         """P of all heads as one (c, c) matrix that is zero between heads."""
+        self._settle()
         temperature = self.attend.temperature
         norms_query, norms_key = self.squares.sqrt().clamp_min(NORM_FLOOR).view(2, len(temperature), -1)
         cosines = self.products / (norms_query[:, :, None] * norms_key[:, None, :])
@@ -76,9 +85,9 @@ class Matrices:
         """The matrix at each place, (c, c), from what `measure` gave for it."""
         return [self.known[place] if found is None else found.matrix() for place, found in measured.items()]
 
-    def counted(self, x: Tensor, rows: slice) -> Tensor:
-        """What counts of these `rows` of the window, (H, W, C)."""
-        return x
+    def counted(self, query: Tensor, key: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+        """What counts of these `rows` of the window, both (H, W, C)."""
+        return query, key
 
 
 class Pending(Exception):
@@ -100,11 +109,12 @@ class Survey(Matrices):
         """What comes now is a window whose `inner` rows and columns count."""
         self._inner = inner
 
-    def counted(self, x: Tensor, rows: slice) -> Tensor:
+    def counted(self, query: Tensor, key: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
         """The part of these `rows` that no other window has."""
         inner, columns = self._inner
         first, last = max(rows.start, inner.start) - rows.start, min(rows.stop, inner.stop) - rows.start
-        return x[first : max(first, last), columns]
+        own = (slice(first, max(first, last)), columns)
+        return query[own], key[own]
 
     def settle(self, measured: dict[str, Statistics | None]) -> list[Tensor]:
         """The matrix at each place if all are known; else put down what was measured.

@@ -1,0 +1,90 @@
+"""Strips of rows that a map is worked off in: they stay in the processor's cache, and every thread takes its own.
+
+A thread per strip keeps all cores at work from the first layer of a pass to its last, where threads that share each
+layer wait for each other a thousand times per picture.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Barrier
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+STRIP_BYTES = 3 << 20
+"""Size of the strips of a map that are worked on at once: more leaves the caches, or needs fresh pages; with less, more
+rows are worked off twice."""
+MIN_ROWS = 16
+"""Fewest rows of a strip: its context is worked off twice."""
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A few rows of a map."""
+
+    inner: slice
+    """Rows that it fills."""
+    outer: slice
+    """The same with context, as far as the map goes."""
+
+    @property
+    def crop(self) -> slice:
+        """Where `inner` lies within `outer`."""
+        return slice(self.inner.start - self.outer.start, self.inner.stop - self.outer.start)
+
+
+def each_strip(like: Tensor, halo: int, work: Callable[[Strip], Found]) -> list[Found]:
+    """Run `work` on strips that cover maps of the size of `like`, each with `halo` rows of context.
+
+    Without gradients. On a CPU by as many threads as PyTorch would use, each of which calls PyTorch with one; on a GPU
+    all rows are one strip.
+
+    Returns:
+        What `work` returned, from top to bottom.
+    """
+    threads = torch.get_num_threads()
+    parts = _strips(like, halo, threads)
+    if threads == 1 or len(parts) == 1:
+        return [work(part) for part in parts]
+    inference = torch.is_inference_mode_enabled()  # of this thread alone
+
+    def run(part: Strip) -> Found:
+        with torch.inference_mode(inference), torch.no_grad():
+            return work(part)
+
+    return list(_pool(threads).map(run, parts))
+
+
+def _strips(like: Tensor, halo: int, threads: int) -> list[Strip]:
+    """Strips of nearly equal height, as many as make all threads end together."""
+    height, width, channels = like.shape
+    if like.device.type == "cpu":
+        at_once = max(threads * MIN_ROWS, STRIP_BYTES // (width * channels * like.element_size()))
+        turns = -(-height // at_once)
+        rows = max(MIN_ROWS, -(-height // (turns * threads)))
+    else:
+        rows = height
+    bounds = [(top, min(top + rows, height)) for top in range(0, height, rows)]
+    return [Strip(slice(*bound), slice(max(0, bound[0] - halo), min(height, bound[1] + halo))) for bound in bounds]
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Threads that are kept, each of which PyTorch works alone in."""
+    pool, all_there = ThreadPoolExecutor(threads), Barrier(threads)
+
+    def alone(_: int) -> None:
+        torch.get_num_threads()  # PyTorch sets a thread up at its first question, which must not come later
+        torch.set_num_threads(1)
+        all_there.wait()
+
+    list(pool.map(alone, range(threads)))
+    torch.set_num_threads(threads)  # for threads to come, which take the number that was set last
+    return pool

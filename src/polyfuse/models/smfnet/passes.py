@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from polyfuse.layers.maps import Layer, Pool, normed, reflected
+from polyfuse.layers.maps import Layer, Pool, normed
+from polyfuse.layers.separable import SeparableBlock, filters
 from polyfuse.layers.strips import Strip, each_strip
 from polyfuse.models.smfnet.attention import CrossAttention, SelfAttention
 from polyfuse.models.smfnet.decoder import DetailFusion
@@ -23,6 +24,7 @@ from polyfuse.models.smfnet.detail import Bottleneck, Coupling, GradientDenseBlo
 from polyfuse.models.smfnet.encoder import BaseBranch, DetailBranch, ResidualBlock
 from polyfuse.models.smfnet.statistics import Matrices
 from polyfuse.models.smfnet.transformer import LocalFeedForward, TransformerBlock
+from polyfuse.ops.native_separable import Filters
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Window:
 
 
 OnMap = Callable[[Tensor], Tensor]
+Fill = Callable[[Tensor, slice, Tensor], object]
 
 
 def convolved(x: Tensor, conv: nn.Module, found: Tensor) -> Tensor:
@@ -52,12 +55,12 @@ def convolved(x: Tensor, conv: nn.Module, found: Tensor) -> Tensor:
 def transformed(x: Tensor, block: TransformerBlock, place: str, window: Window) -> Tensor:
     """`TransformerBlock`: one pass up to the statistics of its attention, one for the rest."""
     values, project = _attended(x, block, place, window)
-    feed = _feed_forward(block.feed_forward, x.dtype)
+    feed = _feed_forward(block, x.dtype)
     found = window.pool.take(x)
 
     def work(strip: Strip) -> None:
         y = functional.linear(values[strip.outer], project).add_(x[strip.outer])
-        found[strip.inner] = feed(normed(y, block.norm2)).add_(y)[strip.crop]
+        feed(y, strip.crop, found[strip.inner])
 
     each_strip(x, 1, work)
     window.pool.give(values)
@@ -67,12 +70,12 @@ def transformed(x: Tensor, block: TransformerBlock, place: str, window: Window) 
 def _attended(x: Tensor, block: TransformerBlock, place: str, window: Window) -> tuple[Tensor, Tensor]:
     """Values v of a block's attention, and what multiplies it: the matrix P and the projection after it."""
     attention: SelfAttention = block.attention
-    project_in, mix = Layer.of(attention.project_in, x.dtype), Layer.of(attention.mix, x.dtype)
+    mixed_of = SeparableBlock(x.dtype, filters(attention.project_in), filters(attention.mix), norm=block.norm1)
     values = window.pool.take(x)
     measured = window.matrices.measure(place, attention.attend)
 
     def work(strip: Strip) -> None:
-        mixed = mix(project_in(normed(x[strip.outer], block.norm1)))[strip.crop]
+        mixed = mixed_of(x[strip.outer], strip.crop)
         query, key, values[strip.inner] = mixed.chunk(3, dim=-1)
         if measured is not None:
             measured.add(strip.inner.start, *window.matrices.counted(query, key, strip.inner))
@@ -82,19 +85,18 @@ def _attended(x: Tensor, block: TransformerBlock, place: str, window: Window) ->
     return values, (attention.project_out.weight.flatten(1) @ matrix).to(x.dtype)
 
 
-def _feed_forward(feed_forward: nn.Module, dtype: torch.dtype) -> OnMap:
-    """Second half of a transformer block of either kind, without the outer residual."""
-    layers = [Layer.of(conv, dtype) for conv in feed_forward.children()]
+def _feed_forward(block: TransformerBlock, dtype: torch.dtype) -> Fill:
+    """Second half of a transformer block of either kind: fills its last argument with the rows of its second."""
+    feed = block.feed_forward
+    if isinstance(feed, LocalFeedForward):
+        expand, mix, reduce = (filters(conv) for conv in (feed.expand, feed.mix, feed.reduce))
+        return SeparableBlock(dtype, expand, mix, reduce, ("gelu", "gelu", "gelu"), norm=block.norm2, residual=True)
+    widen, narrow = (Layer.of(conv, dtype) for conv in feed.children())
 
-    def local(x: Tensor) -> Tensor:
-        expand, mix, reduce = layers
-        return functional.gelu(reduce(functional.gelu(mix(functional.gelu(expand(x)))))).add_(x)
+    def plain(x: Tensor, rows: slice, found: Tensor) -> None:
+        torch.add(narrow(functional.gelu(widen(normed(x[rows], block.norm2)))), x[rows], out=found)
 
-    def plain(x: Tensor) -> Tensor:
-        expand, reduce = layers
-        return reduce(functional.gelu(expand(x)))
-
-    return local if isinstance(feed_forward, LocalFeedForward) else plain
+    return plain
 
 
 def base_feature(shallow: Tensor, branch: BaseBranch, place: str, window: Window) -> Tensor:
@@ -182,15 +184,15 @@ def _crossed(
     Each half of the features gives the query of one direction and key and value of the other.
     """
     dtype = shallow.dtype
-    project = _stacked(cross.project_q, cross.project_kv, dtype)
-    mix = _stacked(cross.mix_q, cross.mix_kv, dtype, groups=3 * cross.attend.channels)
+    project, mix = _stacked(cross.project_q, cross.project_kv), _stacked(cross.mix_q, cross.mix_kv)
+    mixed_of = SeparableBlock(dtype, project, mix)
     places = (f"{place}.first", f"{place}.second")
     measured = [window.matrices.measure(name, cross.attend) for name in places]
 
     def work(strip: Strip) -> None:
         halves = dense(shallow[strip.outer]).chunk(2, dim=-1)
         (query_2, key_1, value_1), (query_1, key_2, value_2) = (
-            mix(project(half))[strip.crop].chunk(3, dim=-1) for half in halves
+            mixed_of(half, strip.crop).chunk(3, dim=-1) for half in halves
         )
         torch.cat([value_1, value_2], dim=-1, out=values[strip.inner])
         for statistics, query, key in zip(measured, (query_1, query_2), (key_1, key_2), strict=True):
@@ -203,10 +205,9 @@ def _crossed(
     return torch.block_diag(*(out @ matrix for matrix in found)), _bias(cross.project_out).repeat(2)
 
 
-def _stacked(first: nn.Conv2d, second: nn.Conv2d, dtype: torch.dtype, *, groups: int = 1) -> Layer:
+def _stacked(first: nn.Conv2d, second: nn.Conv2d) -> Filters:
     """Two convolutions with biases as one that gives the channels of both."""
-    weight, bias = torch.cat([first.weight, second.weight]), torch.cat([_bias(first), _bias(second)])
-    return Layer(weight, bias, dtype, groups=groups)
+    return Filters(torch.cat([first.weight, second.weight]), torch.cat([_bias(first), _bias(second)]))
 
 
 def _bias(conv: nn.Conv2d) -> Tensor:
@@ -234,13 +235,8 @@ def dense_block(block: GradientDenseBlock, dtype: torch.dtype) -> OnMap:
 
 def _bottleneck(block: Bottleneck, dtype: torch.dtype) -> OnMap:
     """`Bottleneck`, which looks one pixel far."""
-    expand, mix, reduce = (Layer.of(conv, dtype) for conv in (block.expand, block.mix, block.reduce))
-
-    def run(x: Tensor) -> Tensor:
-        wide = mix(reflected(functional.relu6(expand(x), inplace=True)), pad_rows=False, pad_columns=False)
-        return reduce(functional.relu6(wide, inplace=True))
-
-    return run
+    expand, mix, reduce = (filters(conv) for conv in (block.expand, block.mix, block.reduce))
+    return SeparableBlock(dtype, expand, mix, reduce, ("relu6", "relu6", "none"), reflect=True)
 
 
 def _node(node: InvertibleNode, shuffle: Layer, dtype: torch.dtype) -> OnMap:
@@ -249,7 +245,8 @@ def _node(node: InvertibleNode, shuffle: Layer, dtype: torch.dtype) -> OnMap:
     limit = node.scale_limit
 
     def run(x: Tensor) -> Tensor:
-        first, second = (half.contiguous() for half in shuffle(x).chunk(2, dim=-1))
+        first, second = shuffle(x).chunk(2, dim=-1)
+        first = first.contiguous()
         second = phi(first).add_(second)
         exponent = rho(second)
         if limit is not None:
@@ -271,7 +268,8 @@ def _coupling(block: Coupling, dtype: torch.dtype) -> OnMap:
         return exponent.sigmoid_().mul_(-4).add_(2).exp_().mul_(x - shift)
 
     def run(x: Tensor) -> Tensor:
-        first, second = (half.contiguous() for half in shuffle(x).chunk(2, dim=-1))
+        first, second = shuffle(x).chunk(2, dim=-1)
+        first = first.contiguous()
         second = divided(second, shift_b(first), scale_b(first))
         first = divided(first, shift_a(second), scale_a(second))
         return torch.cat([first, second], dim=-1)

@@ -6,6 +6,7 @@
  * norm     layer normalisation over the channels of bfloat16 maps, in float32.
  * count    sums over pixels of bfloat16 maps that an attention over channels is made of, in float32 along a row of the map
  *          and in float64 over rows.
+ * separable  a 1x1, a depthwise 3x3 and another 1x1 convolution of bfloat16 maps, see separable.h.
  *
  * Layouts:
  *   nodes      six maps (pixels, channels), a's three and b's three, before their ReLU: float32 or bfloat16
@@ -118,34 +119,34 @@ static PyObject *reason(PyObject *Py_UNUSED(module), PyObject *args) {
 }
 
 #if defined(__x86_64__)
+#include "bf16.h"
+
 /* (x - mean) / sqrt(variance + epsilon) * weight + bias over the channels of each pixel, bfloat16 to bfloat16. */
 static TARGET_AVX512_BF16 void norm_pixels(const uint16_t *x, int64_t pixels, int64_t channels, const float *weight,
                                            const float *bias, float epsilon, uint16_t *found) {
   const int64_t vectors = (channels + 15) / 16;
   const float share = 1.0f / (float)channels;
   __m512 w[MAX_CHANNELS / 16], b[MAX_CHANNELS / 16];
-  __mmask16 mask[MAX_CHANNELS / 16];
+  int count[MAX_CHANNELS / 16];
   for (int64_t i = 0; i < vectors; i++) {
-    mask[i] = channels - 16 * i >= 16 ? 0xffff : (__mmask16)((1u << (channels - 16 * i)) - 1);
-    w[i] = _mm512_maskz_loadu_ps(mask[i], weight + 16 * i), b[i] = _mm512_maskz_loadu_ps(mask[i], bias + 16 * i);
+    count[i] = lanes_of(channels, i);
+    w[i] = _mm512_maskz_loadu_ps(mask_of(count[i]), weight + 16 * i);
+    b[i] = _mm512_maskz_loadu_ps(mask_of(count[i]), bias + 16 * i);
   }
   for (int64_t p = 0; p < pixels; p++, x += channels, found += channels) {
     __m512 v[MAX_CHANNELS / 16], sum = _mm512_setzero_ps(), squares = _mm512_setzero_ps();
     for (int64_t i = 0; i < vectors; i++) {
-      const __m512i wide = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask[i], x + 16 * i));
-      v[i] = _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+      v[i] = widened(mask_of(count[i]), x + 16 * i);
       sum = _mm512_add_ps(sum, v[i]);
     }
     const __m512 mean = _mm512_set1_ps(_mm512_reduce_add_ps(sum) * share);
     for (int64_t i = 0; i < vectors; i++) {
-      v[i] = _mm512_maskz_sub_ps(mask[i], v[i], mean);
+      v[i] = _mm512_maskz_sub_ps(mask_of(count[i]), v[i], mean);
       squares = _mm512_fmadd_ps(v[i], v[i], squares);
     }
     const __m512 scale = _mm512_set1_ps(1.0f / __builtin_sqrtf(_mm512_reduce_add_ps(squares) * share + epsilon));
-    for (int64_t i = 0; i < vectors; i++) {
-      const __m512 y = _mm512_fmadd_ps(_mm512_mul_ps(v[i], scale), w[i], b[i]);
-      _mm256_mask_storeu_epi16(found + 16 * i, mask[i], (__m256i)_mm512_cvtneps_pbh(y));
-    }
+    for (int64_t i = 0; i < vectors; i++)
+      narrowed(found + 16 * i, count[i], _mm512_fmadd_ps(_mm512_mul_ps(v[i], scale), w[i], b[i]));
   }
 }
 
@@ -164,9 +165,7 @@ static inline TARGET_AVX512_BF16 __attribute__((always_inline)) void count_row(
     at[j] = _mm512_add_epi32(_mm512_loadu_si512(heads), _mm512_set1_epi32(first + j));
   }
   for (int64_t p = 0; p < columns; p++, query += step, key += step) {
-    const __m512 q =
-        _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, query)), 16));
-    const __m512 k = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, key)), 16));
+    const __m512 q = widened(mask, query), k = widened(mask, key);
 #pragma GCC unroll 8
     for (int j = 0; j < keys; j++) acc[j] = _mm512_fmadd_ps(q, _mm512_permutexvar_ps(at[j], k), acc[j]);
     if (with_squares) squares[0] = _mm512_fmadd_ps(q, q, squares[0]), squares[1] = _mm512_fmadd_ps(k, k, squares[1]);
@@ -203,6 +202,7 @@ static TARGET_AVX512_BF16 void count_pixels(const uint16_t *query, const uint16_
       }
     }
 }
+#include "separable.h"
 #endif
 
 static PyObject *norm(PyObject *Py_UNUSED(module), PyObject *args) {
@@ -241,10 +241,46 @@ static PyObject *count(PyObject *Py_UNUSED(module), PyObject *args) {
   Py_RETURN_NONE;
 }
 
+static PyObject *separable(PyObject *Py_UNUSED(module), PyObject *args) {
+  unsigned long long x, found, norm_weight, norm_bias, weights[6];
+  long long rows, columns, row_step, step, first, count, inputs, middle, outputs;
+  float epsilon;
+  int activations[3], reflect, residual;
+  if (!PyArg_ParseTuple(args, "K(LLLL)(LL)(LLL)(KKf)(KKKKKK)(iii)iiK", &x, &rows, &columns, &row_step, &step, &first, &count,
+                        &inputs, &middle, &outputs, &norm_weight, &norm_bias, &epsilon, weights, weights + 1, weights + 2,
+                        weights + 3, weights + 4, weights + 5, activations, activations + 1, activations + 2, &reflect,
+                        &residual, &found))
+    return NULL;
+  if (!runs_here("avx512_bf16") || inputs < 2 || inputs % 2 || inputs > MAX_CHANNELS || middle < 2 || middle % 2 ||
+      middle > 3 * MAX_CHANNELS || outputs < 1 || outputs > 3 * MAX_CHANNELS) {
+    PyErr_SetString(PyExc_ValueError, "this processor has no bfloat16, or wrong number of channels");
+    return NULL;
+  }
+#if defined(__x86_64__)
+#define FLOATS(address) ((const float *)(uintptr_t)(address))
+#define WORDS_AT(address) ((const uint32_t *)(uintptr_t)(address))
+  const struct separable s = {.x = (const uint16_t *)(uintptr_t)x, .rows = rows, .columns = columns, .row_step = row_step,
+                              .step = step, .first = first, .count = count, .inputs = inputs, .middle = middle,
+                              .outputs = outputs, .norm_weight = FLOATS(norm_weight), .norm_bias = FLOATS(norm_bias),
+                              .epsilon = epsilon, .expand = WORDS_AT(weights[0]), .expand_bias = FLOATS(weights[1]),
+                              .mix = FLOATS(weights[2]), .mix_bias = FLOATS(weights[3]), .reduce = WORDS_AT(weights[4]),
+                              .reduce_bias = FLOATS(weights[5]),
+                              .activations = {activations[0], activations[1], activations[2]}, .reflect = reflect,
+                              .residual = residual, .found = (uint16_t *)(uintptr_t)found};
+  uint16_t *room = PyMem_Malloc(sizeof(uint16_t) * separable_room(&s));
+  if (room == NULL) return PyErr_NoMemory();
+  Py_BEGIN_ALLOW_THREADS separable_map(&s, room);
+  Py_END_ALLOW_THREADS
+  PyMem_Free(room);
+#endif
+  Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
     {"supports", supports, METH_VARARGS, "supports(name): whether this processor runs that instruction set."},
     {"reason", reason, METH_VARARGS, "reason(...): exchange and messages of a range of pixels; see ops/native_maps.py."},
     {"count", count, METH_VARARGS, "count(...): sums over bfloat16 pixels for an attention over channels."},
+    {"separable", separable, METH_VARARGS, "separable(...): 1x1, depthwise 3x3 and 1x1 convolution of bfloat16 maps."},
     {"norm", norm, METH_VARARGS, "norm(...): layer normalisation of bfloat16 pixels."},
     {NULL, NULL, 0, NULL}};
 

@@ -8,11 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from polyfuse.layers.channel_norm import EPSILON, ChannelNorm
+from polyfuse.layers.channel_norm import ChannelNorm
 from polyfuse.layers.maps import Layer, normed
+from polyfuse.layers.separable import SeparableBlock, filters
 from polyfuse.layers.strips import Strip, each_strip
 from polyfuse.models.dae_fuse.cross_attention import NORM_FLOOR, CrossAttention
 from polyfuse.models.dae_fuse.sources import of_source
+from polyfuse.ops.native_separable import Filters
 
 if TYPE_CHECKING:
     from polyfuse.models.dae_fuse.network import DAEFuse
@@ -36,7 +38,7 @@ def merged_feature(model: DAEFuse, a: Tensor, b: Tensor, found: Tensor) -> None:
     def work(strip: Strip) -> None:
         parts = a[strip.outer], b[strip.outer]
         if asking:
-            cores = [_core(part) for part in parts]
+            cores = [normed(part) for part in parts]
             shifts = asking[0](*cores), asking[1](*cores[::-1])
             parts = shifts[0].add_(parts[0]), shifts[1].add_(parts[1])
         found[strip.inner] = read(gate(*parts)).relu_()[strip.crop]
@@ -55,11 +57,9 @@ class _Asking:
 
     def __init__(self, cross: CrossAttention, pooled: Tensor, dtype: torch.dtype) -> None:
         self.unit_length = cross.sharpness is not None
-        self.query, self.value = (
-            _scaled(cross.query, cross.norm_query, dtype),
-            _scaled(cross.value, cross.norm_key, dtype),
-        )
-        self.local, self.project_out = Layer.of(cross.local, dtype), Layer.of(cross.project_out, dtype)
+        self.query = Layer(*_scaled(cross.query, cross.norm_query), dtype)
+        value = _scaled(cross.value, cross.norm_key)
+        self.detail = SeparableBlock(dtype, value, filters(cross.local), filters(cross.project_out))
         self.keys = cross.key_of(pooled)[0].mT.to(dtype)  # (heads, C / heads, keys)
         values = cross.split(cross.value(pooled))[0]  # (heads, keys, C / heads)
         out = cross.project_out.weight.flatten(1).mT.unflatten(0, (cross.heads, -1))
@@ -67,7 +67,7 @@ class _Asking:
 
     def __call__(self, core_x: Tensor, core_y: Tensor) -> Tensor:
         """What x gets of y, (H, W, C), from both normalised but not scaled."""
-        found = self.project_out(self.local(self.value(core_y)))
+        found = self.detail(core_y)
         heads, width, keys = self.keys.shape
         query = self.query(core_x).view(-1, heads, width)
         if self.unit_length:
@@ -85,35 +85,39 @@ class _Gate:
 
     def __init__(self, model: DAEFuse, dtype: torch.dtype) -> None:
         gate, self.symmetric = model.fusion.gate, model.fusion.symmetric
-        self.norm = gate.norm
-        self.expand, self.mix, self.reduce = (Layer.of(conv, dtype) for conv in (gate.expand, gate.mix, gate.reduce))
+        expand, mix, reduce = (filters(conv) for conv in (gate.expand, gate.mix, gate.reduce))
+        self.added = SeparableBlock(dtype, expand, mix, reduce, ("none", "gelu", "none"), norm=gate.norm)
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
         """Embedding of the fused picture, (H, W, C)."""
         mean = (a + b).div_(2)
         both = torch.cat([mean, torch.maximum(a, b)] if self.symmetric else [a, b], dim=-1)
-        return self.reduce(functional.gelu(self.mix(self.expand(normed(both, self.norm))))).add_(mean)
+        return self.added(both).add_(mean)
 
 
-def _scaled(conv: nn.Conv2d, norm: ChannelNorm, dtype: torch.dtype) -> Layer:
+def _scaled(conv: nn.Conv2d, norm: ChannelNorm) -> Filters:
     """A 1x1 convolution with the weight and the bias of the norm before it."""
     weight, bias = conv.weight.flatten(1), cast(Tensor, conv.bias)
-    return Layer((weight * norm.weight)[..., None, None], bias + weight @ norm.bias, dtype)
-
-
-def _core(x: Tensor) -> Tensor:
-    """`ChannelNorm` of a map, in float32 at least, without its weight and bias."""
-    exact = x.to(torch.promote_types(x.dtype, torch.float32))
-    return functional.layer_norm(exact, x.shape[-1:], eps=EPSILON).to(x.dtype)
+    return Filters((weight * norm.weight)[..., None, None], bias + weight @ norm.bias)
 
 
 def _pooled(y: Tensor, cross: CrossAttention) -> Tensor:
     """Keys' means over cells of normalised y, (1, C, rows, columns): first over columns, strip by strip."""
-    rows, columns = cross.cells(*y.shape[:2])
+    height, width = y.shape[:2]
+    rows, columns = cross.cells(height, width)
+    exact = cross.norm_key.weight
+    over_columns, over_rows = _means(width, columns, exact), _means(height, rows, exact)
 
     def work(strip: Strip) -> Tensor:
-        exact = y[strip.inner].to(cross.norm_key.weight.dtype)
-        planes = normed(exact, cross.norm_key).permute(2, 0, 1)[None]
-        return functional.adaptive_avg_pool2d(planes, (planes.shape[-2], columns))
+        return over_columns @ normed(y[strip.inner], cross.norm_key).to(exact.dtype)
 
-    return functional.adaptive_avg_pool2d(torch.cat(each_strip(y, 0, work), dim=-2), (rows, columns))
+    narrow = torch.cat(each_strip(y, 0, work))
+    means: Tensor = (over_rows @ narrow.flatten(1)).unflatten(1, (columns, -1)).permute(2, 0, 1)
+    return means[None]
+
+
+def _means(size: int, cells: int, like: Tensor) -> Tensor:
+    """Matrix (cells, size) that averages over the cells of `nn.AdaptiveAvgPool1d`."""
+    places, cell = torch.arange(size, device=like.device), torch.arange(cells, device=like.device)[:, None]
+    inside = (places >= cell * size // cells) & (places < -(-(cell + 1) * size // cells))
+    return inside.to(like.dtype) / inside.sum(dim=1, keepdim=True)

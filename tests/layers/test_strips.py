@@ -1,5 +1,8 @@
 """Strips cover a map, give the same whoever works them off, and leave PyTorch's settings as they were."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -102,3 +105,21 @@ def test_an_error_in_a_strip_reaches_the_caller(threads: int, monkeypatch: pytes
 
     with pytest.raises(PolyfuseError, match="no strip but the first"):
         each_strip(torch.empty(100, 4, 8), 0, work)
+
+
+FORKED = """
+import os, torch
+from polyfuse.layers.strips import each_strip
+torch.set_num_threads(2)
+like = torch.empty(64, 4, 8)
+first = each_strip(like, 0, lambda strip: strip.inner.start)
+child = os.fork()
+if child == 0:
+    os._exit(0 if each_strip(like, 0, lambda strip: strip.inner.start) == first else 1)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_starts_threads_of_its_own() -> None:
+    subprocess.run([sys.executable, "-c", FORKED], check=True, timeout=60)

@@ -7,6 +7,7 @@ layer wait for each other a thousand times per picture.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -88,3 +89,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     list(pool.map(alone, range(threads)))
     torch.set_num_threads(threads)  # for threads to come, which take the number that was set last
     return pool
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # a child process has none of its parent's threads

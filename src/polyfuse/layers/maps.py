@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from polyfuse.layers.channel_norm import EPSILON, ChannelNorm
-from polyfuse.ops import native_maps
+from polyfuse.ops import native_dense, native_maps
 
 
 class Pool:
@@ -36,7 +36,7 @@ class Pool:
 
 
 class Layer:
-    """A convolution of 1x1 or 3x3 whose output has its input's size.
+    """A convolution of 1x1 or 3x3 whose output has its input's size, and a leaky rectifier after it where asked for.
 
     Args:
         weight: As of `nn.Conv2d`.
@@ -44,24 +44,49 @@ class Layer:
         dtype: Of the maps; products are added up in float32 at least.
         groups: As of `nn.Conv2d`.
         dilation: As of `nn.Conv2d`.
+        leak: What values below zero are multiplied by; 0 is a rectifier, 1 none.
     """
 
     def __init__(
-        self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, *, groups: int = 1, dilation: int = 1
+        self,
+        weight: Tensor,
+        bias: Tensor | None,
+        dtype: torch.dtype,
+        *,
+        groups: int = 1,
+        dilation: int = 1,
+        leak: float = 1.0,
     ) -> None:
         self.pointwise = weight.shape[-1] == 1
         self.weight = weight.flatten(1).to(dtype) if self.pointwise else _channels_last(weight.to(dtype))
         self.bias = None if bias is None else bias.to(dtype)
-        self.groups, self.dilation = groups, dilation
+        self.groups, self.dilation, self.leak = groups, dilation, leak
+        takes = native_dense.takes(weight, groups, dtype)
+        self._compiled = native_dense.Dense(weight, bias, dilation, leak) if takes else None
 
     @classmethod
-    def of(cls, conv: nn.Module, dtype: torch.dtype) -> Layer:
+    def of(cls, conv: nn.Module, dtype: torch.dtype, *, leak: float = 1.0) -> Layer:
         """The layer of a `nn.Conv2d`."""
         conv = cast(nn.Conv2d, conv)
-        return cls(conv.weight, conv.bias, dtype, groups=conv.groups, dilation=conv.dilation[0])
+        return cls(conv.weight, conv.bias, dtype, groups=conv.groups, dilation=conv.dilation[0], leak=leak)
 
-    def __call__(self, x: Tensor, *, pad_rows: bool = True, pad_columns: bool = True) -> Tensor:
-        """(H, W, C) to (H, W, outputs), less the rows or columns of context that are not to be padded with zeros."""
+    def __call__(
+        self, x: Tensor, out: Tensor | None = None, *, pad_rows: bool = True, pad_columns: bool = True
+    ) -> Tensor:
+        """(H, W, C) to (H, W, outputs), less the rows or columns of context that are not to be padded with zeros.
+
+        Put into `out` if given, whose pixels may lie apart.
+        """
+        if self._compiled is not None and pad_columns:
+            margin = 0 if pad_rows else self.dilation
+            return self._compiled(x, slice(margin, len(x) - margin), out)
+        found = self._convolved(x, pad_rows, pad_columns)
+        if self.leak != 1:
+            functional.leaky_relu_(found, self.leak)
+        return found if out is None else out.copy_(found)
+
+    def _convolved(self, x: Tensor, pad_rows: bool, pad_columns: bool) -> Tensor:
+        """By PyTorch, without the rectifier."""
         if self.pointwise:
             return functional.linear(x, self.weight, self.bias)
         padding = (pad_rows * self.dilation, pad_columns * self.dilation)
@@ -75,13 +100,13 @@ def _channels_last(weight: Tensor) -> Tensor:
     return weight.contiguous(memory_format=torch.channels_last)
 
 
-def batch_normed(stack: nn.Module, dtype: torch.dtype) -> Layer:
+def batch_normed(stack: nn.Module, dtype: torch.dtype, *, leak: float = 1.0) -> Layer:
     """One layer for a convolution without bias and the batch normalisation after it, with its running statistics."""
     conv, norm = cast(nn.Conv2d, cast(nn.Sequential, stack)[0]), cast(nn.BatchNorm2d, cast(nn.Sequential, stack)[1])
     mean, variance = cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var)
     scale = norm.weight * torch.rsqrt(variance + norm.eps)
     weight = conv.weight * scale[:, None, None, None]
-    return Layer(weight, norm.bias - mean * scale, dtype, dilation=conv.dilation[0])
+    return Layer(weight, norm.bias - mean * scale, dtype, dilation=conv.dilation[0], leak=leak)
 
 
 def normed(x: Tensor, norm: nn.Module | None = None) -> Tensor:

@@ -24,7 +24,7 @@ def reason(shallow_a: Tensor, shallow_b: Tensor, graph: GraphReasoning, total: T
     makers = [[batch_normed(stack, dtype) for stack in nodes] for nodes in (graph.nodes_a, graph.nodes_b)]
     compiled = native_maps.supports(total.device, dtype, total.shape[-1])
     communicate = (_native if compiled else _communicate)(graph, dtype)
-    merges = [batch_normed(merge, dtype) for merge in (graph.merge_a, graph.merge_b)]
+    merges = [batch_normed(merge, dtype, leak=0.0) for merge in (graph.merge_a, graph.merge_b)]
     join = Layer.of(graph.join, dtype)
 
     def work(strip: Strip) -> None:
@@ -32,10 +32,7 @@ def reason(shallow_a: Tensor, shallow_b: Tensor, graph: GraphReasoning, total: T
             [layer(_with_context(x, strip.outer, layer.dilation), pad_rows=False) for layer in layers]
             for x, layers in zip((shallow_a, shallow_b), makers, strict=True)
         )
-        merged = [
-            functional.relu_(merge(found)[strip.crop])
-            for found, merge in zip(communicate(nodes_a, nodes_b), merges, strict=True)
-        ]
+        merged = [merge(found)[strip.crop] for found, merge in zip(communicate(nodes_a, nodes_b), merges, strict=True)]
         total[strip.inner] += join(torch.cat(merged, dim=-1))
 
     each_strip(total, 1, work)

@@ -132,16 +132,14 @@ def _residual_block(x: Tensor, block: ResidualBlock, place: str, window: Window)
 
 def _chain(stack: nn.Sequential, dtype: torch.dtype) -> OnMap:
     """Convolutions with leaky rectifiers between them."""
-    steps: list[OnMap] = []
-    for module in stack:
-        if isinstance(module, nn.LeakyReLU):
-            steps.append(lambda x, slope=module.negative_slope: functional.leaky_relu_(x, slope))  # type: ignore[misc]
-        else:
-            steps.append(Layer.of(module, dtype))
+    convolutions = [module for module in stack if not isinstance(module, nn.LeakyReLU)]
+    leaks = [module.negative_slope for module in stack if isinstance(module, nn.LeakyReLU)]
+    leaks += [1.0] * (len(convolutions) - len(leaks))
+    layers = [Layer.of(conv, dtype, leak=leak) for conv, leak in zip(convolutions, leaks, strict=True)]
 
     def run(x: Tensor) -> Tensor:
-        for step in steps:
-            x = step(x)
+        for layer in layers:
+            x = layer(x)
         return x
 
     return run
@@ -217,18 +215,19 @@ def _bias(conv: nn.Conv2d) -> Tensor:
 
 def dense_block(block: GradientDenseBlock, dtype: torch.dtype) -> OnMap:
     """`GradientDenseBlock`, which looks 3 pixels far; both of its 1x1 convolutions as one."""
-    first, grow1, grow2, sobel_x, sobel_y = (
-        Layer.of(conv, dtype) for conv in (block.first, block.grow1, block.grow2, block.sobel_x, block.sobel_y)
-    )
+    first, grow1, grow2 = (Layer.of(conv, dtype, leak=0.2) for conv in (block.first, block.grow1, block.grow2))
+    sobel_x, sobel_y = (Layer.of(conv, dtype) for conv in (block.sobel_x, block.sobel_y))
     weight = torch.cat([block.squeeze.weight, block.lift.weight], dim=1)
-    squeeze = Layer(weight, _bias(block.squeeze) + _bias(block.lift), dtype)
+    squeeze = Layer(weight, _bias(block.squeeze) + _bias(block.lift), dtype, leak=0.1)
+    channels = len(block.squeeze.weight)
 
     def run(x: Tensor) -> Tensor:
-        start = functional.leaky_relu_(first(x), 0.2)
-        dense = torch.cat([start, functional.leaky_relu_(grow1(start), 0.2)], dim=-1)
-        grown = functional.leaky_relu_(grow2(dense), 0.2)
-        edges = sobel_x(start).abs_().add_(sobel_y(start).abs_())
-        return functional.leaky_relu_(squeeze(torch.cat([dense, grown, edges], dim=-1)), 0.1)
+        whole = x.new_empty(*x.shape[:2], 4 * channels)
+        start, once, twice, edges = whole.split(channels, dim=-1)
+        grow1(first(x, start), once)
+        grow2(whole[..., : 2 * channels], twice)
+        torch.add(sobel_x(start).abs_(), sobel_y(start).abs_(), out=edges)
+        return squeeze(whole)
 
     return run
 

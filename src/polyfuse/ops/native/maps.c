@@ -7,6 +7,7 @@
  * count    sums over pixels of bfloat16 maps that an attention over channels is made of, in float32 along a row of the map
  *          and in float64 over rows.
  * separable  a 1x1, a depthwise 3x3 and another 1x1 convolution of bfloat16 maps, see separable.h.
+ * dense      3x3 convolution of bfloat16 maps to 8, 24 or 40 channels, see dense.h.
  *
  * Layouts:
  *   nodes      six maps (pixels, channels), a's three and b's three, before their ReLU: float32 or bfloat16
@@ -203,6 +204,8 @@ static TARGET_AVX512_BF16 void count_pixels(const uint16_t *query, const uint16_
     }
 }
 #include "separable.h"
+
+#include "dense.h"
 #endif
 
 static PyObject *norm(PyObject *Py_UNUSED(module), PyObject *args) {
@@ -276,11 +279,38 @@ static PyObject *separable(PyObject *Py_UNUSED(module), PyObject *args) {
   Py_RETURN_NONE;
 }
 
+static PyObject *dense(PyObject *Py_UNUSED(module), PyObject *args) {
+  unsigned long long x, weight, bias, found;
+  long long rows, columns, row_step, step, first, count, inputs, outputs, dilation, found_row_step, found_step;
+  float leak;
+  if (!PyArg_ParseTuple(args, "K(LLLL)(LL)(LLL)(KK)fK(LL)", &x, &rows, &columns, &row_step, &step, &first, &count, &inputs,
+                        &outputs, &dilation, &weight, &bias, &leak, &found, &found_row_step, &found_step))
+    return NULL;
+  if (!runs_here("avx512_bf16") || inputs < 2 || inputs % 2 || outputs % 16 != 8 || outputs > 40 || dilation < 1) {
+    PyErr_SetString(PyExc_ValueError, "this processor has no bfloat16, or wrong number of channels");
+    return NULL;
+  }
+#if defined(__x86_64__)
+  const struct dense s = {.x = (const uint16_t *)(uintptr_t)x, .rows = rows, .columns = columns, .row_step = row_step,
+                          .step = step, .first = first, .count = count, .inputs = inputs, .blocks = outputs / 16,
+                          .dilation = dilation, .weight = WORDS_AT(weight), .bias = FLOATS(bias), .leak = leak,
+                          .found = (uint16_t *)(uintptr_t)found, .found_row_step = found_row_step,
+                          .found_step = found_step};
+  uint16_t *room = PyMem_Malloc(sizeof(uint16_t) * dense_room(&s));
+  if (room == NULL) return PyErr_NoMemory();
+  Py_BEGIN_ALLOW_THREADS dense_map(&s, room);
+  Py_END_ALLOW_THREADS
+  PyMem_Free(room);
+#endif
+  Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
     {"supports", supports, METH_VARARGS, "supports(name): whether this processor runs that instruction set."},
     {"reason", reason, METH_VARARGS, "reason(...): exchange and messages of a range of pixels; see ops/native_maps.py."},
     {"count", count, METH_VARARGS, "count(...): sums over bfloat16 pixels for an attention over channels."},
     {"separable", separable, METH_VARARGS, "separable(...): 1x1, depthwise 3x3 and 1x1 convolution of bfloat16 maps."},
+    {"dense", dense, METH_VARARGS, "dense(...): 3x3 convolution of bfloat16 maps to 8, 24 or 40 channels."},
     {"norm", norm, METH_VARARGS, "norm(...): layer normalisation of bfloat16 pixels."},
     {NULL, NULL, 0, NULL}};
 

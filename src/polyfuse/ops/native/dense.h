@@ -1,0 +1,110 @@
+/* 3x3 convolution of bfloat16 maps, channels last, to 8, 24 or 40 channels.
+ *
+ * The last 8 channels of two neighbouring pixels share a vector, so that no lane is idle, where a library that works in
+ * vectors of 16 channels multiplies zeros. Products and sums are float32. Layouts:
+ *   x         (rows, columns, inputs), pixels `step` values apart, rows `row_step`
+ *   weight    (9, inputs / 2, 16 blocks + 16): words of two bfloat16, the last 8 channels twice
+ *   bias      (16 blocks + 16), float32, likewise
+ *   found     (count, columns, 16 blocks + 8), pixels `found_step` values apart, rows `found_row_step`
+ */
+
+#define PIXELS 8
+
+struct dense {
+  const uint16_t *x;
+  int64_t rows, columns, row_step, step;
+  int64_t first, count; /* rows that are wanted */
+  int64_t inputs, blocks, dilation; /* blocks of 16 outputs, after which 8 come */
+  const uint32_t *weight;
+  const float *bias;
+  float leak; /* what values below zero are multiplied by */
+  uint16_t *found;
+  int64_t found_row_step, found_step;
+};
+
+INLINE __m512 leaky(__m512 v, float leak) {
+  return _mm512_mask_mul_ps(v, _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_LT_OQ), v, _mm512_set1_ps(leak));
+}
+
+/* PIXELS pixels of a row; `context` are the three rows, from the first column that is looked at. */
+INLINE void convolve(const struct dense *s, const int blocks, const uint16_t *const context[3], int64_t step, int64_t count,
+                     uint16_t *found) {
+  const int64_t width = 16 * blocks + 16, pairs = s->inputs / 2;
+  __m512 whole[PIXELS][3], shared[PIXELS / 2];
+#pragma GCC unroll 8
+  for (int p = 0; p < PIXELS; p++)
+#pragma GCC unroll 3
+    for (int v = 0; v < blocks; v++) whole[p][v] = _mm512_loadu_ps(s->bias + 16 * v);
+#pragma GCC unroll 4
+  for (int p = 0; p < PIXELS / 2; p++) shared[p] = _mm512_loadu_ps(s->bias + 16 * blocks);
+  const uint32_t *weight = s->weight;
+  for (int row = 0; row < 3; row++)
+    for (int column = 0; column < 3; column++) {
+      const uint16_t *x = context[row] + column * s->dilation * step;
+      for (int64_t i = 0; i < pairs; i++, x += 2, weight += width) {
+        __m512bh of_whole[3];
+#pragma GCC unroll 3
+        for (int v = 0; v < blocks; v++) of_whole[v] = (__m512bh)_mm512_loadu_si512(weight + 16 * v);
+        const __m512bh of_shared = (__m512bh)_mm512_loadu_si512(weight + 16 * blocks);
+#pragma GCC unroll 4
+        for (int p = 0; p < PIXELS; p += 2) {
+          int pair[2];
+          memcpy(pair, x + p * step, 4), memcpy(pair + 1, x + (p + 1) * step, 4);
+          const __m512i one = _mm512_set1_epi32(pair[0]), two = _mm512_set1_epi32(pair[1]);
+#pragma GCC unroll 3
+          for (int v = 0; v < blocks; v++) {
+            whole[p][v] = _mm512_dpbf16_ps(whole[p][v], of_whole[v], (__m512bh)one);
+            whole[p + 1][v] = _mm512_dpbf16_ps(whole[p + 1][v], of_whole[v], (__m512bh)two);
+          }
+          const __m512i both = _mm512_mask_blend_epi32(0xff00, one, two);
+          shared[p / 2] = _mm512_dpbf16_ps(shared[p / 2], of_shared, (__m512bh)both);
+        }
+      }
+    }
+#pragma GCC unroll 8
+  for (int p = 0; p < PIXELS; p++) {
+    if (p == count) return;
+    uint16_t *at = found + p * s->found_step;
+#pragma GCC unroll 3
+    for (int v = 0; v < blocks; v++) narrowed(at + 16 * v, 16, leaky(whole[p][v], s->leak));
+    const __m256i halves = (__m256i)_mm512_cvtneps_pbh(leaky(shared[p / 2], s->leak));
+    _mm_storeu_si128((__m128i *)(at + 16 * blocks),
+                     p % 2 ? _mm256_extracti128_si256(halves, 1) : _mm256_castsi256_si128(halves));
+  }
+}
+
+/* How many values `dense_map` needs room for: three rows of PIXELS pixels with their context. */
+static int64_t dense_room(const struct dense *s) { return 3 * (PIXELS + 2 * s->dilation) * s->inputs; }
+
+/* The columns of three rows that PIXELS pixels from `left` on look at, with zeros beyond the map. */
+static void gather(const struct dense *s, const uint16_t *const rows[3], int64_t left, uint16_t *room) {
+  const size_t size = sizeof(uint16_t) * s->inputs;
+  for (int row = 0; row < 3; row++)
+    for (int64_t j = -s->dilation; j < PIXELS + s->dilation; j++, room += s->inputs)
+      if (rows[row] && left + j >= 0 && left + j < s->columns) memcpy(room, rows[row] + (left + j) * s->step, size);
+      else memset(room, 0, size);
+}
+
+static TARGET_AVX512_BF16 void dense_map(const struct dense *s, uint16_t *room) {
+  for (int64_t row = s->first; row < s->first + s->count; row++) {
+    const uint16_t *rows[3];
+    for (int k = 0; k < 3; k++) {
+      const int64_t at = row + (k - 1) * s->dilation;
+      rows[k] = at < 0 || at >= s->rows ? NULL : s->x + at * s->row_step;
+    }
+    for (int64_t left = 0; left < s->columns; left += PIXELS) {
+      const int inside = left >= s->dilation && left + PIXELS + s->dilation <= s->columns && rows[0] && rows[1] && rows[2];
+      if (!inside) gather(s, rows, left, room);
+      const uint16_t *context[3];
+      for (int k = 0; k < 3; k++)
+        context[k] = inside ? rows[k] + (left - s->dilation) * s->step : room + k * (PIXELS + 2 * s->dilation) * s->inputs;
+      const int64_t step = inside ? s->step : s->inputs, count = s->columns - left;
+      uint16_t *found = s->found + (row - s->first) * s->found_row_step + left * s->found_step;
+      switch (s->blocks) { /* constants, so that the sums stay in registers */
+        case 0: convolve(s, 0, context, step, count, found); break;
+        case 1: convolve(s, 1, context, step, count, found); break;
+        case 2: convolve(s, 2, context, step, count, found); break;
+      }
+    }
+  }
+}

@@ -1,0 +1,60 @@
+"""The compiled 3x3 convolution of bfloat16 maps, channels last, to 8, 24 or 40 channels; see `native/dense.h`.
+
+These widths fill no whole number of vectors, and PyTorch's convolution takes as long for 24 channels as for 32.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from polyfuse.ops.native_maps import kernel, supports
+from polyfuse.ops.native_packing import pair_words
+
+OUTPUTS = (8, 24, 40)
+
+
+def takes(weight: Tensor, groups: int, dtype: torch.dtype) -> bool:
+    """Whether the kernel computes a convolution with `weight`, (outputs, inputs / groups, H, W), on maps of a type."""
+    outputs, inputs, *sides = weight.shape
+    shaped = groups == 1 and sides == [3, 3] and outputs in OUTPUTS and inputs % 2 == 0
+    return shaped and dtype == torch.bfloat16 and supports(weight.device, dtype, outputs)
+
+
+class Dense:
+    """The kernel with one set of weights.
+
+    Args:
+        weight: (outputs, inputs, 3, 3), `takes` it.
+        bias: (outputs,), or None.
+        dilation: Pixels between taps.
+        leak: What values below zero are multiplied by.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, dilation: int, leak: float) -> None:
+        module = kernel()
+        assert module is not None
+        self._module, self._dilation, self._leak = module, dilation, leak
+        self._outputs, self._inputs = weight.shape[:2]
+        taps = _last_twice(weight.permute(2, 3, 1, 0).float())  # (3, 3, inputs, lanes)
+        # kept, because the kernel gets bare addresses
+        self._weight = pair_words(taps[..., 0::2, :], taps[..., 1::2, :]).contiguous()
+        self._bias = _last_twice(weight.new_zeros(len(weight)).float() if bias is None else bias.float())
+
+    def __call__(self, x: Tensor, rows: slice, out: Tensor | None = None) -> Tensor:
+        """(H, W, inputs) to those `rows` of the result, (rows, W, outputs), put into `out` if given."""
+        x = x if x.stride(-1) == 1 else x.contiguous()
+        height, width, _ = x.shape
+        found = x.new_empty(rows.stop - rows.start, width, self._outputs) if out is None else out
+        assert found.stride(-1) == 1
+        self._module.dense(
+            x.data_ptr(), (height, width, x.stride(0), x.stride(1)), (rows.start, len(found)),
+            (self._inputs, self._outputs, self._dilation), (self._weight.data_ptr(), self._bias.data_ptr()),
+            self._leak, found.data_ptr(), (found.stride(0), found.stride(1)),
+        )  # fmt: skip
+        return found
+
+
+def _last_twice(x: Tensor) -> Tensor:
+    """(..., outputs) with its last 8 repeated, which fills whole vectors."""
+    return torch.cat([x, x[..., -8:]], dim=-1).contiguous()

@@ -219,7 +219,7 @@ def _provenance(info: WeightsInfo, digest: str) -> Provenance:
         raise InputError(
             f"weights of {info.name} name luma {info.luma!r}, rendering {info.rendering!r}: get a newer polyfuse."
         )
-    return Provenance(info.name, info.luma, info.rendering, digest, info.source)  # type: ignore[arg-type]
+    return Provenance(info.name, info.luma, info.rendering, digest, info.source, info.rounded_a)  # type: ignore[arg-type]
 
 
 def import_fnet(checkpoint: Path, out: Path, *, overwrite: bool = False) -> list[Path]:
@@ -279,6 +279,7 @@ def import_smfnet(checkpoint: Path, out: Path, *, overwrite: bool = False) -> li
         family="smfnet",
         config=model.config.to_json(),
         rendering="clip",
+        rounded_a=True,
         source=f"imported from {checkpoint.name}, SHA-256 {digest}",
         licence="not stated",
     )

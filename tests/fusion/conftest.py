@@ -32,16 +32,17 @@ class PlainModel(FusionModel):
 
 @pytest.fixture(scope="session")
 def make_model() -> Callable[..., FusionModel]:
-    """A model of one function; `luma` and `rendering` are what its weights would declare, the rest its spec."""
+    """A model of one function; `luma` to `rounded_a` are what its weights would declare, the rest its spec."""
 
     def build(
         function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
         luma: Any = "full",
         rendering: Any = "safe",
+        rounded_a: bool = False,
         **spec: Any,
     ) -> FusionModel:
         model = PlainModel(function, **spec)
-        model.provenance = Provenance("plain", luma, rendering)
+        model.provenance = Provenance("plain", luma, rendering, rounded_a=rounded_a)
         return model
 
     return build

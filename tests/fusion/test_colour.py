@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from polyfuse import fuse
@@ -172,3 +173,30 @@ def test_official_rendering_gives_way_to_a_range_somebody_chose(any_colours: NDA
     a = np.zeros(any_colours.shape[:2], np.uint8)
     result = fuse(a, any_colours, model=give_b("studio", "official"), range_b="50,200")
     np.testing.assert_array_equal(result.image, np.clip(any_colours, 50, 200))
+
+
+def test_weights_may_want_the_grey_of_a_coloured_infrared_picture_in_whole_levels(make_model: Maker) -> None:
+    a = np.zeros((8, 8, 3), np.uint8)
+    a[...] = 10, 120, 200  # 96.23, the example of the published SMFNet program
+    given: list[float] = []
+
+    def look(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        given.extend((float(x[0, 0, 0, 0]) * 255, float(y[0, 0, 0, 0]) * 255))
+        return x
+
+    for rounded in (True, False):
+        fuse(a, a, model=make_model(look, rendering="clip", rounded_a=rounded))
+    np.testing.assert_allclose(given, [96, 96.23, 96.23, 96.23], rtol=0, atol=1e-4)
+
+
+def test_levels_stay_whole_only_for_8_bits_over_their_full_range(make_model: Maker) -> None:
+    a = np.zeros((8, 8, 3), np.uint8)
+    a[...] = 10, 120, 200
+    model = make_model(lambda x, y: x, rounded_a=True)
+    rounded = {
+        "8 bits": fuse(a, GREY, model=model),
+        "16 bits": fuse(a.astype(np.uint16) * 257, GREY, model=model),
+        "a range": fuse(a, GREY, model=model, range="0,250"),
+        "grey": fuse(GREY, a, model=model),
+    }
+    assert [name for name, result in rounded.items() if result.record["colour"]["rounded_a"]] == ["8 bits"]

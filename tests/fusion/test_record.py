@@ -47,7 +47,8 @@ def test_record_keeps_what_reading_did(on_disk: Callable[[str, NDArray[Any]], Pa
 
 def test_record_keeps_the_conventions(result: Result) -> None:
     assert result.record["range"]["a"] == {"mode": "minmax", "low": 0.0, "high": 19.0, "dtype": "uint8"}
-    assert result.record["colour"] == {"from": "b", "luma_a": "full", "luma_b": "full", "gamut": "safe"}
+    colour = {"from": "b", "luma_a": "full", "luma_b": "full", "gamut": "safe", "rounded_a": False}
+    assert result.record["colour"] == colour
     assert result.record["output"] == {"dtype": "uint8", "unit_of": "b"}
 
 

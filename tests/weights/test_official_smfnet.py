@@ -189,4 +189,5 @@ def test_imported_weights_are_the_network_of_the_program(state, official, tmp_pa
     model = registry.load("auto", weights=tmp_path / "w.safetensors")
     assert (model.spec.family, model.spec.output, model.config) == ("smfnet", "minmax", SMFNetConfig())
     assert (model.provenance.luma, model.provenance.rendering) == ("full", "clip")
+    assert model.provenance.rounded_a
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())

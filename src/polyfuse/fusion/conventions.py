@@ -60,6 +60,8 @@ class Conventions:
     """Type of the result's pixels."""
     reference: Literal["a", "b"]
     """Source whose unit the result has where the types agree."""
+    rounded_a: bool
+    """Whether colour of a becomes grey in whole levels of 8 bits."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionary for the sidecar."""
@@ -70,6 +72,7 @@ class Conventions:
                 "luma_a": self.luma_a,
                 "luma_b": self.luma_b,
                 "gamut": self.rendering,
+                "rounded_a": self.rounded_a,
             },
             "output": {"dtype": self.dtype, "unit_of": self.reference},
         }
@@ -108,7 +111,8 @@ def decide(
     dtype, reference, depth_notes = _depth(a, b, carrier, options)
     if rendering == "official" and carrier is not None and dtype != "uint8":
         rendering = "safe"
-    conventions = Conventions(range_a, range_b, carrier, "full", luma_b, rendering, dtype, reference)
+    rounded_a = provenance.rounded_a and not a.is_grey and (range_a.mode, range_a.dtype) == ("full", "uint8")
+    conventions = Conventions(range_a, range_b, carrier, "full", luma_b, rendering, dtype, reference, rounded_a)
     return conventions, (*notes, *colour_notes, *depth_notes)
 
 
@@ -168,7 +172,8 @@ def model_input(pixels: Pixels, conventions: Conventions, source: Literal["a", "
     """Luma of a window of `source` as the model sees it, (h, w) float32 in [0, 1]."""
     record = conventions.range_a if source == "a" else conventions.range_b
     convention = conventions.luma_a if source == "a" else conventions.luma_b
-    if pixels.ndim == 3 and conventions.rendering == "official" and pixels.dtype == np.uint8:
+    official = conventions.rendering == "official" or (source == "a" and conventions.rounded_a)
+    if pixels.ndim == 3 and official and pixels.dtype == np.uint8:
         if source == conventions.carrier and convention == "studio":
             return split_official8(pixels)[0].astype(np.float32) / np.float32(255)  # official: rounded to 8 bits
         levels: NDArray[np.float32] = np.rint(luma(to_unit(pixels, record), convention) * 255).astype(np.float32)

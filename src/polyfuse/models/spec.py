@@ -78,6 +78,8 @@ class Provenance:
     """SHA-256 of the weights file; None for classic methods."""
     source: str = ""
     """Who trained the weights on what, or the publication of a classic method."""
+    rounded_a: bool = False
+    """Whether an 8-bit colour picture a becomes grey in whole levels; repeats the published SMFNet program."""
 
 
 class FusionModel(nn.Module):

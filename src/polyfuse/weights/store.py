@@ -36,6 +36,8 @@ class WeightsInfo:
     """Luma convention of b in training: "full" or "studio"."""
     rendering: str = "safe"
     """How colour is put back by default: "safe", "clip" or "official"."""
+    rounded_a: bool = False
+    """Whether a colour picture a becomes grey in whole levels of 8 bits, as the published SMFNet program has it."""
     source: str = ""
     """Data, recipe and authors in one or two sentences."""
     licence: str = ""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from polyfuse.errors import PolyfuseError
 from polyfuse.layers import strips
-from polyfuse.layers.strips import MIN_ROWS, STRIP_BYTES, Strip, each_strip
+from polyfuse.layers.strips import MIN_ROWS, STRIP_BYTES, Strip, each_strip, side_by_side, threads_for_strips
 
 BOTH = pytest.mark.parametrize("threads", [1, 2, 3])
 
@@ -123,3 +123,34 @@ raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_forked_process_starts_threads_of_its_own() -> None:
     subprocess.run([sys.executable, "-c", FORKED], check=True, timeout=60)
+
+
+@BOTH
+def test_threads_are_lent_to_strips_and_given_back(threads: int) -> None:
+    torch.set_num_threads(threads)
+    there = threading.Barrier(threads, timeout=20)
+
+    def work(_: Strip) -> int:
+        there.wait()
+        return torch.get_num_threads()
+
+    for _ in range(2):
+        with threads_for_strips():
+            assert torch.get_num_threads() == 1
+            assert each_strip(torch.empty(threads * MIN_ROWS, 4, 8), 0, work) == [1] * threads
+            with threads_for_strips():
+                assert each_strip(torch.empty(threads * MIN_ROWS, 4, 8), 0, work) == [1] * threads
+        assert torch.get_num_threads() == threads
+    with pytest.raises(PolyfuseError, match="enough"), threads_for_strips():
+        raise PolyfuseError("enough")
+    assert torch.get_num_threads() == threads
+
+
+@BOTH
+def test_calls_side_by_side_are_answered_in_order(threads: int) -> None:
+    torch.set_num_threads(threads)
+    with torch.inference_mode():
+        found = side_by_side(
+            [lambda n=n: (n, torch.get_num_threads(), torch.is_inference_mode_enabled()) for n in range(4)]
+        )
+    assert found == [(n, 1, True) for n in range(4)]

@@ -30,7 +30,7 @@ def literal(x: Tensor, weight: Tensor, bias: Tensor, dilation: int, leak: float)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 7), (5, 8), (4, 9), (9, 16), (6, 17), (20, 41)])
-@pytest.mark.parametrize(("outputs", "inputs"), [(8, 2), (8, 12), (24, 24), (24, 72), (40, 6)])
+@pytest.mark.parametrize(("outputs", "inputs"), [(8, 12), (16, 2), (16, 16), (24, 72), (32, 24), (40, 6), (48, 8)])
 @pytest.mark.parametrize(("dilation", "leak"), [(1, 1.0), (2, 0.2), (16, 0.0)])
 def test_it_is_the_definition_rounded(
     size: tuple[int, int], outputs: int, inputs: int, dilation: int, leak: float
@@ -41,6 +41,19 @@ def test_it_is_the_definition_rounded(
     expected = literal(x, weight, bias, dilation, leak)
     # half a place of bfloat16, and float32 before it
     torch.testing.assert_close(layer(x).double(), expected, rtol=2**-8 + 1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("outputs", [8, 16, 24, 40, 48])
+@pytest.mark.parametrize("dtype", [torch.float32, BF16])
+def test_what_is_added_is_added_before_the_rectifier(outputs: int, dtype: torch.dtype) -> None:
+    weight, bias = weights(outputs, 6)
+    x, wide = random(5, 21, 6).to(dtype), random(5, 21, outputs + 4, seed=5).to(dtype)
+    add = wide[..., 2 : 2 + outputs]
+    found = Layer(weight, bias, dtype, leak=0.25)(x, add=add)
+    expected = functional.leaky_relu(literal(x, weight, bias, 1, 1.0) + add.double(), 0.25)
+    # in float32 the operands are not rounded as those of `literal` are
+    bounds = {"rtol": 2**-8, "atol": 1e-4} if dtype == BF16 else {"rtol": 0.02, "atol": 0.02}
+    torch.testing.assert_close(found.double(), expected, **bounds)
 
 
 def test_rows_of_context_that_are_not_padded_are_left_out() -> None:
@@ -93,7 +106,7 @@ def test_without_bias_and_with_values_that_are_not_finite() -> None:
 @pytest.mark.parametrize(
     ("shape", "groups", "dtype"),
     [
-        ((16, 8, 3, 3), 1, BF16),
+        ((20, 8, 3, 3), 1, BF16),
         ((24, 7, 3, 3), 1, BF16),
         ((24, 1, 3, 3), 24, BF16),
         ((24, 8, 1, 1), 1, BF16),

@@ -71,16 +71,25 @@ class Layer:
         return cls(conv.weight, conv.bias, dtype, groups=conv.groups, dilation=conv.dilation[0], leak=leak)
 
     def __call__(
-        self, x: Tensor, out: Tensor | None = None, *, pad_rows: bool = True, pad_columns: bool = True
+        self,
+        x: Tensor,
+        out: Tensor | None = None,
+        *,
+        add: Tensor | None = None,
+        pad_rows: bool = True,
+        pad_columns: bool = True,
     ) -> Tensor:
         """(H, W, C) to (H, W, outputs), less the rows or columns of context that are not to be padded with zeros.
 
-        Put into `out` if given, whose pixels may lie apart.
+        `add`, of the result's shape, is added before the rectifier. The result is put into `out` if given, whose pixels
+        may lie apart.
         """
         if self._compiled is not None and pad_columns:
             margin = 0 if pad_rows else self.dilation
-            return self._compiled(x, slice(margin, len(x) - margin), out)
+            return self._compiled(x, slice(margin, len(x) - margin), out, add)
         found = self._convolved(x, pad_rows, pad_columns)
+        if add is not None:
+            found += add
         if self.leak != 1:
             functional.leaky_relu_(found, self.leak)
         return found if out is None else out.copy_(found)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Barrier
 from typing import TypeVar
 
 import torch
@@ -24,6 +25,8 @@ MIN_ROWS = 16
 """Fewest rows of a strip: its context is worked off twice."""
 
 Found = TypeVar("Found")
+Part = TypeVar("Part")
+_lent = threading.local()
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,37 @@ class Strip:
         return slice(self.inner.start - self.outer.start, self.inner.stop - self.outer.start)
 
 
+@contextmanager
+def threads_for_strips() -> Iterator[None]:
+    """Within it PyTorch works with one thread and `each_strip` with as many as PyTorch had.
+
+    Threads with which PyTorch has shared an operation spin for a while, and take the cores from those that have strips.
+    """
+    threads = torch.get_num_threads()
+    if threads == 1:
+        yield
+        return
+    _pool(threads)  # beforehand, because it sets the number of threads
+    _lent.threads = threads
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        del _lent.threads
+
+
+def _threads() -> int:
+    """How many threads work on strips."""
+    threads: int = getattr(_lent, "threads", None) or torch.get_num_threads()
+    return threads
+
+
+def side_by_side(calls: Sequence[Callable[[], Found]]) -> list[Found]:
+    """What all calls return; each by one thread, without gradients."""
+    return _shared(lambda call: call(), calls)
+
+
 def each_strip(like: Tensor, halo: int, work: Callable[[Strip], Found]) -> list[Found]:
     """Run `work` on strips that cover maps of the size of `like`, each with `halo` rows of context.
 
@@ -50,13 +84,17 @@ def each_strip(like: Tensor, halo: int, work: Callable[[Strip], Found]) -> list[
     Returns:
         What `work` returned, from top to bottom.
     """
-    threads = torch.get_num_threads()
-    parts = _strips(like, halo, threads)
+    return _shared(work, _strips(like, halo, _threads()))
+
+
+def _shared(work: Callable[[Part], Found], parts: Sequence[Part]) -> list[Found]:
+    """What `work` makes of all parts, whichever thread is free."""
+    threads = _threads()
     if threads == 1 or len(parts) == 1:
         return [work(part) for part in parts]
     inference = torch.is_inference_mode_enabled()  # of this thread alone
 
-    def run(part: Strip) -> Found:
+    def run(part: Part) -> Found:
         with torch.inference_mode(inference), torch.no_grad():
             return work(part)
 
@@ -79,7 +117,7 @@ def _strips(like: Tensor, halo: int, threads: int) -> list[Strip]:
 @functools.cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     """Threads that are kept, each of which PyTorch works alone in."""
-    pool, all_there = ThreadPoolExecutor(threads), Barrier(threads)
+    pool, all_there = ThreadPoolExecutor(threads), threading.Barrier(threads)
 
     def alone(_: int) -> None:
         torch.get_num_threads()  # PyTorch sets a thread up at its first question, which must not come later

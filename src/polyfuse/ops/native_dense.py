@@ -1,6 +1,7 @@
-"""The compiled 3x3 convolution of bfloat16 maps, channels last, to 8, 24 or 40 channels; see `native/dense.h`.
+"""The compiled 3x3 convolution of bfloat16 maps, channels last, to 8, 16, .. 48 channels; see `native/dense.h`.
 
-These widths fill no whole number of vectors, and PyTorch's convolution takes as long for 24 channels as for 32.
+PyTorch takes as long for 24 channels as for 32, which fill whole vectors, and rectifies and adds in passes
+of their own.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from torch import Tensor
 from polyfuse.ops.native_maps import kernel, supports
 from polyfuse.ops.native_packing import pair_words
 
-OUTPUTS = (8, 24, 40)
+OUTPUTS = range(8, 49, 8)
 
 
 def takes(weight: Tensor, groups: int, dtype: torch.dtype) -> bool:
@@ -36,25 +37,33 @@ class Dense:
         assert module is not None
         self._module, self._dilation, self._leak = module, dilation, leak
         self._outputs, self._inputs = weight.shape[:2]
-        taps = _last_twice(weight.permute(2, 3, 1, 0).float())  # (3, 3, inputs, lanes)
+        taps = _in_vectors(weight.permute(2, 3, 1, 0).float())  # (3, 3, inputs, lanes)
         # kept, because the kernel gets bare addresses
         self._weight = pair_words(taps[..., 0::2, :], taps[..., 1::2, :]).contiguous()
-        self._bias = _last_twice(weight.new_zeros(len(weight)).float() if bias is None else bias.float())
+        self._bias = _in_vectors(weight.new_zeros(len(weight)).float() if bias is None else bias.float())
 
-    def __call__(self, x: Tensor, rows: slice, out: Tensor | None = None) -> Tensor:
-        """(H, W, inputs) to those `rows` of the result, (rows, W, outputs), put into `out` if given."""
+    def __call__(self, x: Tensor, rows: slice, out: Tensor | None = None, add: Tensor | None = None) -> Tensor:
+        """(H, W, inputs) to those `rows` of the result, (rows, W, outputs), put into `out` if given.
+
+        `add`, of the result's shape, is added before the rectifier.
+        """
         x = x if x.stride(-1) == 1 else x.contiguous()
         height, width, _ = x.shape
         found = x.new_empty(rows.stop - rows.start, width, self._outputs) if out is None else out
         assert found.stride(-1) == 1
+        added = (0, (0, 0))
+        if add is not None:
+            add = add if add.stride(-1) == 1 else add.contiguous()
+            assert add.shape == found.shape
+            added = (add.data_ptr(), (add.stride(0), add.stride(1)))
         self._module.dense(
             x.data_ptr(), (height, width, x.stride(0), x.stride(1)), (rows.start, len(found)),
             (self._inputs, self._outputs, self._dilation), (self._weight.data_ptr(), self._bias.data_ptr()),
-            self._leak, found.data_ptr(), (found.stride(0), found.stride(1)),
+            self._leak, *added, found.data_ptr(), (found.stride(0), found.stride(1)),
         )  # fmt: skip
         return found
 
 
-def _last_twice(x: Tensor) -> Tensor:
-    """(..., outputs) with its last 8 repeated, which fills whole vectors."""
-    return torch.cat([x, x[..., -8:]], dim=-1).contiguous()
+def _in_vectors(x: Tensor) -> Tensor:
+    """(..., outputs) in whole vectors of 16: where 8 are left, they come twice."""
+    return (torch.cat([x, x[..., -8:]], dim=-1) if x.shape[-1] % 16 else x).contiguous()

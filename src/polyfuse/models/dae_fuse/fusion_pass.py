@@ -14,6 +14,8 @@ from polyfuse.layers.separable import SeparableBlock, filters
 from polyfuse.layers.strips import Strip, each_strip
 from polyfuse.models.dae_fuse.cross_attention import NORM_FLOOR, CrossAttention
 from polyfuse.models.dae_fuse.sources import of_source
+from polyfuse.ops import native_attention
+from polyfuse.ops.native_attention import Attention
 from polyfuse.ops.native_separable import Filters
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ PROBABILITY_BYTES = 1 << 20
 def merged_feature(model: DAEFuse, a: Tensor, b: Tensor, found: Tensor) -> None:
     """Fill `found` (H, W, decoder channels) with what the decoder reads of two embeddings (H, W, C)."""
     fusion, dtype = model.fusion, a.dtype
-    gate, read = _Gate(model, dtype), Layer.of(model.decoder.read, dtype)
+    gate, read = _Gate(model, dtype), Layer.of(model.decoder.read, dtype, leak=0)
     asking: list[_Asking] = []
     if fusion.cross is not None:
         for source, other in (("a", b), ("b", a)):
@@ -41,7 +43,7 @@ def merged_feature(model: DAEFuse, a: Tensor, b: Tensor, found: Tensor) -> None:
             cores = [normed(part) for part in parts]
             shifts = asking[0](*cores), asking[1](*cores[::-1])
             parts = shifts[0].add_(parts[0]), shifts[1].add_(parts[1])
-        found[strip.inner] = read(gate(*parts)).relu_()[strip.crop]
+        found[strip.inner] = read(gate(*parts))[strip.crop]
 
     each_strip(a, REACH, work)
 
@@ -64,12 +66,20 @@ class _Asking:
         values = cross.split(cross.value(pooled))[0]  # (heads, keys, C / heads)
         out = cross.project_out.weight.flatten(1).mT.unflatten(0, (cross.heads, -1))
         self.given = (values @ out).to(dtype)  # (heads, keys, C)
+        takes = native_attention.takes(dtype, out.device, out.shape[1], out.shape[2])
+        self._compiled: Attention | None = None
+        if takes:
+            self._compiled = Attention(self.keys.mT, self.given, unit_length=self.unit_length)
 
     def __call__(self, core_x: Tensor, core_y: Tensor) -> Tensor:
         """What x gets of y, (H, W, C), from both normalised but not scaled."""
         found = self.detail(core_y)
         heads, width, keys = self.keys.shape
-        query = self.query(core_x).view(-1, heads, width)
+        query = self.query(core_x)
+        if self._compiled is not None:
+            self._compiled(query.flatten(0, 1), found.flatten(0, 1))
+            return found
+        query = query.view(-1, heads, width)
         if self.unit_length:
             exact = query.to(torch.promote_types(query.dtype, torch.float32))
             query = functional.normalize(exact, dim=-1, eps=NORM_FLOOR).to(query.dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -12,6 +13,8 @@ from polyfuse.models.dae_fuse.config import DAEFuseConfig
 
 MAX_KEYS = 4096
 """Tokens from which on keys and values are pooled; queries never are."""
+Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Attention as `functional.scaled_dot_product_attention` computes it."""
 Grid = tuple[int, int]
 
 
@@ -40,21 +43,23 @@ class TokenBlock(nn.Module):
         self.norm2 = nn.LayerNorm(width)
         self.feed_forward = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
 
-    def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
+    def forward(self, tokens: Tensor, grid: Grid, attend: Attend = functional.scaled_dot_product_attention) -> Tensor:
         """(N, T, d) to the same, T = rows times columns of `grid`."""
         tokens = tokens + self.position(_map(tokens, grid)).flatten(2).mT
-        tokens = tokens + self.project_out(self._attention(self.norm1(tokens), grid))
+        tokens = tokens + self.project_out(self._attention(self.norm1(tokens), grid, attend))
         fed: Tensor = tokens + self.feed_forward(self.norm2(tokens))
         return fed
 
-    def _attention(self, tokens: Tensor, grid: Grid) -> Tensor:
+    def _attention(
+        self, tokens: Tensor, grid: Grid, attend: Attend = functional.scaled_dot_product_attention
+    ) -> Tensor:
         """What each token gets from all, (N, T, d)."""
         query, key, value = self.project_in(tokens).chunk(3, dim=-1)
         factor = pooling_factor(grid)
         if factor > 1:
             key, value = (_pooled(x, grid, factor) for x in (key, value))
         query, key, value = (x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (query, key, value))
-        return functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+        return attend(query, key, value).transpose(1, 2).flatten(2)
 
 
 class LowBranch(nn.Module):
@@ -85,12 +90,12 @@ class LowBranch(nn.Module):
             return functional.interpolate(small, scale_factor=self.patch, mode="bilinear", align_corners=False)
         return functional.pixel_shuffle(small, self.patch)
 
-    def small(self, embedded: Tensor) -> Tensor:
+    def small(self, embedded: Tensor, attend: Attend = functional.scaled_dot_product_attention) -> Tensor:
         """(N, d, h, w) of patches to (N, low_width, h, w), or to the channels of all their pixels."""
         grid = (embedded.shape[-2], embedded.shape[-1])
         tokens = embedded.flatten(2).mT.to(self.norm.weight.dtype)  # sums and norms stay float32 under bf16
         for block in self.blocks:
-            tokens = block(tokens, grid)
+            tokens = block(tokens, grid, attend)
         found: Tensor = self.project_out(_map(self.norm(tokens), grid))
         return found
 

@@ -1,11 +1,13 @@
-/* 3x3 convolution of bfloat16 maps, channels last, to 8, 24 or 40 channels.
+/* 3x3 convolution of bfloat16 maps, channels last, to 8, 16, 24, 32, 40 or 48 channels, another map added to it where asked
+ * for, and a leaky rectifier after that.
  *
- * The last 8 channels of two neighbouring pixels share a vector, so that no lane is idle, where a library that works in
- * vectors of 16 channels multiplies zeros. Products and sums are float32. Layouts:
+ * Channels go in blocks of 16. Where 8 are left, those of two neighbouring pixels share a vector, so that no lane is idle,
+ * where a library that works in vectors of 16 channels multiplies zeros. Products and sums are float32. Layouts:
  *   x         (rows, columns, inputs), pixels `step` values apart, rows `row_step`
- *   weight    (9, inputs / 2, 16 blocks + 16): words of two bfloat16, the last 8 channels twice
- *   bias      (16 blocks + 16), float32, likewise
- *   found     (count, columns, 16 blocks + 8), pixels `found_step` values apart, rows `found_row_step`
+ *   weight    (9, inputs / 2, lanes): words of two bfloat16; lanes are the channels, the last 8 of an odd number twice
+ *   bias      (lanes), float32, likewise
+ *   added     like found, or NULL
+ *   found     (count, columns, channels), pixels `found_step` values apart, rows `found_row_step`
  */
 
 #define PIXELS 8
@@ -14,10 +16,13 @@ struct dense {
   const uint16_t *x;
   int64_t rows, columns, row_step, step;
   int64_t first, count; /* rows that are wanted */
-  int64_t inputs, blocks, dilation; /* blocks of 16 outputs, after which 8 come */
+  int64_t inputs, blocks, dilation; /* blocks of 16 outputs */
+  int half;                         /* whether 8 more come after them */
   const uint32_t *weight;
   const float *bias;
   float leak; /* what values below zero are multiplied by */
+  const uint16_t *added;
+  int64_t added_row_step, added_step;
   uint16_t *found;
   int64_t found_row_step, found_step;
 };
@@ -27,16 +32,16 @@ INLINE __m512 leaky(__m512 v, float leak) {
 }
 
 /* PIXELS pixels of a row; `context` are the three rows, from the first column that is looked at. */
-INLINE void convolve(const struct dense *s, const int blocks, const uint16_t *const context[3], int64_t step, int64_t count,
-                     uint16_t *found) {
-  const int64_t width = 16 * blocks + 16, pairs = s->inputs / 2;
+INLINE void convolve(const struct dense *s, const int blocks, const int half, const uint16_t *const context[3], int64_t step,
+                     int64_t count, const uint16_t *added, uint16_t *found) {
+  const int64_t width = 16 * (blocks + half), pairs = s->inputs / 2;
   __m512 whole[PIXELS][3], shared[PIXELS / 2];
 #pragma GCC unroll 8
   for (int p = 0; p < PIXELS; p++)
 #pragma GCC unroll 3
     for (int v = 0; v < blocks; v++) whole[p][v] = _mm512_loadu_ps(s->bias + 16 * v);
 #pragma GCC unroll 4
-  for (int p = 0; p < PIXELS / 2; p++) shared[p] = _mm512_loadu_ps(s->bias + 16 * blocks);
+  for (int p = 0; half && p < PIXELS / 2; p++) shared[p] = _mm512_loadu_ps(s->bias + 16 * blocks);
   const uint32_t *weight = s->weight;
   for (int row = 0; row < 3; row++)
     for (int column = 0; column < 3; column++) {
@@ -45,7 +50,8 @@ INLINE void convolve(const struct dense *s, const int blocks, const uint16_t *co
         __m512bh of_whole[3];
 #pragma GCC unroll 3
         for (int v = 0; v < blocks; v++) of_whole[v] = (__m512bh)_mm512_loadu_si512(weight + 16 * v);
-        const __m512bh of_shared = (__m512bh)_mm512_loadu_si512(weight + 16 * blocks);
+        __m512bh of_shared;
+        if (half) of_shared = (__m512bh)_mm512_loadu_si512(weight + 16 * blocks);
 #pragma GCC unroll 4
         for (int p = 0; p < PIXELS; p += 2) {
           int pair[2];
@@ -56,6 +62,7 @@ INLINE void convolve(const struct dense *s, const int blocks, const uint16_t *co
             whole[p][v] = _mm512_dpbf16_ps(whole[p][v], of_whole[v], (__m512bh)one);
             whole[p + 1][v] = _mm512_dpbf16_ps(whole[p + 1][v], of_whole[v], (__m512bh)two);
           }
+          if (!half) continue;
           const __m512i both = _mm512_mask_blend_epi32(0xff00, one, two);
           shared[p / 2] = _mm512_dpbf16_ps(shared[p / 2], of_shared, (__m512bh)both);
         }
@@ -65,11 +72,17 @@ INLINE void convolve(const struct dense *s, const int blocks, const uint16_t *co
   for (int p = 0; p < PIXELS; p++) {
     if (p == count) return;
     uint16_t *at = found + p * s->found_step;
+    const uint16_t *more = added ? added + p * s->added_step : NULL;
 #pragma GCC unroll 3
-    for (int v = 0; v < blocks; v++) narrowed(at + 16 * v, 16, leaky(whole[p][v], s->leak));
-    const __m256i halves = (__m256i)_mm512_cvtneps_pbh(leaky(shared[p / 2], s->leak));
-    _mm_storeu_si128((__m128i *)(at + 16 * blocks),
-                     p % 2 ? _mm256_extracti128_si256(halves, 1) : _mm256_castsi256_si128(halves));
+    for (int v = 0; v < blocks; v++) {
+      const __m512 sum = more ? _mm512_add_ps(whole[p][v], widened(0xffff, more + 16 * v)) : whole[p][v];
+      narrowed(at + 16 * v, 16, leaky(sum, s->leak));
+    }
+    if (!half) continue;
+    const __m512 both = shared[p / 2];
+    __m512 sum = p % 2 ? _mm512_shuffle_f32x4(both, both, 0xee) : both;
+    if (more) sum = _mm512_add_ps(sum, widened(0xff, more + 16 * blocks));
+    narrowed(at + 16 * blocks, 8, leaky(sum, s->leak));
   }
 }
 
@@ -99,11 +112,13 @@ static TARGET_AVX512_BF16 void dense_map(const struct dense *s, uint16_t *room) 
       for (int k = 0; k < 3; k++)
         context[k] = inside ? rows[k] + (left - s->dilation) * s->step : room + k * (PIXELS + 2 * s->dilation) * s->inputs;
       const int64_t step = inside ? s->step : s->inputs, count = s->columns - left;
-      uint16_t *found = s->found + (row - s->first) * s->found_row_step + left * s->found_step;
-      switch (s->blocks) { /* constants, so that the sums stay in registers */
-        case 0: convolve(s, 0, context, step, count, found); break;
-        case 1: convolve(s, 1, context, step, count, found); break;
-        case 2: convolve(s, 2, context, step, count, found); break;
+      const int64_t at = row - s->first;
+      uint16_t *found = s->found + at * s->found_row_step + left * s->found_step;
+      const uint16_t *added = s->added ? s->added + at * s->added_row_step + left * s->added_step : NULL;
+      switch (2 * s->blocks + s->half) { /* constants, so that the sums stay in registers */
+#define CASE(blocks, half) case 2 * blocks + half: convolve(s, blocks, half, context, step, count, added, found); break;
+        CASE(0, 1) CASE(1, 0) CASE(1, 1) CASE(2, 0) CASE(2, 1) CASE(3, 0)
+#undef CASE
       }
     }
   }

@@ -7,7 +7,8 @@
  * count    sums over pixels of bfloat16 maps that an attention over channels is made of, in float32 along a row of the map
  *          and in float64 over rows.
  * separable  a 1x1, a depthwise 3x3 and another 1x1 convolution of bfloat16 maps, see separable.h.
- * dense      3x3 convolution of bfloat16 maps to 8, 24 or 40 channels, see dense.h.
+ * dense      3x3 convolution of bfloat16 maps to 8, 16, .. 48 channels, see dense.h.
+ * attention  many bfloat16 queries, few keys, see attention.h.
  *
  * Layouts:
  *   nodes      six maps (pixels, channels), a's three and b's three, before their ReLU: float32 or bfloat16
@@ -20,6 +21,7 @@
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -206,6 +208,8 @@ static TARGET_AVX512_BF16 void count_pixels(const uint16_t *query, const uint16_
 #include "separable.h"
 
 #include "dense.h"
+
+#include "attention.h"
 #endif
 
 static PyObject *norm(PyObject *Py_UNUSED(module), PyObject *args) {
@@ -280,20 +284,24 @@ static PyObject *separable(PyObject *Py_UNUSED(module), PyObject *args) {
 }
 
 static PyObject *dense(PyObject *Py_UNUSED(module), PyObject *args) {
-  unsigned long long x, weight, bias, found;
-  long long rows, columns, row_step, step, first, count, inputs, outputs, dilation, found_row_step, found_step;
+  unsigned long long x, weight, bias, added, found;
+  long long rows, columns, row_step, step, first, count, inputs, outputs, dilation, added_row_step, added_step;
+  long long found_row_step, found_step;
   float leak;
-  if (!PyArg_ParseTuple(args, "K(LLLL)(LL)(LLL)(KK)fK(LL)", &x, &rows, &columns, &row_step, &step, &first, &count, &inputs,
-                        &outputs, &dilation, &weight, &bias, &leak, &found, &found_row_step, &found_step))
+  if (!PyArg_ParseTuple(args, "K(LLLL)(LL)(LLL)(KK)fK(LL)K(LL)", &x, &rows, &columns, &row_step, &step, &first, &count,
+                        &inputs, &outputs, &dilation, &weight, &bias, &leak, &added, &added_row_step, &added_step, &found,
+                        &found_row_step, &found_step))
     return NULL;
-  if (!runs_here("avx512_bf16") || inputs < 2 || inputs % 2 || outputs % 16 != 8 || outputs > 40 || dilation < 1) {
+  if (!runs_here("avx512_bf16") || inputs < 2 || inputs % 2 || outputs % 8 || outputs < 8 || outputs > 48 || dilation < 1) {
     PyErr_SetString(PyExc_ValueError, "this processor has no bfloat16, or wrong number of channels");
     return NULL;
   }
 #if defined(__x86_64__)
   const struct dense s = {.x = (const uint16_t *)(uintptr_t)x, .rows = rows, .columns = columns, .row_step = row_step,
                           .step = step, .first = first, .count = count, .inputs = inputs, .blocks = outputs / 16,
-                          .dilation = dilation, .weight = WORDS_AT(weight), .bias = FLOATS(bias), .leak = leak,
+                          .half = outputs % 16 != 0, .dilation = dilation, .weight = WORDS_AT(weight), .bias = FLOATS(bias),
+                          .leak = leak, .added = (const uint16_t *)(uintptr_t)added, .added_row_step = added_row_step,
+                          .added_step = added_step,
                           .found = (uint16_t *)(uintptr_t)found, .found_row_step = found_row_step,
                           .found_step = found_step};
   uint16_t *room = PyMem_Malloc(sizeof(uint16_t) * dense_room(&s));
@@ -305,12 +313,38 @@ static PyObject *dense(PyObject *Py_UNUSED(module), PyObject *args) {
   Py_RETURN_NONE;
 }
 
+static PyObject *attention(PyObject *Py_UNUSED(module), PyObject *args) {
+  unsigned long long query, key, value, found;
+  long long count, query_step, heads, width, keys, outputs, found_step, head_step;
+  int unit;
+  if (!PyArg_ParseTuple(args, "K(LL)(LLLL)(KK)iK(LL)", &query, &count, &query_step, &heads, &width, &keys, &outputs, &key,
+                        &value, &unit, &found, &found_step, &head_step))
+    return NULL;
+  if (!runs_here("avx512_bf16") || width < 16 || width % 16 || outputs < 16 || outputs % 16 || keys < 1) {
+    PyErr_SetString(PyExc_ValueError, "this processor has no bfloat16, or wrong number of channels or keys");
+    return NULL;
+  }
+#if defined(__x86_64__)
+  const struct attention s = {.query = (const uint16_t *)(uintptr_t)query, .count = count, .query_step = query_step,
+                              .heads = heads, .width = width, .keys = keys, .outputs = outputs, .key = WORDS_AT(key),
+                              .value = WORDS_AT(value), .unit = unit, .found = (uint16_t *)(uintptr_t)found,
+                              .found_step = found_step, .head_step = head_step};
+  float *room = PyMem_Malloc(sizeof(float) * attention_room(&s));
+  if (room == NULL) return PyErr_NoMemory();
+  Py_BEGIN_ALLOW_THREADS attend_all(&s, room);
+  Py_END_ALLOW_THREADS
+  PyMem_Free(room);
+#endif
+  Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
     {"supports", supports, METH_VARARGS, "supports(name): whether this processor runs that instruction set."},
     {"reason", reason, METH_VARARGS, "reason(...): exchange and messages of a range of pixels; see ops/native_maps.py."},
     {"count", count, METH_VARARGS, "count(...): sums over bfloat16 pixels for an attention over channels."},
     {"separable", separable, METH_VARARGS, "separable(...): 1x1, depthwise 3x3 and 1x1 convolution of bfloat16 maps."},
-    {"dense", dense, METH_VARARGS, "dense(...): 3x3 convolution of bfloat16 maps to 8, 24 or 40 channels."},
+    {"dense", dense, METH_VARARGS, "dense(...): 3x3 convolution of bfloat16 maps to 8, 16, .. 48 channels."},
+    {"attention", attention, METH_VARARGS, "attention(...): many bfloat16 queries, few keys."},
     {"norm", norm, METH_VARARGS, "norm(...): layer normalisation of bfloat16 pixels."},
     {NULL, NULL, 0, NULL}};
 

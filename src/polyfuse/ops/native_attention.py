@@ -1,0 +1,59 @@
+"""The compiled attention of many bfloat16 queries to few keys; see `native/attention.h`.
+
+A query's products with all keys stay in registers and the nearest cache until its values are gathered, where PyTorch
+writes them to memory, reads them for the softmax, and reads them again.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from polyfuse.ops.native_maps import kernel, supports
+from polyfuse.ops.native_packing import pair_words
+
+KEYS_TOGETHER = 32  # as in native/attention.h
+VECTOR = 16
+
+
+def takes(dtype: torch.dtype, device: torch.device, width: int, outputs: int) -> bool:
+    """Whether the kernel computes attention with queries of `width` and `outputs` channels in each head."""
+    return width % VECTOR == 0 and outputs % VECTOR == 0 and dtype == torch.bfloat16 and supports(device, dtype, VECTOR)
+
+
+class Attention:
+    """The kernel with one set of keys and values.
+
+    Args:
+        key: (heads, keys, width), times the factor of the products.
+        value: (heads, keys, outputs); `takes` both.
+        unit_length: Whether each query is divided by its length in each head.
+    """
+
+    def __init__(self, key: Tensor, value: Tensor, *, unit_length: bool = False) -> None:
+        module = kernel()
+        assert module is not None
+        self._module, self._unit_length = module, unit_length
+        self._heads, self._keys, self._width = key.shape
+        self._outputs = value.shape[-1]
+        missing = (0, 0, 0, -self._keys % KEYS_TOGETHER)
+        key, value = (functional.pad(x.float(), missing) for x in (key, value))
+        # kept, because the kernel gets bare addresses
+        self._key = pair_words(key[..., 0::2], key[..., 1::2]).mT.contiguous()
+        self._value = pair_words(value[:, 0::2], value[:, 1::2]).contiguous()
+
+    def __call__(self, query: Tensor, found: Tensor, *, apart: bool = False) -> None:
+        """Add to `found` what each query gets.
+
+        Args:
+            query: (N, heads times width), bfloat16.
+            found: (N, outputs), the sum over the heads; or, with `apart`, (N, heads times outputs), head by head.
+            apart: Whether each head has its own channels in `found`.
+        """
+        assert query.stride(1) == found.stride(1) == 1
+        self._module.attention(
+            query.data_ptr(), (len(query), query.stride(0)), (self._heads, self._width, self._keys, self._outputs),
+            (self._key.data_ptr(), self._value.data_ptr()), int(self._unit_length),
+            found.data_ptr(), (found.stride(0), self._outputs * apart),
+        )  # fmt: skip

@@ -6,7 +6,10 @@ from torch import Tensor, nn
 
 from polyfuse import load
 from polyfuse.errors import InputError, UsageError
+from polyfuse.layers import strips
+from polyfuse.models import fnet_t_fast
 from polyfuse.models.fnet_t import LEAK, FNetT, FNetTConfig
+from polyfuse.ops.native_maps import instruction_set
 from polyfuse.weights.store import WeightsInfo, save_weights
 
 CONFIGS = [FNetTConfig(), FNetTConfig(48, 3, 4), FNetTConfig(8, 1, 1, 5), FNetTConfig(16, 2, 3, 1)]
@@ -141,6 +144,47 @@ def test_bf16_differs_by_less_than_a_hundredth_of_what_the_convolutions_add(mode
     model.precision = "bf16"
     error = (model(a, b) - exact).abs()
     assert 0 < error.max().item() < 0.01 * largest  # measured: up to 0.006
+
+
+@pytest.mark.skipif(instruction_set(torch.bfloat16) is None, reason="no compiled kernel, or no bfloat16")
+@pytest.mark.parametrize("channels", [8, 16, 32, 48])
+def test_compiled_form_is_the_plain_one_up_to_rounding(channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = with_random_weights(FNetT(FNetTConfig(channels)))
+    a, b = random_pair(2, 1, 37, 50)
+    exact, largest = model(a, b), model.explain(a, b)["residual"].abs().max().item()
+    model.precision = "bf16"
+    assert fnet_t_fast.takes(model, a)
+    compiled = model(a, b)
+    monkeypatch.setattr(fnet_t_fast, "takes", lambda *_: False)
+    plain = model(a, b)
+    assert not torch.equal(compiled, plain)
+    for found in (compiled, plain):  # as far from float32 as each other
+        assert (found - exact).abs().max().item() < 0.01 * largest
+
+
+@pytest.mark.skipif(instruction_set(torch.bfloat16) is None, reason="no compiled kernel, or no bfloat16")
+def test_strips_and_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = with_random_weights(FNetT(FNetTConfig(16)))
+    model.precision = "bf16"
+    a, b = random_pair(1, 1, 141, 50)
+    whole = model(a, b)
+    monkeypatch.setattr(strips, "STRIP_BYTES", 1)
+    assert torch.equal(model(a, b), whole)
+    torch.set_num_threads(2)
+    try:
+        assert torch.equal(model(a, b), whole)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_other_networks_and_precisions_go_the_plain_way() -> None:
+    a, _ = random_pair(1, 1, 8, 8)
+    for config in (FNetTConfig(20), FNetTConfig(16, unshuffle=4), FNetTConfig(16, kernel=5)):
+        model = FNetT(config)
+        model.precision = "bf16"
+        assert not fnet_t_fast.takes(model, a)
+    assert not fnet_t_fast.takes(FNetT(), a)
 
 
 def test_explanation_adds_up_to_the_fused_picture(model: FNetT) -> None:

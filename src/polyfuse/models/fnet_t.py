@@ -25,9 +25,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from polyfuse.errors import UsageError
+from polyfuse.models import fnet_t_fast
 from polyfuse.models.spec import FusionModel, ModelSpec, Observer, check_pair
 from polyfuse.ops.black import keep_black
 from polyfuse.ops.blocks import from_blocks, to_blocks
+from polyfuse.ops.coding_forms import needs_gradients
 from polyfuse.ops.sparse_coding import Precision
 
 NUM_PLANES = 3  # a, b and the larger of both
@@ -122,6 +124,11 @@ class FNetT(FusionModel):
             InputError: If the shapes differ or are not (N, 1, H, W).
         """
         check_pair(a, b)
+        if fnet_t_fast.takes(self, a) and not needs_gradients(self, a, b):
+            fused = torch.empty_like(a, memory_format=torch.contiguous_format)
+            for planes in zip(a[:, 0], b[:, 0], fused[:, 0], strict=True):
+                fnet_t_fast.fuse_planes(self, *planes, leak=LEAK)
+            return keep_black(fused, a, b) if self.config.keep_black else fused
         base = torch.maximum(a, b)
         return base + self._residual(a, b, base)
 

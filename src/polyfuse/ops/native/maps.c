@@ -9,6 +9,8 @@
  * separable  a 1x1, a depthwise 3x3 and another 1x1 convolution of bfloat16 maps, see separable.h.
  * dense      3x3 convolution of bfloat16 maps to 8, 16, .. 48 channels, see dense.h.
  * attention  many bfloat16 queries, few keys, see attention.h.
+ * pack       two planes as a map of blocks of 2 x 2 pixels, see blocks.h.
+ * unpack     back, with the larger of both planes added.
  *
  * Layouts:
  *   nodes      six maps (pixels, channels), a's three and b's three, before their ReLU: float32 or bfloat16
@@ -210,6 +212,8 @@ static TARGET_AVX512_BF16 void count_pixels(const uint16_t *query, const uint16_
 #include "dense.h"
 
 #include "attention.h"
+
+#include "blocks.h"
 #endif
 
 static PyObject *norm(PyObject *Py_UNUSED(module), PyObject *args) {
@@ -338,6 +342,34 @@ static PyObject *attention(PyObject *Py_UNUSED(module), PyObject *args) {
   Py_RETURN_NONE;
 }
 
+/* Both ways between planes and blocks: `back` adds the residual in `map` to the larger plane and fills `found`. */
+static PyObject *between_blocks(PyObject *args, int back) {
+  unsigned long long a, b, map, found = 0;
+  long long rows, columns, row_step, reach, first, count, found_step = 0;
+  if (!PyArg_ParseTuple(args, back ? "(KK)(LLL)L(LL)KKL" : "(KK)(LLL)L(LL)K", &a, &b, &rows, &columns, &row_step, &reach,
+                        &first, &count, &map, &found, &found_step))
+    return NULL;
+  if (!runs_here("avx512_bf16") || rows < 1 || columns < 1 || reach < 0) {
+    PyErr_SetString(PyExc_ValueError, "this processor has no bfloat16, or empty planes");
+    return NULL;
+  }
+#if defined(__x86_64__)
+  const struct blocks s = {.a = FLOATS(a), .b = FLOATS(b), .rows = rows, .columns = columns, .row_step = row_step,
+                           .reach = reach};
+  uint32_t *room = PyMem_Malloc(sizeof(uint32_t) * blocks_room(&s));
+  if (room == NULL) return PyErr_NoMemory();
+  Py_BEGIN_ALLOW_THREADS
+  if (back) unpack_blocks(&s, first, count, WORDS_AT(map), (float *)(uintptr_t)found, found_step, room);
+  else pack_blocks(&s, first, count, (uint32_t *)(uintptr_t)map, room);
+  Py_END_ALLOW_THREADS
+  PyMem_Free(room);
+#endif
+  Py_RETURN_NONE;
+}
+
+static PyObject *pack(PyObject *Py_UNUSED(module), PyObject *args) { return between_blocks(args, 0); }
+static PyObject *unpack(PyObject *Py_UNUSED(module), PyObject *args) { return between_blocks(args, 1); }
+
 static PyMethodDef methods[] = {
     {"supports", supports, METH_VARARGS, "supports(name): whether this processor runs that instruction set."},
     {"reason", reason, METH_VARARGS, "reason(...): exchange and messages of a range of pixels; see ops/native_maps.py."},
@@ -345,6 +377,8 @@ static PyMethodDef methods[] = {
     {"separable", separable, METH_VARARGS, "separable(...): 1x1, depthwise 3x3 and 1x1 convolution of bfloat16 maps."},
     {"dense", dense, METH_VARARGS, "dense(...): 3x3 convolution of bfloat16 maps to 8, 16, .. 48 channels."},
     {"attention", attention, METH_VARARGS, "attention(...): many bfloat16 queries, few keys."},
+    {"pack", pack, METH_VARARGS, "pack(...): two planes as a bfloat16 map of blocks."},
+    {"unpack", unpack, METH_VARARGS, "unpack(...): the larger of two planes plus a residual in blocks."},
     {"norm", norm, METH_VARARGS, "norm(...): layer normalisation of bfloat16 pixels."},
     {NULL, NULL, 0, NULL}};
 

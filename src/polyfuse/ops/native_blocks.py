@@ -1,0 +1,53 @@
+"""Planes as a bfloat16 map of blocks of 2 x 2 pixels and back, compiled; see `native/blocks.h`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from polyfuse.ops.native_maps import kernel, supports
+
+SIDE = 2
+PLANES = 3  # a, b and the larger of both
+READ = 8
+"""Channels of a residual; the first `SIDE`^2 are pixels."""
+
+
+def takes(planes: Tensor, dtype: torch.dtype) -> bool:
+    """Whether the kernel makes maps of `dtype` of such planes."""
+    exact = planes.dtype == torch.float32 and dtype == torch.bfloat16
+    return exact and supports(planes.device, dtype, PLANES * SIDE**2)
+
+
+class Blocks:
+    """Two planes (H, W), float32, that `takes` accepts.
+
+    Args:
+        a: One, rows in one piece.
+        b: The other, likewise.
+        reach: Blocks of context on each side; beyond the border the edge pixels go on.
+    """
+
+    def __init__(self, a: Tensor, b: Tensor, reach: int) -> None:
+        module = kernel()
+        assert module is not None
+        a, b = a.contiguous(), b.contiguous()
+        self._module, self._planes, self._reach = module, (a, b), reach
+        height, width = a.shape
+        self._facts = (a.data_ptr(), b.data_ptr()), (height, width, width), reach
+        self.shape = (-(-height // SIDE), -(-width // SIDE))
+        """Rows and columns of blocks, without context."""
+
+    def pack(self, rows: slice) -> Tensor:
+        """Rows of blocks with their context: (rows + 2 reach, columns + 2 reach, 12), bfloat16."""
+        count, columns = rows.stop - rows.start + 2 * self._reach, self.shape[1] + 2 * self._reach
+        found = torch.empty(count, columns, PLANES * SIDE**2, dtype=torch.bfloat16)
+        self._module.pack(*self._facts, (rows.start - self._reach, count), found.data_ptr())
+        return found
+
+    def unpack(self, rows: slice, residual: Tensor, found: Tensor) -> None:
+        """Put the larger plane plus a residual (rows, columns + 2 reach, 8) into rows of `found` (H, W), float32."""
+        count = rows.stop - rows.start
+        assert residual.is_contiguous()
+        assert residual.shape == (count, self.shape[1] + 2 * self._reach, READ)
+        self._module.unpack(*self._facts, (rows.start, count), residual.data_ptr(), found.data_ptr(), found.stride(0))

@@ -3,12 +3,13 @@
 Run it after installing polyfuse, on an otherwise idle machine:
 
     python benchmarks/fnet_t_speed.py
-    python benchmarks/fnet_t_speed.py --size 640x480 --weights fnet-t.safetensors --fnet-weights fnet.safetensors
+    python benchmarks/fnet_t_speed.py --size 640x480 --students fnet-t16.road mine.safetensors
 
-Rows: FNet-T and FNet called with tensors, in float32 and in bf16; FNet-T through `polyfuse.fuse`, 8-bit grey arrays in
-and out; and the stack, what any network of this kind has to pay: 3 x 3 convolutions from 8 to 32, 32, 32 and 4 channels
-on pixels unshuffled by 2 (so that sides must be even), 22 thousand weights. Speed does not depend on the weights, so
-that random ones do where none are given. Repeats are interleaved; FNet, which takes seconds, is repeated less often.
+Rows: students and `fnet.road` called with tensors, in float32 and in bf16; students through `polyfuse.fuse`, 8-bit grey
+arrays in and out; and the stack, what plain convolutions of PyTorch pay: 3 x 3 from 8 to 32, 32, 32 and 4 channels on
+pixels unshuffled by 2 (so that sides must be even), 22 thousand weights. Repeats of a row follow each other after one
+call to warm up, as the frames of a clip do: threads with which PyTorch has shared an operation spin for milliseconds
+afterwards, and would take the cores from another row's. FNet, which takes seconds, is repeated less often.
 """
 
 from __future__ import annotations
@@ -27,8 +28,6 @@ import torch
 from torch import nn
 
 from polyfuse import fuse, load
-from polyfuse.models.fnet import FNet
-from polyfuse.models.fnet_t import FNetT
 from polyfuse.models.spec import FusionModel
 from polyfuse.ops.native_coding import instruction_set
 
@@ -36,12 +35,12 @@ PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
 STACK = (8, 32, 32, 32, 4)  # channels; the plain convolutions that the goal of 60 pictures a second was set by
 
 
-def network(family: str, weights: Path | None) -> FusionModel:
-    """The network with the weights given, else with random ones."""
-    if weights is not None:
-        return load(family, weights=weights)
-    torch.manual_seed(0)
-    return {"fnet": FNet, "fnet-t": FNetT}[family]().eval().requires_grad_(False)
+TEACHER = "fnet.road"
+
+
+def network(name: str) -> FusionModel:
+    """Weights in the box or in a file."""
+    return load("auto", weights=name) if name.endswith(".safetensors") else load(name)
 
 
 def stack(dtype: torch.dtype, height: int, width: int) -> Callable[[], object]:
@@ -83,46 +82,41 @@ def fuse_call(model: FusionModel, precision: str, height: int, width: int) -> Ca
     return run
 
 
-def timed(call: Callable[[], object]) -> float:
-    """Wall seconds of one call."""
-    started = time.perf_counter()
+def measure(call: Callable[[], object], repeats: int) -> list[float]:
+    """Wall seconds of each call after one to warm up."""
     call()
-    return time.perf_counter() - started
-
-
-def measure(calls: dict[str, Callable[[], object]], repeats: dict[str, int]) -> dict[str, list[float]]:
-    """Seconds of every call, interleaved, after one call each to warm up."""
-    for call in calls.values():
+    seconds = []
+    for _ in range(repeats):
+        started = time.perf_counter()
         call()
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for turn in range(max(repeats.values())):
-        for name, call in calls.items():
-            if turn < repeats[name]:
-                seconds[name].append(timed(call))
+        seconds.append(time.perf_counter() - started)
     return seconds
 
 
-def table(args: argparse.Namespace, student: FusionModel, teacher: FusionModel, size: str) -> None:
+def table(args: argparse.Namespace, models: dict[str, FusionModel], size: str) -> None:
     """All rows for one size."""
     width, height = map(int, size.split("x"))
     calls: dict[str, Callable[[], object]] = {}
     for precision, dtype in PRECISIONS.items():
-        calls[f"fnet-t {precision}"] = model_call(student, precision, height, width)
-        calls[f"fnet-t {precision}, fuse()"] = fuse_call(student, precision, height, width)
-        calls[f"fnet {precision}"] = model_call(teacher, precision, height, width)
+        for name, model in models.items():
+            calls[f"{name} {precision}"] = model_call(model, precision, height, width)
+            if name != TEACHER:
+                calls[f"{name} {precision}, fuse()"] = fuse_call(model, precision, height, width)
         calls[f"bare stack {precision}"] = stack(dtype, height, width)
-    repeats = {name: args.fnet_repeats if name.startswith("fnet ") else args.repeats for name in calls}
-    seconds = measure(calls, repeats)
-    print(f"\n{size}\n{'':<26}{'pictures/s':>11}{'milliseconds':>30}{'fnet/this':>11}{'this/stack':>12}")
+    seconds = {
+        name: measure(call, args.fnet_repeats if name.startswith(TEACHER) else args.repeats)
+        for name, call in calls.items()
+    }
+    print(f"\n{size}\n{'':<32}{'pictures/s':>11}{'milliseconds':>30}{'fnet/this':>11}{'this/stack':>12}")
     for name, found in seconds.items():
         median, precision = statistics.median(found), "bf16" if "bf16" in name else "float32"
-        beside = {other: statistics.median(seconds[f"{other} {precision}"]) for other in ("fnet", "bare stack")}
+        beside = {other: statistics.median(seconds[f"{other} {precision}"]) for other in (TEACHER, "bare stack")}
         spread = f"{1e3 * median:.1f} [{1e3 * min(found):.1f} - {1e3 * max(found):.1f}]"
-        ratios = f"{beside['fnet'] / median:>11.1f}{median / beside['bare stack']:>12.2f}"
-        print(f"{name:<26}{1 / median:>11.1f}{spread:>30}{ratios}")
+        ratios = f"{beside[TEACHER] / median:>11.1f}{median / beside['bare stack']:>12.2f}"
+        print(f"{name:<32}{1 / median:>11.1f}{spread:>30}{ratios}")
 
 
-def header(args: argparse.Namespace, student: FusionModel, teacher: FusionModel) -> None:
+def header(args: argparse.Namespace, models: dict[str, FusionModel]) -> None:
     """What was measured on what."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
     name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
@@ -130,9 +124,9 @@ def header(args: argparse.Namespace, student: FusionModel, teacher: FusionModel)
     print(f"one pair, {args.repeats} repeats ({args.fnet_repeats} of fnet), median [best - worst]")
     print(f"compiled kernel of fnet: {', '.join(filter(None, map(instruction_set, PRECISIONS))) or 'absent'}")
     print(f"load average {os.getloadavg()[0]:.2f}")
-    for model in (student, teacher):
+    for name, model in models.items():
         spec = model.spec
-        print(f"{spec.family}: {spec.parameters:,} weights, {spec.macs_per_pixel:,} multiply-accumulates a pixel")
+        print(f"{name}: {spec.parameters:,} weights, {spec.macs_per_pixel:,} multiply-accumulates a pixel")
 
 
 def main() -> None:
@@ -144,14 +138,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=30)
     parser.add_argument("--fnet-repeats", type=int, default=2)
-    parser.add_argument("--weights", type=Path, help="weights of fnet-t; random if absent")
-    parser.add_argument("--fnet-weights", type=Path, help="weights of fnet; random if absent")
+    parser.add_argument("--students", nargs="+", default=["fnet-t.road", "fnet-t16.road"], help="names or files")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    student, teacher = network("fnet-t", args.weights), network("fnet", args.fnet_weights)
-    header(args, student, teacher)
+    models = {name: network(name) for name in (*args.students, TEACHER)}
+    header(args, models)
     for size in args.size or ("640x480", "1920x1080"):
-        table(args, student, teacher, size)
+        table(args, models, size)
 
 
 if __name__ == "__main__":

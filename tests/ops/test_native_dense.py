@@ -1,4 +1,4 @@
-"""The compiled 3x3 convolution equals its definition at any size, dilation, width and stride."""
+"""The compiled 3x3 or 1x1 convolution equals its definition at any size, dilation, width and stride."""
 
 import pytest
 import torch
@@ -18,14 +18,15 @@ def random(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def weights(outputs: int, inputs: int) -> tuple[Tensor, Tensor]:
-    return random(outputs, inputs, 3, 3, seed=1) / (9 * inputs) ** 0.5, 0.3 * random(outputs, seed=2)
+def weights(outputs: int, inputs: int, side: int = 3) -> tuple[Tensor, Tensor]:
+    return random(outputs, inputs, side, side, seed=1) / (side**2 * inputs) ** 0.5, 0.3 * random(outputs, seed=2)
 
 
 def literal(x: Tensor, weight: Tensor, bias: Tensor, dilation: int, leak: float) -> Tensor:
     """With the operands that the kernel has, in float64."""
     planes, exact = x.double().permute(2, 0, 1)[None], weight.bfloat16().double()
-    found = functional.conv2d(planes, exact, bias.double(), padding=dilation, dilation=dilation)
+    padding = dilation * (weight.shape[-1] // 2)
+    found = functional.conv2d(planes, exact, bias.double(), padding=padding, dilation=dilation)
     return functional.leaky_relu(found, leak)[0].permute(1, 2, 0)
 
 
@@ -44,9 +45,10 @@ def test_it_is_the_definition_rounded(
 
 
 @pytest.mark.parametrize("outputs", [8, 16, 24, 40, 48])
+@pytest.mark.parametrize("side", [1, 3])
 @pytest.mark.parametrize("dtype", [torch.float32, BF16])
-def test_what_is_added_is_added_before_the_rectifier(outputs: int, dtype: torch.dtype) -> None:
-    weight, bias = weights(outputs, 6)
+def test_what_is_added_is_added_before_the_rectifier(outputs: int, side: int, dtype: torch.dtype) -> None:
+    weight, bias = weights(outputs, 6, side)
     x, wide = random(5, 21, 6).to(dtype), random(5, 21, outputs + 4, seed=5).to(dtype)
     add = wide[..., 2 : 2 + outputs]
     found = Layer(weight, bias, dtype, leak=0.25)(x, add=add)
@@ -60,6 +62,17 @@ def test_rows_of_context_that_are_not_padded_are_left_out() -> None:
     weight, bias = weights(24, 8)
     x, layer = random(12, 20, 8).bfloat16(), Layer(weight, bias, BF16, dilation=2)
     assert torch.equal(layer(x, pad_rows=False), layer(x)[2:-2])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 8), (4, 21)])
+@pytest.mark.parametrize(("outputs", "inputs"), [(8, 2), (16, 96), (24, 24), (48, 6)])
+def test_filters_of_one_pixel_are_products(size: tuple[int, int], outputs: int, inputs: int) -> None:
+    weight, bias = weights(outputs, inputs, 1)
+    x, layer = random(*size, inputs).to(BF16), Layer(weight, bias, BF16, leak=0.2)
+    assert layer._compiled is not None
+    expected = literal(x, weight, bias, 1, 0.2)
+    torch.testing.assert_close(layer(x).double(), expected, rtol=2**-8 + 1e-5, atol=1e-5)
+    assert torch.equal(layer(x, pad_rows=False), layer(x))
 
 
 def test_columns_of_context_go_the_way_of_pytorch() -> None:
@@ -109,7 +122,7 @@ def test_without_bias_and_with_values_that_are_not_finite() -> None:
         ((20, 8, 3, 3), 1, BF16),
         ((24, 7, 3, 3), 1, BF16),
         ((24, 1, 3, 3), 24, BF16),
-        ((24, 8, 1, 1), 1, BF16),
+        ((24, 8, 5, 5), 1, BF16),
         ((56, 8, 3, 3), 1, BF16),
         ((24, 8, 3, 3), 1, torch.float32),
     ],

@@ -85,7 +85,7 @@ class Layer:
         may lie apart.
         """
         if self._compiled is not None and pad_columns:
-            margin = 0 if pad_rows else self.dilation
+            margin = 0 if pad_rows or self.pointwise else self.dilation
             return self._compiled(x, slice(margin, len(x) - margin), out, add)
         found = self._convolved(x, pad_rows, pad_columns)
         if add is not None:

@@ -1,4 +1,4 @@
-"""The compiled 3x3 convolution of bfloat16 maps, channels last, to 8, 16, .. 48 channels; see `native/dense.h`.
+"""The compiled 3x3 or 1x1 convolution of bfloat16 maps, channels last, to 8, 16, .. 48 channels; see `native/dense.h`.
 
 PyTorch takes as long for 24 channels as for 32, which fill whole vectors, and rectifies and adds in passes
 of their own.
@@ -18,7 +18,7 @@ OUTPUTS = range(8, 49, 8)
 def takes(weight: Tensor, groups: int, dtype: torch.dtype) -> bool:
     """Whether the kernel computes a convolution with `weight`, (outputs, inputs / groups, H, W), on maps of a type."""
     outputs, inputs, *sides = weight.shape
-    shaped = groups == 1 and sides == [3, 3] and outputs in OUTPUTS and inputs % 2 == 0
+    shaped = groups == 1 and sides in ([3, 3], [1, 1]) and outputs in OUTPUTS and inputs % 2 == 0
     return shaped and dtype == torch.bfloat16 and supports(weight.device, dtype, outputs)
 
 
@@ -26,7 +26,7 @@ class Dense:
     """The kernel with one set of weights.
 
     Args:
-        weight: (outputs, inputs, 3, 3), `takes` it.
+        weight: (outputs, inputs, 3, 3) or (outputs, inputs, 1, 1), `takes` it.
         bias: (outputs,), or None.
         dilation: Pixels between taps.
         leak: What values below zero are multiplied by.
@@ -35,8 +35,8 @@ class Dense:
     def __init__(self, weight: Tensor, bias: Tensor | None, dilation: int, leak: float) -> None:
         module = kernel()
         assert module is not None
-        self._module, self._dilation, self._leak = module, dilation, leak
-        self._outputs, self._inputs = weight.shape[:2]
+        self._module, self._leak, side = module, leak, weight.shape[-1]
+        self._shape = (weight.shape[1], len(weight), side, dilation if side > 1 else 0)
         taps = _in_vectors(weight.permute(2, 3, 1, 0).float())  # (3, 3, inputs, lanes)
         # kept, because the kernel gets bare addresses
         self._weight = pair_words(taps[..., 0::2, :], taps[..., 1::2, :]).contiguous()
@@ -49,7 +49,7 @@ class Dense:
         """
         x = x if x.stride(-1) == 1 else x.contiguous()
         height, width, _ = x.shape
-        found = x.new_empty(rows.stop - rows.start, width, self._outputs) if out is None else out
+        found = x.new_empty(rows.stop - rows.start, width, self._shape[1]) if out is None else out
         assert found.stride(-1) == 1
         added = (0, (0, 0))
         if add is not None:
@@ -58,7 +58,7 @@ class Dense:
             added = (add.data_ptr(), (add.stride(0), add.stride(1)))
         self._module.dense(
             x.data_ptr(), (height, width, x.stride(0), x.stride(1)), (rows.start, len(found)),
-            (self._inputs, self._outputs, self._dilation), (self._weight.data_ptr(), self._bias.data_ptr()),
+            self._shape, (self._weight.data_ptr(), self._bias.data_ptr()),
             self._leak, *added, found.data_ptr(), (found.stride(0), found.stride(1)),
         )  # fmt: skip
         return found

@@ -24,6 +24,8 @@ from polyfuse.models.smfnet.detail import Bottleneck, Coupling, GradientDenseBlo
 from polyfuse.models.smfnet.encoder import BaseBranch, DetailBranch, ResidualBlock
 from polyfuse.models.smfnet.statistics import Matrices
 from polyfuse.models.smfnet.transformer import LocalFeedForward, TransformerBlock
+from polyfuse.ops import native_edges
+from polyfuse.ops.native_edges import Edges
 from polyfuse.ops.native_separable import Filters
 
 
@@ -54,13 +56,13 @@ def convolved(x: Tensor, conv: nn.Module, found: Tensor) -> Tensor:
 
 def transformed(x: Tensor, block: TransformerBlock, place: str, window: Window) -> Tensor:
     """`TransformerBlock`: one pass up to the statistics of its attention, one for the rest."""
-    values, project = _attended(x, block, place, window)
+    values, matrix = _attended(x, block, place, window)
+    project = Layer(matrix[..., None, None], None, x.dtype)
     feed = _feed_forward(block, x.dtype)
     found = window.pool.take(x)
 
     def work(strip: Strip) -> None:
-        y = functional.linear(values[strip.outer], project).add_(x[strip.outer])
-        feed(y, strip.crop, found[strip.inner])
+        feed(project(values[strip.outer], add=x[strip.outer]), strip.crop, found[strip.inner])
 
     each_strip(x, 1, work)
     window.pool.give(values)
@@ -216,7 +218,7 @@ def _bias(conv: nn.Conv2d) -> Tensor:
 def dense_block(block: GradientDenseBlock, dtype: torch.dtype) -> OnMap:
     """`GradientDenseBlock`, which looks 3 pixels far; both of its 1x1 convolutions as one."""
     first, grow1, grow2 = (Layer.of(conv, dtype, leak=0.2) for conv in (block.first, block.grow1, block.grow2))
-    sobel_x, sobel_y = (Layer.of(conv, dtype) for conv in (block.sobel_x, block.sobel_y))
+    sharpness = _sharpness(block, dtype)
     weight = torch.cat([block.squeeze.weight, block.lift.weight], dim=1)
     squeeze = Layer(weight, _bias(block.squeeze) + _bias(block.lift), dtype, leak=0.1)
     channels = len(block.squeeze.weight)
@@ -226,10 +228,22 @@ def dense_block(block: GradientDenseBlock, dtype: torch.dtype) -> OnMap:
         start, once, twice, edges = whole.split(channels, dim=-1)
         grow1(first(x, start), once)
         grow2(whole[..., : 2 * channels], twice)
-        torch.add(sobel_x(start).abs_(), sobel_y(start).abs_(), out=edges)
+        sharpness(start, edges)
         return squeeze(whole)
 
     return run
+
+
+def _sharpness(block: GradientDenseBlock, dtype: torch.dtype) -> Callable[[Tensor, Tensor], object]:
+    """|sobel_x| + |sobel_y| of its first argument, put into its second."""
+    if native_edges.takes(block.sobel_x.weight, dtype):
+        return Edges(block.sobel_x.weight, block.sobel_y.weight)
+    sobel_x, sobel_y = (Layer.of(conv, dtype) for conv in (block.sobel_x, block.sobel_y))
+
+    def plain(x: Tensor, found: Tensor) -> None:
+        torch.add(sobel_x(x).abs_(), sobel_y(x).abs_(), out=found)
+
+    return plain
 
 
 def _bottleneck(block: Bottleneck, dtype: torch.dtype) -> OnMap:

@@ -1,10 +1,10 @@
-/* 3x3 convolution of bfloat16 maps, channels last, to 8, 16, 24, 32, 40 or 48 channels, another map added to it where asked
+/* 3x3 or 1x1 convolution of bfloat16 maps, channels last, to 8, 16, 24, 32, 40 or 48 channels, another map added to it where asked
  * for, and a leaky rectifier after that.
  *
  * Channels go in blocks of 16. Where 8 are left, those of two neighbouring pixels share a vector, so that no lane is idle,
  * where a library that works in vectors of 16 channels multiplies zeros. Products and sums are float32. Layouts:
  *   x         (rows, columns, inputs), pixels `step` values apart, rows `row_step`
- *   weight    (9, inputs / 2, lanes): words of two bfloat16; lanes are the channels, the last 8 of an odd number twice
+ *   weight    (side^2, inputs / 2, lanes): words of two bfloat16; lanes are the channels, the last 8 of an odd number twice
  *   bias      (lanes), float32, likewise
  *   added     like found, or NULL
  *   found     (count, columns, channels), pixels `found_step` values apart, rows `found_row_step`
@@ -17,6 +17,7 @@ struct dense {
   int64_t rows, columns, row_step, step;
   int64_t first, count; /* rows that are wanted */
   int64_t inputs, blocks, dilation; /* blocks of 16 outputs */
+  int64_t side;                     /* of the filters, 3 or 1 */
   int half;                         /* whether 8 more come after them */
   const uint32_t *weight;
   const float *bias;
@@ -43,8 +44,8 @@ INLINE void convolve(const struct dense *s, const int blocks, const int half, co
 #pragma GCC unroll 4
   for (int p = 0; half && p < PIXELS / 2; p++) shared[p] = _mm512_loadu_ps(s->bias + 16 * blocks);
   const uint32_t *weight = s->weight;
-  for (int row = 0; row < 3; row++)
-    for (int column = 0; column < 3; column++) {
+  for (int row = 0; row < s->side; row++)
+    for (int column = 0; column < s->side; column++) {
       const uint16_t *x = context[row] + column * s->dilation * step;
       for (int64_t i = 0; i < pairs; i++, x += 2, weight += width) {
         __m512bh of_whole[3];
@@ -89,10 +90,10 @@ INLINE void convolve(const struct dense *s, const int blocks, const int half, co
 /* How many values `dense_map` needs room for: three rows of PIXELS pixels with their context. */
 static int64_t dense_room(const struct dense *s) { return 3 * (PIXELS + 2 * s->dilation) * s->inputs; }
 
-/* The columns of three rows that PIXELS pixels from `left` on look at, with zeros beyond the map. */
+/* The columns of `side` rows that PIXELS pixels from `left` on look at, with zeros beyond the map. */
 static void gather(const struct dense *s, const uint16_t *const rows[3], int64_t left, uint16_t *room) {
   const size_t size = sizeof(uint16_t) * s->inputs;
-  for (int row = 0; row < 3; row++)
+  for (int row = 0; row < s->side; row++)
     for (int64_t j = -s->dilation; j < PIXELS + s->dilation; j++, room += s->inputs)
       if (rows[row] && left + j >= 0 && left + j < s->columns) memcpy(room, rows[row] + (left + j) * s->step, size);
       else memset(room, 0, size);
@@ -101,15 +102,17 @@ static void gather(const struct dense *s, const uint16_t *const rows[3], int64_t
 static TARGET_AVX512_BF16 void dense_map(const struct dense *s, uint16_t *room) {
   for (int64_t row = s->first; row < s->first + s->count; row++) {
     const uint16_t *rows[3];
-    for (int k = 0; k < 3; k++) {
-      const int64_t at = row + (k - 1) * s->dilation;
+    int all_there = 1;
+    for (int k = 0; k < s->side; k++) {
+      const int64_t at = row + (k - s->side / 2) * s->dilation;
       rows[k] = at < 0 || at >= s->rows ? NULL : s->x + at * s->row_step;
+      all_there = all_there && rows[k];
     }
     for (int64_t left = 0; left < s->columns; left += PIXELS) {
-      const int inside = left >= s->dilation && left + PIXELS + s->dilation <= s->columns && rows[0] && rows[1] && rows[2];
+      const int inside = left >= s->dilation && left + PIXELS + s->dilation <= s->columns && all_there;
       if (!inside) gather(s, rows, left, room);
       const uint16_t *context[3];
-      for (int k = 0; k < 3; k++)
+      for (int k = 0; k < s->side; k++)
         context[k] = inside ? rows[k] + (left - s->dilation) * s->step : room + k * (PIXELS + 2 * s->dilation) * s->inputs;
       const int64_t step = inside ? s->step : s->inputs, count = s->columns - left;
       const int64_t at = row - s->first;

@@ -7,8 +7,9 @@
  * count    sums over pixels of bfloat16 maps that an attention over channels is made of, in float32 along a row of the map
  *          and in float64 over rows.
  * separable  a 1x1, a depthwise 3x3 and another 1x1 convolution of bfloat16 maps, see separable.h.
- * dense      3x3 convolution of bfloat16 maps to 8, 16, .. 48 channels, see dense.h.
+ * dense      3x3 or 1x1 convolution of bfloat16 maps to 8, 16, .. 48 channels, see dense.h.
  * attention  many bfloat16 queries, few keys, see attention.h.
+ * edges      sizes of two depthwise filters' answers, see edges.h.
  * pack       two planes as a map of blocks of 2 x 2 pixels, see blocks.h.
  * unpack     back, with the larger of both planes added.
  *
@@ -214,6 +215,8 @@ static TARGET_AVX512_BF16 void count_pixels(const uint16_t *query, const uint16_
 #include "attention.h"
 
 #include "blocks.h"
+
+#include "edges.h"
 #endif
 
 static PyObject *norm(PyObject *Py_UNUSED(module), PyObject *args) {
@@ -289,22 +292,23 @@ static PyObject *separable(PyObject *Py_UNUSED(module), PyObject *args) {
 
 static PyObject *dense(PyObject *Py_UNUSED(module), PyObject *args) {
   unsigned long long x, weight, bias, added, found;
-  long long rows, columns, row_step, step, first, count, inputs, outputs, dilation, added_row_step, added_step;
+  long long rows, columns, row_step, step, first, count, inputs, outputs, side, dilation, added_row_step, added_step;
   long long found_row_step, found_step;
   float leak;
-  if (!PyArg_ParseTuple(args, "K(LLLL)(LL)(LLL)(KK)fK(LL)K(LL)", &x, &rows, &columns, &row_step, &step, &first, &count,
-                        &inputs, &outputs, &dilation, &weight, &bias, &leak, &added, &added_row_step, &added_step, &found,
-                        &found_row_step, &found_step))
+  if (!PyArg_ParseTuple(args, "K(LLLL)(LL)(LLLL)(KK)fK(LL)K(LL)", &x, &rows, &columns, &row_step, &step, &first, &count,
+                        &inputs, &outputs, &side, &dilation, &weight, &bias, &leak, &added, &added_row_step, &added_step,
+                        &found, &found_row_step, &found_step))
     return NULL;
-  if (!runs_here("avx512_bf16") || inputs < 2 || inputs % 2 || outputs % 8 || outputs < 8 || outputs > 48 || dilation < 1) {
+  if (!runs_here("avx512_bf16") || inputs < 2 || inputs % 2 || outputs % 8 || outputs < 8 || outputs > 48 || dilation < 0 ||
+      (side != 1 && side != 3)) {
     PyErr_SetString(PyExc_ValueError, "this processor has no bfloat16, or wrong number of channels");
     return NULL;
   }
 #if defined(__x86_64__)
   const struct dense s = {.x = (const uint16_t *)(uintptr_t)x, .rows = rows, .columns = columns, .row_step = row_step,
                           .step = step, .first = first, .count = count, .inputs = inputs, .blocks = outputs / 16,
-                          .half = outputs % 16 != 0, .dilation = dilation, .weight = WORDS_AT(weight), .bias = FLOATS(bias),
-                          .leak = leak, .added = (const uint16_t *)(uintptr_t)added, .added_row_step = added_row_step,
+                          .half = outputs % 16 != 0, .side = side, .dilation = dilation, .weight = WORDS_AT(weight),
+                          .bias = FLOATS(bias), .leak = leak, .added = (const uint16_t *)(uintptr_t)added, .added_row_step = added_row_step,
                           .added_step = added_step,
                           .found = (uint16_t *)(uintptr_t)found, .found_row_step = found_row_step,
                           .found_step = found_step};
@@ -342,6 +346,27 @@ static PyObject *attention(PyObject *Py_UNUSED(module), PyObject *args) {
   Py_RETURN_NONE;
 }
 
+static PyObject *edges(PyObject *Py_UNUSED(module), PyObject *args) {
+  unsigned long long x, weights, found;
+  long long rows, columns, row_step, step, channels, found_row_step, found_step;
+  if (!PyArg_ParseTuple(args, "K(LLLL)LKK(LL)", &x, &rows, &columns, &row_step, &step, &channels, &weights, &found,
+                        &found_row_step, &found_step))
+    return NULL;
+  if (!runs_here("avx512_bf16") || channels < 1) {
+    PyErr_SetString(PyExc_ValueError, "this processor has no bfloat16, or no channels");
+    return NULL;
+  }
+#if defined(__x86_64__)
+  const struct edges s = {.x = (const uint16_t *)(uintptr_t)x, .rows = rows, .columns = columns, .row_step = row_step,
+                          .step = step, .channels = channels, .weights = FLOATS(weights),
+                          .found = (uint16_t *)(uintptr_t)found, .found_row_step = found_row_step,
+                          .found_step = found_step};
+  Py_BEGIN_ALLOW_THREADS edges_of_map(&s);
+  Py_END_ALLOW_THREADS
+#endif
+  Py_RETURN_NONE;
+}
+
 /* Both ways between planes and blocks: `back` adds the residual in `map` to the larger plane and fills `found`. */
 static PyObject *between_blocks(PyObject *args, int back) {
   unsigned long long a, b, map, found = 0;
@@ -375,8 +400,9 @@ static PyMethodDef methods[] = {
     {"reason", reason, METH_VARARGS, "reason(...): exchange and messages of a range of pixels; see ops/native_maps.py."},
     {"count", count, METH_VARARGS, "count(...): sums over bfloat16 pixels for an attention over channels."},
     {"separable", separable, METH_VARARGS, "separable(...): 1x1, depthwise 3x3 and 1x1 convolution of bfloat16 maps."},
-    {"dense", dense, METH_VARARGS, "dense(...): 3x3 convolution of bfloat16 maps to 8, 16, .. 48 channels."},
+    {"dense", dense, METH_VARARGS, "dense(...): 3x3 or 1x1 convolution of bfloat16 maps to 8, 16, .. 48 channels."},
     {"attention", attention, METH_VARARGS, "attention(...): many bfloat16 queries, few keys."},
+    {"edges", edges, METH_VARARGS, "edges(...): sizes of two depthwise filters' answers on a bfloat16 map."},
     {"pack", pack, METH_VARARGS, "pack(...): two planes as a bfloat16 map of blocks."},
     {"unpack", unpack, METH_VARARGS, "unpack(...): the larger of two planes plus a residual in blocks."},
     {"norm", norm, METH_VARARGS, "norm(...): layer normalisation of bfloat16 pixels."},

@@ -1,0 +1,43 @@
+"""Sizes of two depthwise 3x3 filters' answers added up, compiled for bfloat16 maps; see `native/edges.h`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from polyfuse.ops.native_maps import kernel, supports
+
+LANES = 16
+
+
+def takes(weight: Tensor, dtype: torch.dtype) -> bool:
+    """Whether the kernel filters maps of a type with such a `weight`, (C, 1, H, W)."""
+    return weight.shape[1:] == (1, 3, 3) and dtype == torch.bfloat16 and supports(weight.device, dtype, len(weight))
+
+
+class Edges:
+    """|x * g| + |x * h| with zeros beyond the map.
+
+    Args:
+        first: g, (C, 1, 3, 3), one that `takes` accepts.
+        second: h, likewise.
+    """
+
+    def __init__(self, first: Tensor, second: Tensor) -> None:
+        module = kernel()
+        assert module is not None
+        self._module, self._channels = module, len(first)
+        taps = torch.stack([first, second]).flatten(2).transpose(1, 2).float()  # (2, 9, C)
+        # kept, because the kernel gets a bare address
+        self._weights = functional.pad(taps, (0, -self._channels % LANES)).contiguous()
+
+    def __call__(self, x: Tensor, out: Tensor) -> None:
+        """Fill `out` from x, both (H, W, C), bfloat16, whose pixels may lie apart."""
+        assert x.shape == out.shape
+        assert x.stride(-1) == out.stride(-1) == 1
+        height, width, channels = x.shape
+        self._module.edges(
+            x.data_ptr(), (height, width, x.stride(0), x.stride(1)), channels, self._weights.data_ptr(),
+            out.data_ptr(), (out.stride(0), out.stride(1)),
+        )  # fmt: skip

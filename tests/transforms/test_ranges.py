@@ -103,6 +103,12 @@ def test_black_is_0_and_white_is_1_exactly() -> None:
         assert (unit[0], unit[-1]) == (0, 1)
 
 
+def test_every_level_of_the_full_range_is_the_exact_quotient_rounded() -> None:
+    for levels in ALL_LEVELS.values():
+        unit = to_unit(levels, measure_range(levels, parse_range("full")))
+        np.testing.assert_array_equal(unit, (levels.astype(np.float64) / levels[-1]).astype(np.float32))
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 @pytest.mark.parametrize("low", [0, 0.5, 1, 33.3, 50])
 @pytest.mark.parametrize("high", [60, 99.5, 100])

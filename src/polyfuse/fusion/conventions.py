@@ -5,6 +5,7 @@ Everything here is pointwise once decided, so any window of the pictures can be 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -37,7 +38,7 @@ Pixels = NDArray[Any]
 NARROW_SHARE = 1 / 8
 """Share of its type's range under which a deep picture is worth a word of advice."""
 STRIP_PIXELS = 1 << 16
-"""Pixels whose colour is put back at a time, so that what lies between stays in the processor's cache."""
+"""Pixels whose colour is taken off or put back at a time: what lies between stays in the cache and in pages it has."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,17 @@ def _depth(
 
 
 def model_input(pixels: Pixels, conventions: Conventions, source: Literal["a", "b"]) -> NDArray[np.float32]:
-    """Luma of a window of `source` as the model sees it, (h, w) float32 in [0, 1]."""
+    """Luma of a window of `source` as the model sees it, (h, w) float32 in [0, 1]; pointwise, and in strips."""
+    if pixels.ndim == 2:
+        return _seen(pixels, conventions, source)
+    seen = np.empty(pixels.shape[:2], np.float32)
+    for strip in _strips(pixels):
+        seen[strip] = _seen(pixels[strip], conventions, source)
+    return seen
+
+
+def _seen(pixels: Pixels, conventions: Conventions, source: Literal["a", "b"]) -> NDArray[np.float32]:
+    """`model_input` in one piece."""
     record = conventions.range_a if source == "a" else conventions.range_b
     convention = conventions.luma_a if source == "a" else conventions.luma_b
     official = conventions.rendering == "official" or (source == "a" and conventions.rounded_a)
@@ -202,11 +213,15 @@ def finished(fused: NDArray[np.float32], carrier: Pixels | None, conventions: Co
             fused = (fused - np.float32(STUDIO_BLACK)) / np.float32(STUDIO_WHITE - STUDIO_BLACK)
         return _in_file_unit(np.clip(fused, 0, 1), conventions)
     image = np.empty(carrier.shape, conventions.dtype)
-    rows = max(1, STRIP_PIXELS // carrier.shape[1])
-    for top in range(0, carrier.shape[0], rows):
-        strip = slice(top, top + rows)
+    for strip in _strips(carrier):
         image[strip] = _coloured(fused[strip], carrier[strip], conventions)
     return image
+
+
+def _strips(pixels: Pixels) -> Iterator[slice]:
+    """Rows of `STRIP_PIXELS` pixels, from top to bottom."""
+    rows = max(1, STRIP_PIXELS // pixels.shape[1])
+    return (slice(top, top + rows) for top in range(0, len(pixels), rows))
 
 
 def _coloured(fused: NDArray[np.float32], carrier: Pixels, conventions: Conventions) -> Pixels:

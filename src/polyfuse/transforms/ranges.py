@@ -196,6 +196,9 @@ def to_unit(array: NDArray[Any], record: RangeRecord, *, name: str = "the pictur
     if width == 0:
         return unit
     flat, out = np.ascontiguousarray(array).reshape(-1), unit.reshape(-1)
+    if array.dtype.kind == "u" and (record.low, record.high) == (0, np.iinfo(array.dtype).max):
+        np.divide(flat, np.float32(width), out=out, dtype=np.float32)  # for every level the same bits as below
+        return unit
     # float64 in between: a narrow window far from zero would lose its steps in float32.
     for start in range(0, flat.size, _CHUNK_VALUES):
         part = flat[start : start + _CHUNK_VALUES].astype(np.float64)

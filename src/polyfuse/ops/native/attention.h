@@ -26,24 +26,6 @@ struct attention {
 
 INLINE int64_t key_lanes(const struct attention *s) { return (s->keys + 31) / 32 * 32; }
 
-/* 2^y for y up to 0, within 7.5e-5 of it. */
-INLINE __m512 power_of_two(__m512 y) {
-  y = _mm512_max_ps(y, _mm512_set1_ps(-126.0f));
-  const __m512 n = _mm512_roundscale_ps(y, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const __m512 f = _mm512_sub_ps(y, n);
-  __m512 p = _mm512_fmadd_ps(f, _mm512_set1_ps(5.5171557e-2f), _mm512_set1_ps(2.4261107e-1f));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.9326097e-1f));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.9992806e-1f));
-  return _mm512_scalef_ps(p, n);
-}
-
-/* A pair of bfloat16 in every lane. */
-INLINE __m512bh splat_pair(const uint16_t *x) {
-  int pair;
-  memcpy(&pair, x, 4);
-  return (__m512bh)_mm512_set1_epi32(pair);
-}
-
 /* Products of `queries` queries with all keys, and the largest of each. */
 INLINE void score(const struct attention *s, const int queries, const uint16_t *query, const uint32_t *key, float *scores,
                   float *largest) {
@@ -61,7 +43,7 @@ INLINE void score(const struct attention *s, const int queries, const uint16_t *
       const __m512bh two = (__m512bh)_mm512_loadu_si512(key + i * lanes + at + 16);
 #pragma GCC unroll 8
       for (int p = 0; p < queries; p++) {
-        const __m512bh x = splat_pair(query + p * s->query_step + 2 * i);
+        const __m512bh x = both_at(query + p * s->query_step + 2 * i);
         sums[p][0] = _mm512_dpbf16_ps(sums[p][0], one, x);
         sums[p][1] = _mm512_dpbf16_ps(sums[p][1], two, x);
       }
@@ -93,6 +75,11 @@ INLINE float scale_of(const struct attention *s, const uint16_t *query) {
   return 1.0f / (length > SHORTEST ? length : SHORTEST);
 }
 
+/* 2^((score - most) factor), of which what is tiny counts as 2^-126. */
+INLINE __m512 power_below(__m512 score, __m512 most, __m512 factor) {
+  return power_of_two(_mm512_max_ps(_mm512_mul_ps(_mm512_sub_ps(score, most), factor), _mm512_set1_ps(-126.0f)));
+}
+
 /* Scores of one query as powers, bfloat16 in their place; returns one over their sum. */
 INLINE float weigh(const struct attention *s, float *scores, float largest, float scale) {
   const int64_t lanes = key_lanes(s);
@@ -100,8 +87,8 @@ INLINE float weigh(const struct attention *s, float *scores, float largest, floa
   uint16_t *found = (uint16_t *)scores;
   __m512 sum = _mm512_setzero_ps();
   for (int64_t at = 0; at < lanes; at += 32) {
-    const __m512 one = power_of_two(_mm512_mul_ps(_mm512_sub_ps(_mm512_loadu_ps(scores + at), most), factor));
-    const __m512 two = power_of_two(_mm512_mul_ps(_mm512_sub_ps(_mm512_loadu_ps(scores + at + 16), most), factor));
+    const __m512 one = power_below(_mm512_loadu_ps(scores + at), most, factor);
+    const __m512 two = power_below(_mm512_loadu_ps(scores + at + 16), most, factor);
     sum = _mm512_add_ps(sum, _mm512_add_ps(one, two));
     _mm512_storeu_si512(found + at, (__m512i)_mm512_cvtne2ps_pbh(two, one));
   }
@@ -123,7 +110,7 @@ INLINE void gather_values(const struct attention *s, const int queries, const in
     for (int v = 0; v < vectors; v++) values[v] = (__m512bh)_mm512_loadu_si512(value + i * s->outputs + 16 * v);
 #pragma GCC unroll 8
     for (int p = 0; p < queries; p++) {
-      const __m512bh x = splat_pair((const uint16_t *)(scores + p * lanes) + 2 * i);
+      const __m512bh x = both_at((const uint16_t *)(scores + p * lanes) + 2 * i);
 #pragma GCC unroll 2
       for (int v = 0; v < vectors; v++) sums[p][v] = _mm512_dpbf16_ps(sums[p][v], values[v], x);
     }

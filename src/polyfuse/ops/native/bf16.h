@@ -1,4 +1,4 @@
-/* Sixteen bfloat16 in memory as a vector of floats, and back. */
+/* Sixteen bfloat16 in memory as a vector of floats, and back; pairs of them; powers of two as exact as they are. */
 
 #define INLINE static inline TARGET_AVX512_BF16 __attribute__((always_inline))
 
@@ -18,6 +18,23 @@ INLINE void narrowed(uint16_t *found, int count, __m512 v) {
   if (count & 4) _mm_storel_epi64((__m128i *)found, part), found += 4, part = _mm_srli_si128(part, 8);
   if (count & 2) _mm_storeu_si32(found, part), found += 2, part = _mm_srli_si128(part, 4);
   if (count & 1) *found = (uint16_t)_mm_cvtsi128_si32(part);
+}
+
+/* Two neighbouring bfloat16 in every lane. */
+INLINE __m512bh both_at(const uint16_t *x) {
+  int pair;
+  memcpy(&pair, x, 4);
+  return (__m512bh)_mm512_set1_epi32(pair);
+}
+
+/* 2^y within 7.5e-5 of it, for y of a size below 126. */
+INLINE __m512 power_of_two(__m512 y) {
+  const __m512 n = _mm512_roundscale_ps(y, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const __m512 f = _mm512_sub_ps(y, n);
+  __m512 p = _mm512_fmadd_ps(f, _mm512_set1_ps(5.5171557e-2f), _mm512_set1_ps(2.4261107e-1f));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.9326097e-1f));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.9992806e-1f));
+  return _mm512_scalef_ps(p, n);
 }
 
 /* Lanes of vector `i` that are channels. */

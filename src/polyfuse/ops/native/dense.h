@@ -55,16 +55,14 @@ INLINE void convolve(const struct dense *s, const int blocks, const int half, co
         if (half) of_shared = (__m512bh)_mm512_loadu_si512(weight + 16 * blocks);
 #pragma GCC unroll 4
         for (int p = 0; p < PIXELS; p += 2) {
-          int pair[2];
-          memcpy(pair, x + p * step, 4), memcpy(pair + 1, x + (p + 1) * step, 4);
-          const __m512i one = _mm512_set1_epi32(pair[0]), two = _mm512_set1_epi32(pair[1]);
+          const __m512bh one = both_at(x + p * step), two = both_at(x + (p + 1) * step);
 #pragma GCC unroll 3
           for (int v = 0; v < blocks; v++) {
-            whole[p][v] = _mm512_dpbf16_ps(whole[p][v], of_whole[v], (__m512bh)one);
-            whole[p + 1][v] = _mm512_dpbf16_ps(whole[p + 1][v], of_whole[v], (__m512bh)two);
+            whole[p][v] = _mm512_dpbf16_ps(whole[p][v], of_whole[v], one);
+            whole[p + 1][v] = _mm512_dpbf16_ps(whole[p + 1][v], of_whole[v], two);
           }
           if (!half) continue;
-          const __m512i both = _mm512_mask_blend_epi32(0xff00, one, two);
+          const __m512i both = _mm512_mask_blend_epi32(0xff00, (__m512i)one, (__m512i)two);
           shared[p / 2] = _mm512_dpbf16_ps(shared[p / 2], of_shared, (__m512bh)both);
         }
       }

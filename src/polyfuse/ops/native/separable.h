@@ -36,12 +36,7 @@ INLINE __m512 gelu(__m512 x) {
   const __m512 s = _mm512_mul_ps(t, t);
   __m512 y = _mm512_fmadd_ps(s, _mm512_set1_ps(1.01426343e-3f), _mm512_set1_ps(-1.06775726e-1f));
   y = _mm512_mul_ps(t, _mm512_fmadd_ps(s, y, _mm512_set1_ps(-2.30112134f)));
-  const __m512 n = _mm512_roundscale_ps(y, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const __m512 f = _mm512_sub_ps(y, n);
-  __m512 p = _mm512_fmadd_ps(f, _mm512_set1_ps(5.5171557e-2f), _mm512_set1_ps(2.4261107e-1f)); /* 2^f within 7.5e-5 */
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.9326097e-1f));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.9992806e-1f));
-  return _mm512_mul_ps(x, _mm512_rcp14_ps(_mm512_add_ps(_mm512_scalef_ps(p, n), _mm512_set1_ps(1.0f))));
+  return _mm512_mul_ps(x, _mm512_rcp14_ps(_mm512_add_ps(power_of_two(y), _mm512_set1_ps(1.0f))));
 }
 
 INLINE __m512 activated(__m512 v, int activation) {
@@ -72,9 +67,7 @@ INLINE void multiply(const struct pointwise *w, int64_t at, const int vectors, c
       weights[v] = (__m512bh)_mm512_loadu_si512(w->weight + i * w->lanes + 16 * (at + v));
 #pragma GCC unroll 8
     for (int p = 0; p < pixels; p++) {
-      int pair;
-      memcpy(&pair, x + p * step + 2 * i, 4);
-      const __m512bh both = (__m512bh)_mm512_set1_epi32(pair);
+      const __m512bh both = both_at(x + p * step + 2 * i);
 #pragma GCC unroll 5
       for (int v = 0; v < vectors; v++) sums[p][v] = _mm512_dpbf16_ps(sums[p][v], weights[v], both);
     }

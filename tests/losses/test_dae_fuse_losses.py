@@ -7,6 +7,7 @@ from torch import Tensor
 from polyfuse.losses.dae_fuse import (
     FusionWeights,
     ReconstructionWeights,
+    brightness_distance,
     fusion_terms,
     gradient_distance,
     intensity_distance,
@@ -40,7 +41,16 @@ def test_gradient_term_of_a_ramp_is_its_sobel_response() -> None:
     assert gradient_distance(flat, ramp, flat).item() == pytest.approx((4 * 0.8 + 2 * 0.4) / 6)
 
 
-@pytest.mark.parametrize("distance", [intensity_distance, gradient_distance])
+def test_brightness_term_sees_areas_and_hardly_texture() -> None:
+    a, b = (torch.full((1, 1, 48, 48), level, dtype=torch.float64) for level in (0.6, 0.2))
+    # a shift of the whole picture counts with its square
+    assert brightness_distance(a - 0.1, a, b).item() == pytest.approx(0.01, abs=1e-12)
+    board = 0.1 * (-1.0) ** (torch.arange(48)[:, None] + torch.arange(48))
+    assert brightness_distance(a + board, a, b) < 1e-6
+    assert brightness_distance(a, a, b) == 0
+
+
+@pytest.mark.parametrize("distance", [intensity_distance, gradient_distance, brightness_distance])
 def test_fusion_terms_do_not_depend_on_the_order_of_the_sources(distance, triple) -> None:
     fused, a, b = triple
     assert distance(fused, a, b) == distance(fused, b, a) > 0
@@ -104,13 +114,16 @@ def test_fusion_terms_have_their_weights(triple) -> None:
     structured = fusion_terms(fused, a, b, weights=FusionWeights(structure=2.0))
     expected = 2 * (structural_distance(fused, a) + structural_distance(fused, b))
     assert structured["structure"].item() == pytest.approx(expected.item())
+    bright = fusion_terms(fused, a, b, weights=FusionWeights(brightness=300.0))
+    assert set(bright) == {"intensity", "gradient", "brightness"}
+    assert bright["brightness"].item() == pytest.approx(300 * brightness_distance(fused, a, b).item())
 
 
 def test_gradients_match_finite_differences(triple) -> None:
     fused, a, b = (picture[:1, :, :12, :12] for picture in triple)
 
     def total(x: Tensor) -> Tensor:
-        content = sum(fusion_terms(x, a, b, weights=FusionWeights(structure=1.0)).values())
+        content = sum(fusion_terms(x, a, b, weights=FusionWeights(structure=1.0, brightness=30.0)).values())
         return content + sum(reconstruction_terms(x, x, a, b).values())
 
     assert torch.autograd.gradcheck(total, fused.clone().requires_grad_())

@@ -13,11 +13,14 @@ import torch
 from torch import Tensor
 
 from polyfuse.losses.fidelity import fidelity_loss
+from polyfuse.ops.blur import gaussian_blur
 from polyfuse.ops.gradients import signed_gradient
 from polyfuse.ops.ssim import ssim_map
 
 SOBEL_SCALE = 8
 """`signed_gradient` divides Sobel's kernels by this."""
+BRIGHTNESS_SIGMA = 4.0
+"""Blur, in pixels, that leaves brightness and takes texture off."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class FusionWeights:
     """Of 2 - SSIM(fused, a) - SSIM(fused, b)."""
     fidelity: float = 0.0
     """Of the visual information that is lost, see `polyfuse.losses.fidelity`."""
+    brightness: float = 0.0
+    """Of the squared distance from the larger source, both blurred: it holds large areas and leaves texture free."""
 
 
 def squared_distance(predicted: Tensor, target: Tensor) -> Tensor:
@@ -62,6 +67,11 @@ def intensity_distance(fused: Tensor, a: Tensor, b: Tensor) -> Tensor:
 def gradient_distance(fused: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """Mean of |g(fused) - max(g(a), g(b))|, g = |Sobel_x| + |Sobel_y|, border replicated."""
     return (_steepness(fused) - torch.maximum(_steepness(a), _steepness(b))).abs().mean()
+
+
+def brightness_distance(fused: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """Mean of the squared difference of fused and max(a, b), both blurred by `BRIGHTNESS_SIGMA`; any size."""
+    return gaussian_blur(fused - torch.maximum(a, b), BRIGHTNESS_SIGMA).square().mean()
 
 
 def _steepness(x: Tensor) -> Tensor:
@@ -103,7 +113,7 @@ def fusion_terms(
         fused: (N, 1, H, W).
         a: Same shape, in [0, 1].
         b: Same shape, in [0, 1].
-        weights: Weights of the terms; "structure" and "fidelity" are left out where they have none.
+        weights: Weights of the terms; those that are 0 by default are left out where they have none.
         batch_mean: Turns a mean over this part of the batch into the mean over all processes that share it.
     """
     chosen = weights or FusionWeights()
@@ -116,4 +126,6 @@ def fusion_terms(
         terms["structure"] = chosen.structure * distance
     if chosen.fidelity:
         terms["fidelity"] = chosen.fidelity * fidelity_loss(fused, a, b, batch_mean=batch_mean)
+    if chosen.brightness:
+        terms["brightness"] = chosen.brightness * brightness_distance(fused, a, b)
     return terms

@@ -74,7 +74,7 @@ def _attended(x: Tensor, block: TransformerBlock, place: str, window: Window) ->
     attention: SelfAttention = block.attention
     mixed_of = SeparableBlock(x.dtype, filters(attention.project_in), filters(attention.mix), norm=block.norm1)
     values = window.pool.take(x)
-    measured = window.matrices.measure(place, attention.attend)
+    measured = window.matrices.measure(place, attention.attend, len(x))
 
     def work(strip: Strip) -> None:
         mixed = mixed_of(x[strip.outer], strip.crop)
@@ -187,7 +187,7 @@ def _crossed(
     project, mix = _stacked(cross.project_q, cross.project_kv), _stacked(cross.mix_q, cross.mix_kv)
     mixed_of = SeparableBlock(dtype, project, mix)
     places = (f"{place}.first", f"{place}.second")
-    measured = [window.matrices.measure(name, cross.attend) for name in places]
+    measured = [window.matrices.measure(name, cross.attend, len(shallow)) for name in places]
 
     def work(strip: Strip) -> None:
         halves = dense(shallow[strip.outer]).chunk(2, dim=-1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from polyfuse.layers import strips
 from polyfuse.models.smfnet.attention import NORM_FLOOR, ChannelAttention
 from polyfuse.ops import native_maps
 
@@ -17,6 +18,8 @@ class Statistics:
 
     attend: ChannelAttention
     """Which attention."""
+    rows: int
+    """Rows of the window, or more."""
     products: Tensor = field(init=False)
     """q k^T within each head, (heads, c / heads, c / heads)."""
     squares: Tensor = field(init=False)
@@ -24,15 +27,19 @@ class Statistics:
 
     def __post_init__(self) -> None:
         """Start from nothing."""
-        self._strips: dict[int, tuple[Tensor, Tensor]] = {}
         channels, heads, device = self.attend.channels, self.attend.heads, self.attend.temperature.device
         # float64: sums over millions of pixels
         self.products = torch.zeros(heads, *(2 * [channels // heads]), dtype=torch.float64, device=device)
         self.squares = torch.zeros(2, channels, dtype=torch.float64, device=device)
+        # One piece for all strips: what each put down for itself would lie between the memory that strips give back and
+        # take again, which then no longer fits; the process grew by whole maps.
+        size = self.products.numel() + self.squares.numel()
+        self._strips = torch.zeros(-(-self.rows // strips.MIN_ROWS), size, dtype=torch.float64, device=device)
 
     def add(self, row: int, query: Tensor, key: Tensor) -> None:
         """Add a strip that begins at `row`, both (rows, columns, c); strips may come in any order and at once."""
-        self._strips[row] = _counted(query, key, self.attend)
+        products, squares = _counted(query, key, self.attend)
+        torch.cat([products.flatten(), squares.flatten()], out=self._strips[row // strips.MIN_ROWS])
 
     def merge(self, other: Statistics) -> None:
         """Add the pixels of `other`, another window."""
@@ -42,11 +49,11 @@ class Statistics:
         self.squares += other.squares
 
     def _settle(self) -> None:
-        """Add up what strips gave, from top to bottom: the order must not depend on threads."""
-        for row in sorted(self._strips):
-            products, squares = self._strips.pop(row)
-            self.products += products
-            self.squares += squares
+        """Add up what strips gave, in an order that does not depend on threads."""
+        products, squares = self._strips.sum(dim=0).split([self.products.numel(), self.squares.numel()])
+        self.products += products.view_as(self.products)
+        self.squares += squares.view_as(self.squares)
+        self._strips.zero_()
 
     def matrix(self) -> Tensor:
         """P of all heads as one (c, c) matrix that is zero between heads."""
@@ -77,9 +84,9 @@ class Matrices:
     def __init__(self) -> None:
         self.known: dict[str, Tensor] = {}
 
-    def measure(self, place: str, attend: ChannelAttention) -> Statistics | None:
-        """Fresh statistics to add the window's pixels to; None where the matrix is known."""
-        return None if place in self.known else Statistics(attend)
+    def measure(self, place: str, attend: ChannelAttention, rows: int) -> Statistics | None:
+        """Fresh statistics to add the pixels of a window of `rows` to; None where the matrix is known."""
+        return None if place in self.known else Statistics(attend, rows)
 
     def settle(self, measured: dict[str, Statistics | None]) -> list[Tensor]:
         """The matrix at each place, (c, c), from what `measure` gave for it."""

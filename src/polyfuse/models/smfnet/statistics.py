@@ -37,7 +37,10 @@ class Statistics:
         self._strips = torch.zeros(-(-self.rows // strips.MIN_ROWS), size, dtype=torch.float64, device=device)
 
     def add(self, row: int, query: Tensor, key: Tensor) -> None:
-        """Add a strip that begins at `row`, both (rows, columns, c); strips may come in any order and at once."""
+        """Add a strip that begins at `row`, both (rows, columns, c); strips may come in any order and at once.
+
+        They begin `strips.MIN_ROWS` or more apart, as those of `each_strip` do.
+        """
         products, squares = _counted(query, key, self.attend)
         torch.cat([products.flatten(), squares.flatten()], out=self._strips[row // strips.MIN_ROWS])
 

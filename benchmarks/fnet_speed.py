@@ -24,9 +24,9 @@ from pathlib import Path
 
 import torch
 
-from polyfuse.models.fnet import FNet
+from polyfuse.families.fnet.network import FNet
+from polyfuse.families.fnet.official import fnet_key_map, from_official, read_checkpoint
 from polyfuse.ops import native_coding
-from polyfuse.weights.official_fnet import fnet_key_map, from_official, read_checkpoint
 
 FORMS = ("plain", "compiled float32", "compiled bf16", "row split float32", "row split bf16")
 MATRIX = 2048  # side of the matrices of the floor

@@ -28,7 +28,7 @@ import torch
 from torch import nn
 
 from polyfuse import fuse, load
-from polyfuse.models.spec import FusionModel
+from polyfuse.families.spec import FusionModel
 from polyfuse.ops.native_coding import instruction_set
 
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}

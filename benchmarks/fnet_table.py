@@ -26,10 +26,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
+from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions, fuse
 from polyfuse.io import Picture, find_pairs, read_picture, write_picture
 from polyfuse.metrics import score
-from polyfuse.models.spec import FusionModel
 from polyfuse.registry import load
 
 METRICS = ("MI", "CE", "VIF", "Qabf", "Qcb", "SSIM")

@@ -25,8 +25,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from polyfuse.data.synthetic import SceneConfig, render_scene
 from polyfuse.metrics import METRICS, score
+from polyfuse.scenes import SceneConfig, render_scene
 from polyfuse.transforms import luma
 
 NAMES = ("EN", "SD", "SF", "MI", "SCD", "VIF", "Qabf", "SSIM")

@@ -24,8 +24,8 @@ from pathlib import Path
 import torch
 
 from polyfuse import load
-from polyfuse.models.dae_fuse import DAEFuse, DAEFuseConfig
-from polyfuse.models.smfnet import SMFNet, SMFNetConfig
+from polyfuse.families.daefuse import DAEFuse, DAEFuseConfig
+from polyfuse.families.smfnet import SMFNet, SMFNetConfig
 
 Network = SMFNet | DAEFuse
 RANDOM = {

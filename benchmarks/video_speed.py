@@ -32,7 +32,7 @@ import numpy as np
 import torch
 
 from polyfuse import ClipOptions, fuse, fuse_clip, load
-from polyfuse.models.spec import FusionModel
+from polyfuse.families.spec import FusionModel
 from polyfuse.video.codecs import choose_encoding
 from polyfuse.video.picture_stream import PictureFormat
 from polyfuse.video.reader import describe, read_frames

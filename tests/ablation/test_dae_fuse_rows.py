@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from polyfuse.ablation import find_study, variant_recipe
-from polyfuse.models.dae_fuse import DAEFuse
+from polyfuse.families.daefuse import DAEFuse
 from polyfuse.train import Recipe, check_recipe, load_recipe
 from polyfuse.train.families import family_of
 from polyfuse.train.stage import FUSER

@@ -7,10 +7,10 @@ import pytest
 
 from polyfuse.ablation import Variant, find_study, variant_recipe
 from polyfuse.errors import UsageError
-from polyfuse.layers.lzsc import CoderConfig
-from polyfuse.models.fnet import FNet
-from polyfuse.models.fnet_ablations import ABLATIONS
-from polyfuse.models.ifnet import IFNet
+from polyfuse.families.fnet.ablations import ABLATIONS
+from polyfuse.families.fnet.coder import CoderConfig
+from polyfuse.families.fnet.inverse import IFNet
+from polyfuse.families.fnet.network import FNet
 from polyfuse.train import Recipe, check_recipe, load_recipe
 from polyfuse.train.families import family_of
 from polyfuse.train.stage import FUSER

@@ -8,11 +8,11 @@ import pytest
 from polyfuse.ablation import find_study, variant_recipe
 from polyfuse.errors import UsageError
 from polyfuse.evaluation.published import published_variants
-from polyfuse.losses.smfnet import FIXED, OFFICIAL, LossRules
-from polyfuse.models.smfnet import SMFNet
+from polyfuse.families.smfnet import SMFNet
+from polyfuse.families.smfnet.losses import FIXED, OFFICIAL, LossRules
+from polyfuse.families.smfnet.training import StageOptions
 from polyfuse.train import Recipe, check_recipe, load_recipe
 from polyfuse.train.families import family_of
-from polyfuse.train.smfnet import StageOptions
 from polyfuse.train.stage import FUSER
 from polyfuse.train.strict import read_strict
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from polyfuse import cli
+from polyfuse.families.fnet.network import FNet
+from polyfuse.families.fnet_t.network import FNetT
 from polyfuse.io import write_picture
-from polyfuse.models.fnet import FNet
-from polyfuse.models.fnet_t import FNetT
 from polyfuse.weights.store import WeightsInfo, save_weights
 
 

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from polyfuse import list_models, registry
-from polyfuse.models.fnet import FNet
-from polyfuse.models.smfnet import SMFNet, SMFNetConfig
-from polyfuse.weights import official_smfnet
-from polyfuse.weights.official_fnet import fnet_key_map, to_official
-from polyfuse.weights.official_smfnet import write_checkpoint
+from polyfuse.families.fnet.network import FNet
+from polyfuse.families.fnet.official import fnet_key_map, to_official
+from polyfuse.families.smfnet import SMFNet, SMFNetConfig
+from polyfuse.families.smfnet import official as official_smfnet
+from polyfuse.families.smfnet.official import write_checkpoint
 from polyfuse.weights.store import WeightsInfo, save_weights
 
 Runner = Callable[..., Any]

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from polyfuse.data.synthetic import LABELS, Box, Scene, SceneConfig, apply_gain, render_scene, render_sequence
 from polyfuse.errors import InputError
+from polyfuse.scenes import LABELS, Box, Scene, SceneConfig, apply_gain, render_scene, render_sequence
 
 SMALL = SceneConfig(width=120, height=90, seed=3)
 KINDS = ("street", "yard")

@@ -12,11 +12,11 @@ from PIL import Image
 
 from polyfuse.cli import run
 from polyfuse.explain import Explanation, explain
+from polyfuse.families.daefuse import DAEFuse, DAEFuseConfig
+from polyfuse.families.fnet.network import FNet
+from polyfuse.families.smfnet import SMFNet, SMFNetConfig
+from polyfuse.families.spec import FusionModel
 from polyfuse.io import write_picture
-from polyfuse.models.dae_fuse import DAEFuse, DAEFuseConfig
-from polyfuse.models.fnet import FNet
-from polyfuse.models.smfnet import SMFNet, SMFNetConfig
-from polyfuse.models.spec import FusionModel
 from polyfuse.weights.store import WeightsInfo, save_weights
 
 SMFNET = {

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from polyfuse.explain import explain
+from polyfuse.families.daefuse import DAEFuse
 from polyfuse.fusion import fuse
-from polyfuse.models.dae_fuse import DAEFuse
 
 PICTURES = ["overview", "reconstructions", "decodings", "attention"]
 

@@ -12,7 +12,7 @@ from PIL import Image
 from polyfuse.cli import run
 from polyfuse.errors import DependencyError, OutputError
 from polyfuse.explain import Explanation, check_ready, save
-from polyfuse.models.fnet import FNet
+from polyfuse.families.fnet.network import FNet
 from polyfuse.weights.store import WeightsInfo, save_weights
 
 PICTURES = [

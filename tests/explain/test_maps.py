@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from polyfuse.explain.maps import energy_map, shown_limit, shown_range, strongest_channels
+from polyfuse.drawing.maps import energy_map, shown_limit, shown_range, strongest_channels
 
 
 def test_energy_is_the_root_mean_square_over_channels() -> None:

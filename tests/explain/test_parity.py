@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from polyfuse.explain import Explanation, explain
+from polyfuse.families.fnet.network import FNet
+from polyfuse.families.fnet.official import fnet_key_map, from_official, read_checkpoint
 from polyfuse.io import read_picture
-from polyfuse.models.fnet import FNet
-from polyfuse.weights.official_fnet import fnet_key_map, from_official, read_checkpoint
 
 # block: (threshold, share below it, null before, null after) of estimates 0 to 4; TNO pair 10, rows 100 to 355,
 # columns 150 to 469, grey.

@@ -9,10 +9,10 @@ import torch
 
 from polyfuse.errors import InputError, UsageError
 from polyfuse.explain import Explanation, explain
+from polyfuse.families.fnet.network import FNet, FNetConfig
+from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions, fuse
 from polyfuse.io import Picture
-from polyfuse.models.fnet import FNet, FNetConfig
-from polyfuse.models.spec import FusionModel
 
 
 def test_contributions_add_up_to_the_fused_luma(explanation: Explanation) -> None:

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from polyfuse.explain import Explanation, explain
-from polyfuse.explain.smfnet.kernels import relative_change, sobel
-from polyfuse.explain.smfnet.regions import region_correlations
+from polyfuse.families.smfnet import SMFNet
+from polyfuse.families.smfnet.explained.kernels import relative_change, sobel
+from polyfuse.families.smfnet.explained.regions import region_correlations
 from polyfuse.fusion import fuse
-from polyfuse.models.smfnet import SMFNet
 
 PICTURES = ["overview", "features", "reconstructions", "exchange", "messages", "scales", "attention", "gradients"]
 

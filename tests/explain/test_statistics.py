@@ -5,7 +5,13 @@ import pytest
 import torch
 
 from polyfuse.errors import InputError
-from polyfuse.explain.fnet.statistics import HISTOGRAM_LIMIT, NUM_BINS, EstimateCounter, EstimateStatistics, bin_edges
+from polyfuse.families.fnet.explained.statistics import (
+    HISTOGRAM_LIMIT,
+    NUM_BINS,
+    EstimateCounter,
+    EstimateStatistics,
+    bin_edges,
+)
 
 
 def counted(before: torch.Tensor, after: torch.Tensor, threshold: float = 0.1) -> EstimateStatistics:

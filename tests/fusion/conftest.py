@@ -10,9 +10,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from polyfuse.families.fnet.network import FNet
+from polyfuse.families.spec import FusionModel, ModelSpec, Provenance
 from polyfuse.io import write_picture
-from polyfuse.models.fnet import FNet
-from polyfuse.models.spec import FusionModel, ModelSpec, Provenance
 
 
 class PlainModel(FusionModel):

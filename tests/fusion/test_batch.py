@@ -11,9 +11,9 @@ import pytest
 
 from polyfuse import FuseOptions, Result, load
 from polyfuse.errors import InputError, OutputError
+from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import Outcome, Writing, batch, fuse_pairs
 from polyfuse.io import Pair, write_picture
-from polyfuse.models.spec import FusionModel
 
 Jobs = list[tuple[Pair, Path]]
 PATIENCE = 60

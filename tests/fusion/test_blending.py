@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from polyfuse import fuse
+from polyfuse.families.daefuse import DAEFuse, DAEFuseConfig
+from polyfuse.families.spec import ModelSpec
 from polyfuse.fusion import tiles
-from polyfuse.models.dae_fuse import DAEFuse, DAEFuseConfig
-from polyfuse.models.spec import ModelSpec
 
 HALO = 16
 

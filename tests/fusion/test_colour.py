@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from polyfuse import fuse
 from polyfuse.errors import UsageError
-from polyfuse.models.spec import FusionModel
+from polyfuse.families.spec import FusionModel
 from polyfuse.transforms import luma, merge_official8, split, split_official8
 
 Maker = Callable[..., FusionModel]

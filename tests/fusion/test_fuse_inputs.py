@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from polyfuse import FuseOptions, fuse, load
 from polyfuse.errors import InputError, UsageError
+from polyfuse.families.spec import FusionModel
 from polyfuse.io import Picture, read_picture
-from polyfuse.models.spec import FusionModel
 
 Writer = Callable[[str, NDArray[Any]], Path]
 

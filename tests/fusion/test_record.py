@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 import polyfuse
 from polyfuse import Result, fuse
 from polyfuse.errors import OutputError, UsageError
+from polyfuse.families.fnet.network import FNet
 from polyfuse.io import read_picture
-from polyfuse.models.fnet import FNet
 from polyfuse.weights.store import WeightsInfo, save_weights
 
 GREY = np.arange(20, dtype=np.uint8).reshape(4, 5)

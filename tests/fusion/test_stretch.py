@@ -7,7 +7,7 @@ import pytest
 
 from polyfuse import fuse
 from polyfuse.errors import UsageError
-from polyfuse.models.spec import FusionModel
+from polyfuse.families.spec import FusionModel
 
 Maker = Callable[..., FusionModel]
 

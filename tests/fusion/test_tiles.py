@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from polyfuse import fuse, load
 from polyfuse.errors import UsageError
+from polyfuse.families.fnet.network import FNet
+from polyfuse.families.fnet_t.network import FNetT, FNetTConfig
+from polyfuse.families.spec import FusionModel, ModelSpec
 from polyfuse.fusion import pair, tiles
-from polyfuse.models.fnet import FNet
-from polyfuse.models.fnet_t import FNetT, FNetTConfig
-from polyfuse.models.spec import FusionModel, ModelSpec
 from polyfuse.ops import native_coding
 
 Maker = Callable[..., FusionModel]

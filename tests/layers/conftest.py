@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from polyfuse.layers.lzsc import CoderConfig, SparseCoder
+from polyfuse.families.fnet.coder import CoderConfig, SparseCoder
 
 # Order of the 19 convolutions of an official block; positions 0 to 3 are its scalars.
 ORDER = ["input.0", "input.1", "down.1", "up.1"]

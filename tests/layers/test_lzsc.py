@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from polyfuse.errors import UsageError
-from polyfuse.layers.lzsc import LCSC, CoderConfig, CoderTrace
+from polyfuse.families.fnet.coder import LCSC, CoderConfig, CoderTrace
 
 VARIANTS = {
     "base": CoderConfig(),

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from polyfuse.losses.adversarial import (
+from polyfuse.families.daefuse.adversarial import (
     balanced_weight,
     discriminator_loss,
     equalising_weights,

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from polyfuse.losses.dae_fuse import (
+from polyfuse.families.daefuse.losses import (
     FusionWeights,
     ReconstructionWeights,
     brightness_distance,

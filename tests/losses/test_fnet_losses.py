@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from polyfuse.losses.fnet import FusionLossWeights, fusion_loss, fusion_terms, reconstruction_loss, reconstruction_terms
+from polyfuse.losses.terms import (
+    FusionLossWeights,
+    fusion_loss,
+    fusion_terms,
+    reconstruction_loss,
+    reconstruction_terms,
+)
 from polyfuse.ops.gradients import gradient_magnitude
 from polyfuse.ops.ssim import ssim_map
 

@@ -10,8 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from polyfuse.losses.lovasz import lovasz_loss, otsu_lovasz_loss
-from polyfuse.losses.smfnet import (
+from polyfuse.families.smfnet.losses import (
     FIXED,
     OFFICIAL,
     FusionWeights,
@@ -24,6 +23,7 @@ from polyfuse.losses.smfnet import (
     ssim_distance,
     zeros_loss,
 )
+from polyfuse.families.smfnet.lovasz import lovasz_loss, otsu_lovasz_loss
 from polyfuse.ops.correlation import correlation
 from polyfuse.ops.gradients import signed_gradient
 from polyfuse.ops.ssim import ssim_map

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from polyfuse import cli
 from polyfuse.errors import UsageError
-from polyfuse.losses.adversarial import shown
-from polyfuse.models.dae_fuse import DAEFuse, DAEFuseConfig
+from polyfuse.families.daefuse import DAEFuse, DAEFuseConfig
+from polyfuse.families.daefuse.adversarial import shown
+from polyfuse.families.daefuse.options import DISCRIMINATORS
 from polyfuse.train import Recipe, check_recipe, load_recipe, loop, train
 from polyfuse.train.checkpoint import load_checkpoint
-from polyfuse.train.dae_fuse_options import DISCRIMINATORS
 from polyfuse.train.journal import read_log
 from polyfuse.train.optimiser import build_optimiser
 from polyfuse.train.stage import FUSER, Batch, Stage, Turn

@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from polyfuse.train import dae_fuse_monitors as monitors
-from polyfuse.train import dae_fuse_rules as rules
+from polyfuse.families.daefuse import monitors, rules
 from polyfuse.train.stage import FUSER, Batch
 
 

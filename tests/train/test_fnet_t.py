@@ -10,11 +10,11 @@ import torch
 
 from polyfuse import registry
 from polyfuse.errors import InputError, UsageError
-from polyfuse.models.fnet import FNet, FNetConfig
-from polyfuse.models.fnet_t import FNetT, FNetTConfig
+from polyfuse.families.fnet.network import FNet, FNetConfig
+from polyfuse.families.fnet_t.distil import RIM
+from polyfuse.families.fnet_t.network import FNetT, FNetTConfig
 from polyfuse.train import Recipe, load_recipe, train
 from polyfuse.train.checkpoint import load_checkpoint
-from polyfuse.train.distil_stage import RIM
 from polyfuse.train.families import family_of
 from polyfuse.train.journal import read_log
 from polyfuse.train.stage import FUSER, Batch
@@ -111,7 +111,7 @@ def test_fusion_losses_can_be_added_to_imitation(make_recipe, teacher: Path, tmp
 def test_teacher_is_untouched_and_in_no_checkpoint_but_named_in_the_weights(
     make_recipe, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from polyfuse.train import distil_stage
+    from polyfuse.families.fnet_t import distil as distil_stage
 
     teachers, load = [], distil_stage._load
     monkeypatch.setattr(distil_stage, "_load", lambda *a: teachers.append(load(*a)) or teachers[-1])

@@ -10,7 +10,7 @@ import torch
 
 from polyfuse import registry
 from polyfuse.errors import UsageError
-from polyfuse.models.smfnet import SMFNetConfig
+from polyfuse.families.smfnet import SMFNetConfig
 from polyfuse.train import Recipe, bundled_recipes, load_recipe, train
 from polyfuse.train.checkpoint import NEWEST, PREVIOUS, load_checkpoint
 from polyfuse.train.families import check_recipe

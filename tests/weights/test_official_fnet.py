@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from polyfuse.errors import InputError
-from polyfuse.models.fnet import FNet
-from polyfuse.models.ifnet import IFNet
-from polyfuse.weights.official_fnet import (
+from polyfuse.families.fnet.inverse import IFNet
+from polyfuse.families.fnet.network import FNet
+from polyfuse.families.fnet.official import (
     PUBLISHED_SHA256,
     fnet_key_map,
     from_official,

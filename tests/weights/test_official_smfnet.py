@@ -11,8 +11,8 @@ from torch import Tensor
 
 from polyfuse import registry
 from polyfuse.errors import InputError
-from polyfuse.models.smfnet import SMFNet, SMFNetConfig
-from polyfuse.weights.official_smfnet import (
+from polyfuse.families.smfnet import SMFNet, SMFNetConfig
+from polyfuse.families.smfnet.official import (
     PARTS,
     fresh_unused,
     from_official,

@@ -6,8 +6,8 @@ from polyfuse.ablation.lock import hold
 from polyfuse.ablation.pictures import Pictures, find_pictures
 from polyfuse.ablation.plan import Run, make_plan
 from polyfuse.ablation.studies import STUDIES, find_study
-from polyfuse.ablation.study import Study, Variant, variant_recipe
 from polyfuse.ablation.work import carry_out, read_scores
+from polyfuse.train.variants import Study, Variant, variant_recipe
 
 __all__ = [
     "STUDIES",

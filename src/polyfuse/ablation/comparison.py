@@ -11,11 +11,11 @@ from typing import Any
 from polyfuse.ablation.budget import budget_of
 from polyfuse.ablation.pictures import Pictures
 from polyfuse.ablation.plan import Run
-from polyfuse.ablation.study import Study, Variant
 from polyfuse.ablation.work import read_scores
 from polyfuse.evaluation.published import PublishedTable, published_variants
 from polyfuse.evaluation.summary import Summary, summarise
 from polyfuse.train import Recipe
+from polyfuse.train.variants import Study, Variant
 
 CLEAR = 2.0
 """Standard errors by which a difference must differ from zero to be more than the luck of the seeds."""

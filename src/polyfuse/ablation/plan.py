@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from polyfuse.ablation.study import Study, Variant, variant_recipe
 from polyfuse.errors import UsageError
 from polyfuse.train import Progress, Recipe, check_recipe, run_progress
+from polyfuse.train.variants import Study, Variant, variant_recipe
 
 
 @dataclass(frozen=True)

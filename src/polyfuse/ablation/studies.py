@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from polyfuse.ablation.dae_fuse import DAE_FUSE
-from polyfuse.ablation.fnet import FNET
-from polyfuse.ablation.smfnet import SMFNET
-from polyfuse.ablation.study import Study
 from polyfuse.errors import UsageError
+from polyfuse.families.daefuse.study import DAE_FUSE
+from polyfuse.families.fnet.study import FNET
+from polyfuse.families.smfnet.study import SMFNET
+from polyfuse.train.variants import Study
 
 STUDIES: dict[str, Study] = {study.family: study for study in (FNET, SMFNET, DAE_FUSE)}
 

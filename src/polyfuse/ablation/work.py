@@ -10,13 +10,13 @@ from typing import Any
 
 from polyfuse.ablation.pictures import Pictures
 from polyfuse.ablation.plan import Run
-from polyfuse.ablation.study import Study
 from polyfuse.evaluation import Collected, Item, Method, Task, make_report, score_items
 from polyfuse.evaluation.records import document
 from polyfuse.fusion import FuseOptions, Writing, fuse_pairs
 from polyfuse.io import write_text
 from polyfuse.registry import load
 from polyfuse.train import LAST, run_progress, train
+from polyfuse.train.variants import Study
 
 FUSED, SCORES = "fused", "scores.json"
 

@@ -46,8 +46,8 @@ def synthetic(
     The same seed gives the same bytes. Results on drawn pictures say that a program works, nothing about quality on
     real cameras.
     """
-    from polyfuse.data.synthetic import SceneConfig
-    from polyfuse.data.synthetic.files import write_scenes
+    from polyfuse.scenes import SceneConfig
+    from polyfuse.scenes.files import write_scenes
 
     match = re.fullmatch(r"(\d+)x(\d+)", size)
     if match is None:

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polyfuse.data.synthetic import SceneConfig, render_scene
+from polyfuse.families.classic import Laplacian
 from polyfuse.metrics import ARROWS, Metric, UndefinedMetricWarning
 from polyfuse.metrics.metric import Variant
-from polyfuse.models.classic.laplacian import Laplacian
+from polyfuse.scenes import SceneConfig, render_scene
 from polyfuse.transforms import luma
 
 EXAMPLE_SIZE = (240, 180)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyfuse.data.synthetic import SceneConfig, render_scene
+from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions, fuse
 from polyfuse.io import write_picture
-from polyfuse.models.spec import FusionModel
+from polyfuse.scenes import SceneConfig, render_scene
 
 GAP = 8
 """White pixels between the pictures of the sheet."""

@@ -1,7 +1,7 @@
 """How a model came to its result: what it took from which source, what it found there; as numbers and pictures."""
 
+from polyfuse.drawing.findings import Findings
 from polyfuse.explain.files import check_ready, save
-from polyfuse.explain.findings import Findings
 from polyfuse.explain.report import Explanation, explain
 
 __all__ = ["Explanation", "Findings", "check_ready", "explain", "save"]

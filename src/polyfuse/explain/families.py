@@ -7,10 +7,12 @@ from collections.abc import Callable
 from torch import Tensor
 
 from polyfuse import registry
+from polyfuse.drawing.findings import Findings
 from polyfuse.errors import UsageError
-from polyfuse.explain import dae_fuse, fnet, smfnet
-from polyfuse.explain.findings import Findings
-from polyfuse.models.spec import FusionModel
+from polyfuse.families.daefuse import explained as dae_fuse
+from polyfuse.families.fnet import explained as fnet
+from polyfuse.families.smfnet import explained as smfnet
+from polyfuse.families.spec import FusionModel
 
 Find = Callable[[FusionModel, Tensor, Tensor], Findings]
 """From a model and a pair, (1, 1, H, W) each, to what is shown of it."""

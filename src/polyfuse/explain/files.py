@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from polyfuse.drawing.canvas import require_matplotlib
 from polyfuse.errors import OutputError
-from polyfuse.explain.canvas import require_matplotlib
 from polyfuse.explain.report import Explanation
 from polyfuse.io import atomic_path, write_text
 

@@ -14,15 +14,15 @@ from torch import Tensor
 
 from polyfuse import registry
 from polyfuse._version import __version__
+from polyfuse.drawing.findings import Findings
 from polyfuse.errors import UsageError
 from polyfuse.explain.families import finder
-from polyfuse.explain.findings import Findings
+from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions, Source
 from polyfuse.fusion.conventions import Conventions, decide, finished, model_input
 from polyfuse.fusion.pair import as_picture, same_size
 from polyfuse.fusion.stretch import stretched
 from polyfuse.io import Picture
-from polyfuse.models.spec import FusionModel
 from polyfuse.transforms import quantise, resize, to_unit
 
 SCHEMA = 1

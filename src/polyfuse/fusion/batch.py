@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from polyfuse.errors import InputError, OutputError, PolyfuseError
+from polyfuse.families.spec import FusionModel
 from polyfuse.fusion.options import FuseOptions
 from polyfuse.fusion.pair import OnTile, as_picture, fuse_pictures
 from polyfuse.fusion.record import settings
 from polyfuse.fusion.result import Result, sidecar_path
 from polyfuse.io import Pair, Picture
-from polyfuse.models.spec import FusionModel
 
 AHEAD = 2
 """Pairs read ahead, and results waiting to be written."""

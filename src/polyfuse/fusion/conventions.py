@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyfuse.errors import UsageError
+from polyfuse.families.spec import Provenance
 from polyfuse.fusion.options import FuseOptions
 from polyfuse.io import Picture
-from polyfuse.models.spec import Provenance
 from polyfuse.transforms import (
     STUDIO_BLACK,
     STUDIO_WHITE,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from polyfuse import registry
 from polyfuse.errors import InputError, UsageError
+from polyfuse.families.spec import FusionModel
 from polyfuse.fusion.blending import blended
 from polyfuse.fusion.conventions import Conventions, decide, finished, model_input
 from polyfuse.fusion.options import FuseOptions
@@ -24,7 +25,6 @@ from polyfuse.fusion.result import Result
 from polyfuse.fusion.stretch import stretch_of, stretched
 from polyfuse.fusion.tiles import Tile, memory_in_use, memory_limit, tile_side, tiles
 from polyfuse.io import Picture, read_picture
-from polyfuse.models.spec import FusionModel
 from polyfuse.transforms import resize
 
 if TYPE_CHECKING:

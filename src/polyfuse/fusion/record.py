@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from polyfuse._version import __version__
+from polyfuse.families.spec import FusionModel
 from polyfuse.fusion.conventions import Conventions
 from polyfuse.fusion.options import FuseOptions
 from polyfuse.io import Picture
-from polyfuse.models.spec import FusionModel
 
 SCHEMA = 1
 _LIMITS = ("tile", "memory", "max_pixels")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from polyfuse.errors import UsageError
-from polyfuse.models.spec import ModelSpec
+from polyfuse.families.spec import ModelSpec
 
 DEFAULT_MEMORY = 4 << 30
 MIN_SIDE = 64

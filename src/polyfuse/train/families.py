@@ -7,12 +7,12 @@ import difflib
 import torch
 
 from polyfuse.errors import UsageError
+from polyfuse.families.daefuse.training import DAE_FUSE
+from polyfuse.families.fnet.training import FNET
+from polyfuse.families.fnet_t.training import FNET_T
+from polyfuse.families.smfnet.training import SMFNET
 from polyfuse.losses.fidelity import SMALLEST
-from polyfuse.train.dae_fuse import DAE_FUSE
-from polyfuse.train.fnet import FNET
-from polyfuse.train.fnet_t import FNET_T
 from polyfuse.train.recipe import Recipe
-from polyfuse.train.smfnet import SMFNET
 from polyfuse.train.stage import Family, Stage
 from polyfuse.train.steadied import steadied
 

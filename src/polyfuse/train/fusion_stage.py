@@ -7,7 +7,7 @@ from dataclasses import asdict
 from torch import Tensor
 
 from polyfuse.losses.fidelity import fidelity_loss
-from polyfuse.losses.fnet import FusionLossWeights, fusion_terms
+from polyfuse.losses.terms import FusionLossWeights, fusion_terms
 from polyfuse.train.recipe import StageConfig
 from polyfuse.train.stage import FUSER, Batch, Parts, Stage, Turn
 from polyfuse.train.strict import check_known

@@ -11,12 +11,12 @@ import torch
 
 from polyfuse import registry
 from polyfuse.errors import OutputError, UsageError
+from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions
 from polyfuse.fusion.result import sidecar_path
 from polyfuse.io import write_text
 from polyfuse.io.atomic import check_free
 from polyfuse.io.source import file_sha256, shown
-from polyfuse.models.spec import FusionModel
 from polyfuse.video.codecs import ClipOptions, Encoding, choose_encoding
 from polyfuse.video.pairing import FramePairs
 from polyfuse.video.reader import ClipInfo, describe

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from polyfuse._version import __version__
 from polyfuse.errors import InputError, PolyfuseError, UsageError
+from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions, Outcome, Result, Writing
 from polyfuse.fusion.batch import check_targets, is_done, settled
 from polyfuse.fusion.conventions import decide
 from polyfuse.fusion.pair import same_size
 from polyfuse.fusion.record import make_record, settings
 from polyfuse.io import Pair
-from polyfuse.models.spec import FusionModel
 from polyfuse.video.ahead import AHEAD, ahead
 from polyfuse.video.filters import make_filter
 from polyfuse.video.fusing import STRETCH_FRAMES, FrameFusion, step_of

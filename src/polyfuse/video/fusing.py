@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions
 from polyfuse.fusion.conventions import Conventions, finished, model_input
 from polyfuse.fusion.pair import fuse_plane, same_size
 from polyfuse.fusion.stretch import OutputRange, stretch_of
 from polyfuse.io import Picture
-from polyfuse.models.spec import FusionModel
 from polyfuse.video.temporal import TemporalFilter
 
 RANGE_FRAMES = 64

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyfuse._version import __version__
+from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions
 from polyfuse.fusion.conventions import Conventions, decide
 from polyfuse.fusion.pair import same_size
 from polyfuse.fusion.record import make_record, settings
 from polyfuse.io import Picture
 from polyfuse.io.source import file_sha256
-from polyfuse.models.spec import FusionModel
 from polyfuse.transforms import RangeRecord, measure_range, parse_range
 from polyfuse.video.ahead import AHEAD, ahead
 from polyfuse.video.codecs import ClipOptions, Encoding

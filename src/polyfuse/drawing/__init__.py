@@ -1,0 +1,1 @@
+"""What is drawn: canvas, sheets of panels, and the maps on them."""

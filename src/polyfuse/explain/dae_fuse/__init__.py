@@ -1,5 +1,0 @@
-"""DAE-Fuse: reconstructions, detail and base, where attention looks, which source each place depends on."""
-
-from polyfuse.explain.dae_fuse.findings import DAEFuseFindings, find
-
-__all__ = ["DAEFuseFindings", "find"]

@@ -1,5 +1,0 @@
-"""SMFNet: base, detail and graph features, what each is good for, gates, scales and attention."""
-
-from polyfuse.explain.smfnet.findings import SMFNetFindings, find
-
-__all__ = ["SMFNetFindings", "find"]

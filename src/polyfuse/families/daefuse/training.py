@@ -1,0 +1,114 @@
+"""How DAE-Fuse is trained: in two phases, each a game of the network and two discriminators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from torch import nn
+
+from polyfuse.errors import UsageError
+from polyfuse.families.daefuse import DAEFuse, DAEFuseConfig, Discriminator
+from polyfuse.families.daefuse.discriminator import SpectralNorm
+from polyfuse.families.daefuse.options import (
+    DISCRIMINATORS,
+    KINDS,
+    MODULES,
+    FusionOptions,
+    Options,
+    ReconstructionOptions,
+    stage_options,
+)
+from polyfuse.families.daefuse.stages import fusion_stage, reconstruction_stage
+from polyfuse.train.kinds import check_kinds
+from polyfuse.train.recipe import Recipe, StageConfig
+from polyfuse.train.stage import FUSER, Family, Stage
+from polyfuse.train.strict import check_known, read_strict
+
+DISC = "disc"
+"""Table in [parts] that is for both discriminators."""
+
+
+@dataclass(frozen=True)
+class DiscriminatorOptions:
+    """Options of the discriminators beside their widths, which go with the network's size."""
+
+    spectral_norm: SpectralNorm = "none"
+    """Layers that are held to a spectral norm of one."""
+
+
+def _build(recipe: Recipe) -> dict[str, nn.Module]:
+    """The network and, where a stage plays the game, the discriminators; the network's first weights are the same."""
+    config, helpers = _config_of(recipe), _disc_options(recipe)
+    fuser = DAEFuse(config)
+    fuser.precision = recipe.precision
+    parts: dict[str, nn.Module] = {FUSER: fuser}
+    if any(options.adversarial for options in stage_options(recipe)):
+        parts |= {name: Discriminator(config.disc_channels, helpers.spectral_norm) for name in DISCRIMINATORS}
+    return parts
+
+
+def _config_of(recipe: Recipe) -> DAEFuseConfig:
+    """Configuration of the network: [model] has its fields, and `size`, "base" or "tiny", for those left out."""
+    changes = dict(recipe.model)
+    sized = DAEFuseConfig.of_size(changes.pop("size", "base")).to_json()
+    for name in changes:
+        check_known(name, [*sized, "size"], "model")
+    config: DAEFuseConfig = read_strict(DAEFuseConfig, sized | changes, "model")
+    return config
+
+
+def _disc_options(recipe: Recipe) -> DiscriminatorOptions:
+    """Options of the discriminators."""
+    for name in recipe.parts:
+        check_known(name, [DISC], "parts")
+    options: DiscriminatorOptions = read_strict(DiscriminatorOptions, recipe.parts.get(DISC, {}), f"parts.{DISC}")
+    return options
+
+
+def _stages(recipe: Recipe) -> list[Stage]:
+    """The stages of `recipe`; discriminators go on in the next one if they see the same view there, else begin anew."""
+    check_kinds(recipe, KINDS, "DAE-Fuse", options=True)
+    if recipe.teacher is not None:
+        raise UsageError("teacher is given, but DAE-Fuse has no use for one: drop it.")
+    stages, view = [], None
+    for index, (config, options) in enumerate(zip(recipe.stages, stage_options(recipe), strict=True)):
+        where = f"stages.{index}"
+        _check_frozen(recipe, options, where)
+        stage = _stage(config, options, where)
+        if options.adversarial:
+            stage = replace(stage, fresh=DISCRIMINATORS if view not in (None, options.view) else ())
+            view = options.view
+        stages.append(stage)
+    return stages
+
+
+def _stage(config: StageConfig, options: Options, where: str) -> Stage:
+    """One stage."""
+    if isinstance(options, FusionOptions):
+        return fusion_stage(config, options, where)
+    return reconstruction_stage(config, options, where)
+
+
+def _check_frozen(recipe: Recipe, options: Options, where: str) -> None:
+    """Refuse to freeze what is not there, or all there is.
+
+    Raises:
+        UsageError: Naming it.
+    """
+    if isinstance(options, ReconstructionOptions):
+        return
+    missing = {"both": None, "cnn": "low", "vit": "high"}[_config_of(recipe).branches]
+    modules = [name for name in MODULES if name != missing]
+    for name in options.freeze:
+        check_known(name, [*modules, *DISCRIMINATORS], f"{where}.options.freeze")
+    if set(modules) <= set(options.freeze):
+        raise UsageError(f"{where}.options.freeze leaves nothing to train: drop a module from it.")
+
+
+def _config(fuser: nn.Module) -> dict[str, Any]:
+    """Configuration of the network as JSON."""
+    return cast(DAEFuse, fuser).config.to_json()
+
+
+DAE_FUSE = Family(_build, _stages, _config)

@@ -1,0 +1,1 @@
+"""FNet: interpretable fusion by learned l0 convolutional sparse coding."""

@@ -1,0 +1,56 @@
+"""FNet-T in bfloat16 on a CPU: strips of blocks that stay in the cache from the pixels to the pixels, compiled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from polyfuse.layers.maps import Layer
+from polyfuse.layers.strips import Strip, each_strip, threads_for_strips
+from polyfuse.ops import native_blocks, native_dense
+from polyfuse.ops.native_blocks import Blocks
+
+if TYPE_CHECKING:
+    from polyfuse.families.fnet_t.network import FNetT
+
+BF16 = torch.bfloat16
+
+
+def takes(model: FNetT, a: Tensor) -> bool:
+    """Whether pictures like `a` can be fused this way: in bf16, blocks of 2 x 2 pixels, 3 x 3 convolutions."""
+    fits = model.config.unshuffle == native_blocks.SIDE and native_dense.takes(_hidden(model)[-1], 1, BF16)
+    return model.precision == "bf16" and fits and native_blocks.takes(a, BF16)
+
+
+def fuse_planes(model: FNetT, a: Tensor, b: Tensor, found: Tensor, leak: float) -> None:
+    """The network on planes (H, W), of which `takes` says that it can.
+
+    Args:
+        model: Where the weights are from.
+        a: (H, W) float32 in [0, 1].
+        b: Same shape.
+        found: Same shape, is filled.
+        leak: Of the rectifiers.
+    """
+    reach = model.config.reach
+    blocks = Blocks(a, b, reach)
+    read = functional.pad(model.read.weight, (0, 0, 0, 0, 0, 0, 0, native_blocks.READ - native_blocks.SIDE**2))
+    layers = [*(Layer(weight, None, BF16, leak=leak) for weight in _hidden(model)), Layer(read, None, BF16)]
+
+    def work(strip: Strip) -> None:
+        x = blocks.pack(strip.inner)
+        for layer in layers:
+            x = layer(x, pad_rows=False)  # beside the picture, a column less of the context is right after each
+        blocks.unpack(strip.inner, x, found)
+
+    widest = torch.empty((), dtype=BF16).expand(*blocks.shape, model.config.channels)
+    with threads_for_strips():
+        each_strip(widest, 0, work)
+
+
+def _hidden(model: FNetT) -> list[Tensor]:
+    """Weights of the hidden convolutions."""
+    return [cast(nn.Conv2d, conv).weight for conv in model.hidden]

@@ -1,0 +1,6 @@
+"""SMFNet: semantic-aware, multi-guided fusion."""
+
+from polyfuse.families.smfnet.config import SMFNetConfig
+from polyfuse.families.smfnet.network import Features, SMFNet
+
+__all__ = ["Features", "SMFNet", "SMFNetConfig"]

@@ -1,0 +1,110 @@
+"""How SMFNet is trained (spec section 5): stage "reconstruction", each source from its own features; stage "fusion".
+
+All five parts of the network are trained in both stages, each clipped by itself, by one Adam that goes on from stage to
+stage; parts that a stage does not run have no gradient and stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+from torch import Tensor, nn
+
+from polyfuse.errors import UsageError
+from polyfuse.families.smfnet import Features, SMFNet, SMFNetConfig
+from polyfuse.families.smfnet.losses import (
+    FusionWeights,
+    LossRules,
+    Pair,
+    ReconstructionWeights,
+    fusion_terms,
+    reconstruction_terms,
+)
+from polyfuse.train.fusion_stage import draw, loss_weights
+from polyfuse.train.recipe import Recipe, StageConfig
+from polyfuse.train.stage import FUSER, Batch, Family, Parts, Stage, Turn
+from polyfuse.train.strict import read_strict
+
+
+@dataclass(frozen=True)
+class StageOptions(LossRules):
+    """[stages.options]: which form each loss has, and how fast the fusion layers learn."""
+
+    fusion_rate: float = 1.0
+    """Factor of the rate of both fusion layers, whose published schedule begins with stage II while that of the others
+    goes on."""
+
+
+def _build(recipe: Recipe) -> dict[str, nn.Module]:
+    """The network."""
+    if recipe.parts:
+        raise UsageError(f"SMFNet has one network and no parts.{next(iter(recipe.parts))}: drop it.")
+    config: SMFNetConfig = read_strict(SMFNetConfig, recipe.model, "model")
+    return {FUSER: SMFNet(config)}
+
+
+def _stages(recipe: Recipe) -> list[Stage]:
+    """The stages of `recipe`."""
+    kinds = {"reconstruction": _reconstruction, "fusion": _fusion}
+    for index, stage in enumerate(recipe.stages):
+        if stage.kind not in kinds:
+            raise UsageError(f"stages.{index}.kind is {stage.kind!r}: SMFNet has {' and '.join(kinds)}.")
+    if recipe.teacher is not None:
+        raise UsageError("teacher is given, but SMFNet learns from none: drop it.")
+    graph = ("graph",) if read_strict(SMFNetConfig, recipe.model, "model").graph else ()
+    children = ("encoder", "decoder", *graph, "fuse_base", "fuse_detail")
+    return [kinds[stage.kind](stage, children) for stage in recipe.stages]
+
+
+def _reconstruction(config: StageConfig, children: tuple[str, ...]) -> Stage:
+    """Stage I: the decoder makes either source from its base, detail and graph features."""
+    weights = ReconstructionWeights(**loss_weights(config, asdict(ReconstructionWeights())))
+    options: StageOptions = read_strict(StageOptions, config.options, "stages.options")
+
+    def losses(parts: Parts, batch: Batch) -> dict[str, Tensor]:
+        a, b, found = cast(SMFNet, parts[FUSER]).reconstruct(batch.a, batch.b)
+        return reconstruction_terms(a, b, batch.a, batch.b, *_by_branch(found), weights=weights, rules=options)
+
+    return _stage(config, children, losses, options)
+
+
+def _fusion(config: StageConfig, children: tuple[str, ...]) -> Stage:
+    """Stage II: the fused picture has the intensity and gradient of whichever source has more."""
+    weights = FusionWeights(**loss_weights(config, asdict(FusionWeights())))
+    options: StageOptions = read_strict(StageOptions, config.options, "stages.options")
+
+    def losses(parts: Parts, batch: Batch) -> dict[str, Tensor]:
+        fused, found = cast(SMFNet, parts[FUSER]).fuse(batch.a, batch.b)
+        return fusion_terms(
+            fused, batch.a, batch.b, *_by_branch(found), weights=weights, rules=options, batch_mean=batch.mean
+        )
+
+    return _stage(config, children, losses, options)
+
+
+def _by_branch(found: Features) -> tuple[Pair, Pair, Pair | None]:
+    """Features of both sources, of base, detail and graph."""
+    graph = None if found.graph_a is None or found.graph_b is None else (found.graph_a, found.graph_b)
+    return (found.base_a, found.base_b), (found.detail_a, found.detail_b), graph
+
+
+def _stage(
+    config: StageConfig,
+    children: tuple[str, ...],
+    losses: Callable[[Parts, Batch], dict[str, Tensor]],
+    options: StageOptions,
+) -> Stage:
+    """The stage whose losses are `losses`."""
+    rates = {"fuse_base": options.fusion_rate, "fuse_detail": options.fusion_rate}
+    turn = Turn(FUSER, (FUSER,), losses, config.optimiser, children=children, rates=rates, keeps_moments=True)
+    return Stage(config.kind, config.steps, (turn,), losses, draw)
+
+
+def _config(fuser: nn.Module) -> dict[str, Any]:
+    """Configuration of the network as JSON."""
+    return cast(SMFNet, fuser).config.to_json()
+
+
+SMFNET = Family(_build, _stages, _config)

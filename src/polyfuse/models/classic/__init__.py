@@ -1,1 +1,0 @@
-"""Fusion without learning: baselines every table should hold, with the face of any other model."""

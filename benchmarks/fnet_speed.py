@@ -27,6 +27,7 @@ import torch
 from polyfuse.families.fnet.network import FNet
 from polyfuse.families.fnet.official import fnet_key_map, from_official, read_checkpoint
 from polyfuse.ops import native_coding
+from polyfuse.ops.native_kernels import kernel
 
 FORMS = ("plain", "compiled float32", "compiled bf16", "row split float32", "row split bf16")
 MATRIX = 2048  # side of the matrices of the floor
@@ -83,7 +84,7 @@ def timed(call: Callable[[], object]) -> float:
 
 def header(args: argparse.Namespace, height: int, width: int) -> None:
     """What was measured on what."""
-    module = native_coding.kernel()
+    module = kernel("lzsc")
     sets = [name for name in ("avx512_bf16", "avx512", "avx2", "portable") if module and module.supports(name)]
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
     name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
@@ -139,7 +140,7 @@ def peak_resident() -> int:
 
 def where_time_goes(model: FNet, height: int, width: int) -> None:
     """Share of the compiled form's parts, summed over threads."""
-    module = native_coding.kernel()
+    module = kernel("lzsc")
     if module is None:
         return
     spent: dict[str, float] = {}
@@ -157,7 +158,7 @@ def where_time_goes(model: FNet, height: int, width: int) -> None:
             return call
 
     a, b = torch.rand(1, 1, height, width), torch.rand(1, 1, height, width)
-    original, native_coding.kernel = native_coding.kernel, Timed
+    original, native_coding.built_kernel = native_coding.built_kernel, lambda name: Timed()
     print("\nwhere the time of the compiled form goes, one thread: seconds")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -171,7 +172,7 @@ def where_time_goes(model: FNet, height: int, width: int) -> None:
             text = ", ".join(f"{label} {spent.get(name, 0):.2f}" for label, name in parts.items())
             print(f"  {precision:<10} {text}, all else {total - sum(spent.values()):.2f}, total {total:.2f}")
     finally:
-        native_coding.kernel = original
+        native_coding.built_kernel = original
         torch.set_num_threads(threads)
 
 

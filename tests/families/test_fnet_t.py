@@ -9,7 +9,7 @@ from polyfuse.errors import InputError, UsageError
 from polyfuse.families.fnet_t import fast as fnet_t_fast
 from polyfuse.families.fnet_t.network import LEAK, FNetT, FNetTConfig
 from polyfuse.layers import strips
-from polyfuse.ops.native_maps import instruction_set
+from polyfuse.ops.native_kernels import maps_instruction_set
 from polyfuse.weights.store import WeightsInfo, save_weights
 
 CONFIGS = [FNetTConfig(), FNetTConfig(48, 3, 4), FNetTConfig(8, 1, 1, 5), FNetTConfig(16, 2, 3, 1)]
@@ -146,7 +146,7 @@ def test_bf16_differs_by_less_than_a_hundredth_of_what_the_convolutions_add(mode
     assert 0 < error.max().item() < 0.01 * largest  # measured: up to 0.006
 
 
-@pytest.mark.skipif(instruction_set(torch.bfloat16) is None, reason="no compiled kernel, or no bfloat16")
+@pytest.mark.skipif(maps_instruction_set(torch.bfloat16) is None, reason="no compiled kernel, or no bfloat16")
 @pytest.mark.parametrize("channels", [8, 16, 32, 48])
 def test_compiled_form_is_the_plain_one_up_to_rounding(channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
     model = with_random_weights(FNetT(FNetTConfig(channels)))
@@ -162,7 +162,7 @@ def test_compiled_form_is_the_plain_one_up_to_rounding(channels: int, monkeypatc
         assert (found - exact).abs().max().item() < 0.01 * largest
 
 
-@pytest.mark.skipif(instruction_set(torch.bfloat16) is None, reason="no compiled kernel, or no bfloat16")
+@pytest.mark.skipif(maps_instruction_set(torch.bfloat16) is None, reason="no compiled kernel, or no bfloat16")
 def test_strips_and_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     model = with_random_weights(FNetT(FNetTConfig(16)))
     model.precision = "bf16"

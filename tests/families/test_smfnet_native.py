@@ -9,8 +9,10 @@ from torch import Tensor
 
 from polyfuse.families.smfnet import SMFNetConfig, graph_pass
 from polyfuse.families.smfnet.graph import GraphReasoning
-from polyfuse.ops import native_maps
-from polyfuse.ops.native_maps import NODES, SETS, TILE
+from polyfuse.ops import native_kernels
+from polyfuse.ops.native_kernels import MAPS_SETS as SETS
+from polyfuse.ops.native_kernels import kernel, supports_maps
+from polyfuse.ops.native_maps import NODES, TILE
 
 # Values up to some 20; measured: below 3e-6 in float32, 0.05 in bfloat16 (0.12 by PyTorch).
 ERRORS = {torch.float32: 2e-5, torch.bfloat16: 0.1}
@@ -22,10 +24,10 @@ def use_instruction_set(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None
     """Make the compiled form use the named instruction set, or skip where this machine lacks it."""
 
     def use(name: str) -> None:
-        module = native_maps.kernel()
+        module = kernel("maps")
         if module is None or not module.supports(name):
             pytest.skip(f"this build and processor have no {name} kernel")
-        monkeypatch.setattr(native_maps, "instruction_set", lambda dtype: name)
+        monkeypatch.setattr(native_kernels, "maps_instruction_set", lambda dtype: name)
 
     return use
 
@@ -132,11 +134,11 @@ def test_weights_kept_in_bfloat16_are_read_as_what_they_are(use_instruction_set:
 def test_form_without_the_kernel_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     made, nodes = graph(), random_nodes(5, 20, 8, torch.float32)
     expected = literal(made, nodes)
-    monkeypatch.setattr(native_maps, "kernel", lambda: None)
-    native_maps.instruction_set.cache_clear()
+    monkeypatch.setattr(native_kernels, "kernel", lambda name: None)
+    native_kernels.instruction_set.cache_clear()
     try:
-        assert not native_maps.supports(torch.device("cpu"), torch.float32, 8)
+        assert not supports_maps(torch.device("cpu"), torch.float32, 8)
     finally:
-        native_maps.instruction_set.cache_clear()
+        native_kernels.instruction_set.cache_clear()
     for found, wanted in zip(graph_pass._communicate(made, torch.float32)(*nodes), expected, strict=True):
         torch.testing.assert_close(found.double(), wanted, rtol=0, atol=ERRORS[torch.float32])

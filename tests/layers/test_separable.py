@@ -9,7 +9,8 @@ from torch.nn import functional
 
 from polyfuse.layers.channel_norm import ChannelNorm
 from polyfuse.layers.separable import SeparableBlock
-from polyfuse.ops import native_maps, native_separable
+from polyfuse.ops import native_separable
+from polyfuse.ops.native_kernels import maps_instruction_set
 from polyfuse.ops.native_separable import BLOCK, Activation, Filters
 
 NONE: tuple[Activation, Activation, Activation] = ("none", "none", "none")
@@ -21,7 +22,7 @@ FUNCTIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
     "gelu": functional.gelu,
 }
 needs_kernel = pytest.mark.skipif(
-    native_maps.instruction_set(torch.bfloat16) is None, reason="no compiled kernel, or a processor without bfloat16"
+    maps_instruction_set(torch.bfloat16) is None, reason="no compiled kernel, or a processor without bfloat16"
 )
 CASES = [  # inputs, wide, outputs, norm, reflect, residual, activations
     (24, 72, None, True, False, False, NONE),

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from polyfuse.ops import native_coding
+from polyfuse.ops.native_kernels import kernel
 from polyfuse.ops.sparse_coding import CodingStep
 
 THETAS = (0.127, 0.079, 0.049, 0.03, 0.018)  # the published initial thresholds
@@ -85,7 +86,7 @@ def use_instruction_set(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None
     """Make the compiled form use the named instruction set, or skip where this machine lacks it."""
 
     def use(name: str) -> None:
-        module = native_coding.kernel()
+        module = kernel("lzsc")
         if module is None or not module.supports(name):
             pytest.skip(f"this build and processor have no {name} kernel")
         monkeypatch.setattr(native_coding, "instruction_set", lambda precision: name)

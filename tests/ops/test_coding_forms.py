@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from polyfuse.ops import native_coding, rowsplit_coding
+from polyfuse.ops import native_coding, native_kernels, rowsplit_coding
 from polyfuse.ops.coding_forms import fast_form_for
+from polyfuse.ops.native_kernels import kernel
 from polyfuse.ops.sparse_coding import step_reductions
 
 
@@ -59,19 +60,19 @@ def test_the_last_code_is_read_by_the_read_outs(make_steps) -> None:
 
 
 def test_missing_compiler_is_no_error(monkeypatch) -> None:
-    monkeypatch.setattr(native_coding, "kernel", lambda: None)
-    assert native_coding.instruction_set.__wrapped__("float32") is None
+    monkeypatch.setattr(native_kernels, "kernel", lambda name: None)
+    assert native_kernels.instruction_set.__wrapped__("lzsc", native_coding.FLOAT32_SETS) is None
 
 
 def test_unknown_instruction_set_is_not_supported() -> None:
-    module = native_coding.kernel()
+    module = kernel("lzsc")
     if module is None:
         pytest.skip("built without the compiled kernel")
     assert not module.supports("sse17")
 
 
 def test_processor_has_the_portable_form() -> None:
-    module = native_coding.kernel()
+    module = kernel("lzsc")
     if module is None:
         pytest.skip("built without the compiled kernel")
     assert module.supports("portable")

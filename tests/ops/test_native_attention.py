@@ -5,11 +5,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from polyfuse.ops import native_attention, native_maps
+from polyfuse.ops import native_attention
 from polyfuse.ops.native_attention import Attention
+from polyfuse.ops.native_kernels import maps_instruction_set
 
 pytestmark = pytest.mark.skipif(
-    native_maps.instruction_set(torch.bfloat16) is None, reason="no compiled kernel, or a processor without bfloat16"
+    maps_instruction_set(torch.bfloat16) is None, reason="no compiled kernel, or a processor without bfloat16"
 )
 BF16, CPU = torch.bfloat16, torch.device("cpu")
 

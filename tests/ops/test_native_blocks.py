@@ -5,11 +5,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from polyfuse.ops import native_blocks, native_maps
+from polyfuse.ops import native_blocks
 from polyfuse.ops.native_blocks import Blocks
+from polyfuse.ops.native_kernels import maps_instruction_set
 
 pytestmark = pytest.mark.skipif(
-    native_maps.instruction_set(torch.bfloat16) is None, reason="no compiled kernel, or a processor without bfloat16"
+    maps_instruction_set(torch.bfloat16) is None, reason="no compiled kernel, or a processor without bfloat16"
 )
 SIZES = pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 5), (8, 31), (7, 32), (6, 33), (21, 50)])
 REACHES = pytest.mark.parametrize("reach", [0, 1, 4])

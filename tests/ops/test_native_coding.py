@@ -7,8 +7,9 @@ import torch
 
 from polyfuse.ops import native_coding
 from polyfuse.ops.native_coding import BF16_SET, FLOAT32_SETS, TILE, coding_form
+from polyfuse.ops.native_kernels import kernel
 
-pytestmark = pytest.mark.skipif(native_coding.kernel() is None, reason="built without the compiled kernel")
+pytestmark = pytest.mark.skipif(kernel("lzsc") is None, reason="built without the compiled kernel")
 
 # Around the ends of tiles (48 columns), and one pixel.
 SIZES = [(1, 1), (1, TILE), (8, TILE - 1), (9, TILE + 1), (10, 2 * TILE), (3, 2 * TILE + 1)]

@@ -6,10 +6,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from polyfuse.layers.maps import Layer
-from polyfuse.ops import native_dense, native_maps
+from polyfuse.ops import native_dense
+from polyfuse.ops.native_kernels import maps_instruction_set
 
 pytestmark = pytest.mark.skipif(
-    native_maps.instruction_set(torch.bfloat16) is None, reason="no compiled kernel, or a processor without bfloat16"
+    maps_instruction_set(torch.bfloat16) is None, reason="no compiled kernel, or a processor without bfloat16"
 )
 BF16 = torch.bfloat16
 

@@ -5,10 +5,11 @@ import torch
 from torch.nn import functional
 
 from polyfuse.ops import native_maps
+from polyfuse.ops.native_kernels import kernel, maps_instruction_set, supports_maps
 from polyfuse.ops.native_maps import count, normed
 
 pytestmark = pytest.mark.skipif(
-    native_maps.instruction_set(torch.bfloat16) is None, reason="no compiled kernel, or a processor without bfloat16"
+    maps_instruction_set(torch.bfloat16) is None, reason="no compiled kernel, or a processor without bfloat16"
 )
 WIDTHS = [4, 12, 16, 24, 28, 64]
 
@@ -61,16 +62,16 @@ def test_sums_are_those_of_every_head(channels: int, heads: int) -> None:
 
 def test_other_maps_are_left_to_pytorch() -> None:
     cpu, bf16 = torch.device("cpu"), torch.bfloat16
-    assert native_maps.supports(cpu, bf16, 64)
-    assert not native_maps.supports(cpu, bf16, 68)
-    assert not native_maps.supports(cpu, torch.float64, 24)
-    assert not native_maps.supports(torch.device("meta"), bf16, 24)
+    assert supports_maps(cpu, bf16, 64)
+    assert not supports_maps(cpu, bf16, 68)
+    assert not supports_maps(cpu, torch.float64, 24)
+    assert not supports_maps(torch.device("meta"), bf16, 24)
     assert not native_maps.counts(random_map(2, 2, 64), 2)  # heads of 32 channels
     assert not native_maps.counts(random_map(2, 2, 24).float(), 4)
 
 
 def test_kernel_refuses_what_would_run_past_its_buffers() -> None:
-    module = native_maps.kernel()
+    module = kernel("maps")
     assert module is not None
     with pytest.raises(ValueError, match="wrong number of channels"):
         module.norm(0, 1, 65, 0, 0, 1e-5, 0)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from polyfuse.errors import InputError
-from polyfuse.ops.sparse_coding import Precision
+from polyfuse.ops.precision import Precision
 
 OutputMapping = Literal["clip", "minmax"]
 Observer = Callable[[str, Tensor], None]

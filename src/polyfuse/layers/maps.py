@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from polyfuse.layers.channel_norm import EPSILON, ChannelNorm
 from polyfuse.ops import native_dense, native_maps
+from polyfuse.ops.native_kernels import supports_maps
 
 
 class Pool:
@@ -125,7 +126,7 @@ def normed(x: Tensor, norm: nn.Module | None = None) -> Tensor:
     """
     weight, bias = (None, None) if norm is None else (cast(ChannelNorm, norm).weight, cast(ChannelNorm, norm).bias)
     channels = x.shape[-1]
-    if x.dtype == torch.bfloat16 and native_maps.supports(x.device, x.dtype, channels):
+    if x.dtype == torch.bfloat16 and supports_maps(x.device, x.dtype, channels):
         ones, zeros = torch.ones(channels), torch.zeros(channels)
         return native_maps.normed(x, ones if weight is None else weight, zeros if bias is None else bias, EPSILON)
     exact = x.to(torch.promote_types(x.dtype, torch.float32) if weight is None else weight.dtype)

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from polyfuse.ops import native_coding, rowsplit_coding
-from polyfuse.ops.sparse_coding import CodingForm, CodingStep, Precision
+from polyfuse.ops.precision import Precision
+from polyfuse.ops.sparse_coding import CodingForm, CodingStep
 
 
 def fast_form_for(
@@ -34,11 +34,6 @@ def fast_form_for(
     if not training and native_coding.supports(example, steps):
         return native_coding.coding_form(precision)
     return rowsplit_coding.coding_form(training=training, precision=precision)
-
-
-def needs_gradients(module: nn.Module, *inputs: Tensor) -> bool:
-    """Whether autograd would want to know how `module` treats `inputs`."""
-    return torch.is_grad_enabled() and any(x.requires_grad for x in (*inputs, *module.parameters()))
 
 
 def code_and_read(form: CodingForm, e: Tensor, steps: Sequence[CodingStep] | None, *reads: nn.Conv2d) -> list[Tensor]:

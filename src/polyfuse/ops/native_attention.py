@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from polyfuse.ops.native_maps import kernel, supports
+from polyfuse.ops.native_kernels import maps_kernel, supports_maps
 from polyfuse.ops.native_packing import pair_words
 
 KEYS_TOGETHER = 32  # as in native/attention.h
@@ -19,7 +19,8 @@ VECTOR = 16
 
 def takes(dtype: torch.dtype, device: torch.device, width: int, outputs: int) -> bool:
     """Whether the kernel computes attention with queries of `width` and `outputs` channels in each head."""
-    return width % VECTOR == 0 and outputs % VECTOR == 0 and dtype == torch.bfloat16 and supports(device, dtype, VECTOR)
+    fits = width % VECTOR == 0 and outputs % VECTOR == 0 and dtype == torch.bfloat16
+    return fits and supports_maps(device, dtype, VECTOR)
 
 
 class Attention:
@@ -32,8 +33,7 @@ class Attention:
     """
 
     def __init__(self, key: Tensor, value: Tensor, *, unit_length: bool = False) -> None:
-        module = kernel()
-        assert module is not None
+        module = maps_kernel()
         self._module, self._unit_length = module, unit_length
         self._heads, self._keys, self._width = key.shape
         self._outputs = value.shape[-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from polyfuse.ops.native_maps import kernel, supports
+from polyfuse.ops.native_kernels import maps_kernel, supports_maps
 
 SIDE = 2
 PLANES = 3  # a, b and the larger of both
@@ -16,7 +16,7 @@ READ = 8
 def takes(planes: Tensor, dtype: torch.dtype) -> bool:
     """Whether the kernel makes maps of `dtype` of such planes."""
     exact = planes.dtype == torch.float32 and dtype == torch.bfloat16
-    return exact and supports(planes.device, dtype, PLANES * SIDE**2)
+    return exact and supports_maps(planes.device, dtype, PLANES * SIDE**2)
 
 
 class Blocks:
@@ -29,8 +29,7 @@ class Blocks:
     """
 
     def __init__(self, a: Tensor, b: Tensor, reach: int) -> None:
-        module = kernel()
-        assert module is not None
+        module = maps_kernel()
         a, b = a.contiguous(), b.contiguous()
         self._module, self._planes, self._reach = module, (a, b), reach
         height, width = a.shape

@@ -5,47 +5,29 @@ Rows are worked off in bands by a few threads; a result depends neither on the b
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
-from types import ModuleType
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from polyfuse.ops import native_kernels
+from polyfuse.ops.native_kernels import built_kernel
 from polyfuse.ops.native_packing import Plane, expansion_weights, operand_words, reduction_weights
-from polyfuse.ops.sparse_coding import CodingForm, CodingStep, Precision, bf16_keeping_sums, step_reductions
+from polyfuse.ops.precision import BF16_SET, Precision
+from polyfuse.ops.sparse_coding import CodingForm, CodingStep, bf16_keeping_sums, step_reductions
 
 KERNEL, CHANNELS, TILE = 9, 64, 48  # as in native/lzsc.c
 MARGIN = KERNEL // 2
 BANDS_PER_THREAD = 8  # so that no thread waits long for another at the end of a step
 FLOAT32_SETS = ("avx512", "avx2", "portable")
-BF16_SET = "avx512_bf16"
 FIRST_EXACT_STEP = 2  # before it nearly all of a code is zero, and rounding the picture changes little
 
 
-@functools.cache
-def kernel() -> ModuleType | None:
-    """The compiled module, or None where the package was built without a compiler."""
-    try:
-        return import_module("polyfuse.ops._lzsc")
-    except ImportError:
-        return None
-
-
-@functools.cache
 def instruction_set(precision: Precision) -> str | None:
     """Name of the best instruction set for `precision` here; bf16 needs a processor that multiplies bf16 itself."""
-    module = kernel()
-    wanted = (BF16_SET,) if precision == "bf16" else FLOAT32_SETS
-    return next((name for name in wanted if module is not None and module.supports(name)), None)
-
-
-def best_precision() -> Precision:
-    """bf16 where the kernel and the processor multiply it themselves, else float32."""
-    return "bf16" if instruction_set("bf16") is not None else "float32"
+    return native_kernels.instruction_set("lzsc", (BF16_SET,) if precision == "bf16" else FLOAT32_SETS)
 
 
 def supports(example: Tensor, steps: Sequence[CodingStep]) -> bool:
@@ -135,8 +117,7 @@ class _Picture:
         self, step: CodingStep, planes: list[Plane], reductions: Tensor, *, exact_first: bool, store: bool
     ) -> Plane:
         """Code one estimate and return the padded planes its reductions make, (outputs, H + 8, stride)."""
-        module = kernel()
-        assert module is not None
+        module = built_kernel("lzsc")
         how = {"bf16": self.bf16, "exact_first": exact_first}
         up, taps = expansion_weights(torch.cat(step.expansions, dim=1), **how)
         words = operand_words(planes, module, **how)

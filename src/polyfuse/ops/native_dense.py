@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from polyfuse.ops.native_maps import kernel, supports
+from polyfuse.ops.native_kernels import maps_kernel, supports_maps
 from polyfuse.ops.native_packing import pair_words
 
 OUTPUTS = range(8, 49, 8)
@@ -19,7 +19,7 @@ def takes(weight: Tensor, groups: int, dtype: torch.dtype) -> bool:
     """Whether the kernel computes a convolution with `weight`, (outputs, inputs / groups, H, W), on maps of a type."""
     outputs, inputs, *sides = weight.shape
     shaped = groups == 1 and sides in ([3, 3], [1, 1]) and outputs in OUTPUTS and inputs % 2 == 0
-    return shaped and dtype == torch.bfloat16 and supports(weight.device, dtype, outputs)
+    return shaped and dtype == torch.bfloat16 and supports_maps(weight.device, dtype, outputs)
 
 
 class Dense:
@@ -33,8 +33,7 @@ class Dense:
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None, dilation: int, leak: float) -> None:
-        module = kernel()
-        assert module is not None
+        module = maps_kernel()
         self._module, self._leak, side = module, leak, weight.shape[-1]
         self._shape = (weight.shape[1], len(weight), side, dilation if side > 1 else 0)
         taps = _in_vectors(weight.permute(2, 3, 1, 0).float())  # (3, 3, inputs, lanes)

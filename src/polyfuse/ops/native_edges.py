@@ -6,14 +6,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from polyfuse.ops.native_maps import kernel, supports
+from polyfuse.ops.native_kernels import maps_kernel, supports_maps
 
 LANES = 16
 
 
 def takes(weight: Tensor, dtype: torch.dtype) -> bool:
     """Whether the kernel filters maps of a type with such a `weight`, (C, 1, H, W)."""
-    return weight.shape[1:] == (1, 3, 3) and dtype == torch.bfloat16 and supports(weight.device, dtype, len(weight))
+    fits = weight.shape[1:] == (1, 3, 3) and dtype == torch.bfloat16
+    return fits and supports_maps(weight.device, dtype, len(weight))
 
 
 class Edges:
@@ -25,8 +26,7 @@ class Edges:
     """
 
     def __init__(self, first: Tensor, second: Tensor) -> None:
-        module = kernel()
-        assert module is not None
+        module = maps_kernel()
         self._module, self._channels = module, len(first)
         taps = torch.stack([first, second]).flatten(2).transpose(1, 2).float()  # (2, 9, C)
         # kept, because the kernel gets a bare address

@@ -5,47 +5,20 @@ Inference on a CPU; where it is not built or the processor lacks the instruction
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from types import ModuleType
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from polyfuse.ops import native_kernels
+from polyfuse.ops.native_kernels import maps_kernel, supports_maps
 from polyfuse.ops.native_packing import GROUP, by_group, pair_words
 
 NODES = 3  # as in native/maps.c
-MAX_CHANNELS = 64
 TILE = 48
 LARGEST_HEAD = 16
-SETS: dict[torch.dtype, tuple[str, ...]] = {
-    torch.bfloat16: ("avx512_bf16",),
-    torch.float32: ("avx512", "avx2"),
-}
-
-
-@functools.cache
-def kernel() -> ModuleType | None:
-    """The compiled module, or None where the package was built without a compiler."""
-    try:
-        return import_module("polyfuse.ops._maps")
-    except ImportError:
-        return None
-
-
-@functools.cache
-def instruction_set(dtype: torch.dtype) -> str | None:
-    """Name of the best instruction set for maps of `dtype` here."""
-    module = kernel()
-    return next((name for name in SETS.get(dtype, ()) if module is not None and module.supports(name)), None)
-
-
-def supports(device: torch.device, dtype: torch.dtype, channels: int) -> bool:
-    """Whether the kernel takes maps of that kind."""
-    return device.type == "cpu" and channels <= MAX_CHANNELS and instruction_set(dtype) is not None
 
 
 def counts(query: Tensor, heads: int) -> bool:
@@ -54,7 +27,7 @@ def counts(query: Tensor, heads: int) -> bool:
     return (
         query.dtype == torch.bfloat16
         and channels // heads <= LARGEST_HEAD
-        and supports(query.device, query.dtype, channels)
+        and supports_maps(query.device, query.dtype, channels)
     )
 
 
@@ -87,13 +60,12 @@ class Reasoner:
         exchange: (2, C): what weighs b - a for the gate of a and of b.
         rounds: How often the sources exchange.
         passings: Messages of a and of b.
-        dtype: Of the maps; `supports` it.
+        dtype: Of the maps; `supports_maps` it.
     """
 
     def __init__(self, exchange: Tensor, rounds: int, passings: tuple[Passing, Passing], dtype: torch.dtype) -> None:
-        name, module = instruction_set(dtype), kernel()
+        name, module = native_kernels.maps_instruction_set(dtype), maps_kernel()
         assert name is not None
-        assert module is not None
         self._name, self._module = name, module
         # kept, because the kernel gets bare addresses
         self._exchange, self._packed = exchange.float().contiguous(), [_packed(passing, dtype) for passing in passings]
@@ -116,9 +88,8 @@ class Reasoner:
 
 
 def normed(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> Tensor:
-    """Layer normalisation of a bfloat16 map (H, W, C) over its channels, in float32; `supports` it."""
-    module = kernel()
-    assert module is not None
+    """Layer normalisation of a bfloat16 map (H, W, C) over its channels, in float32; `supports_maps` it."""
+    module = maps_kernel()
     x, weight, bias = x.contiguous(), weight.float().contiguous(), bias.float().contiguous()
     found, channels = torch.empty_like(x), x.shape[-1]
     module.norm(
@@ -134,8 +105,7 @@ def count(query: Tensor, key: Tensor, heads: int) -> tuple[Tensor, Tensor]:
         Products of each channel of the query with those of the key in its head, (C, C / heads), and squared norms of
         both, (2, C).
     """
-    module = kernel()
-    assert module is not None
+    module = maps_kernel()
     height, width, channels = query.shape
     size = channels // heads
     row_step, step, inner = query.stride()

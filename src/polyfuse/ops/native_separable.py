@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from polyfuse.ops.native_maps import MAX_CHANNELS, kernel, supports
+from polyfuse.ops.native_kernels import MAX_CHANNELS, maps_kernel, supports_maps
 from polyfuse.ops.native_packing import pair_words
 
 LANES = 16
@@ -62,7 +62,7 @@ def takes(block: Block, dtype: torch.dtype) -> bool:
     wide, channels = block.expand.weight.shape[:2]
     depthwise = block.mix.weight.shape[1] == 1
     even = channels % 2 == 0 and wide % 2 == 0
-    bf16 = dtype == torch.bfloat16 and supports(block.expand.weight.device, dtype, channels)
+    bf16 = dtype == torch.bfloat16 and supports_maps(block.expand.weight.device, dtype, channels)
     return bf16 and depthwise and even and wide <= MAX_WIDE
 
 
@@ -74,8 +74,7 @@ class Separable:
     """
 
     def __init__(self, block: Block) -> None:
-        module = kernel()
-        assert module is not None
+        module = maps_kernel()
         self._module, self._block = module, block
         self._wide = len(block.expand.weight)
         self._outputs = self._wide if block.reduce is None else len(block.reduce.weight)

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from polyfuse.ops.sparse_coding import CodingForm, CodingStep, Precision, bf16_keeping_sums, bf16_rest, step_reductions
+from polyfuse.ops.precision import Precision
+from polyfuse.ops.sparse_coding import CodingForm, CodingStep, bf16_keeping_sums, bf16_rest, step_reductions
 from polyfuse.ops.threshold import (
     apply_threshold,
     fast_sigmoidal_threshold,

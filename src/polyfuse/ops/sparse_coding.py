@@ -14,15 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from polyfuse.ops.threshold import SHRINK, STEEPNESS, ThresholdKind
-
-Precision = Literal["float32", "bf16", "tf32"]
-"""Arithmetic of the convolutions: "bf16" multiplies bfloat16 and sums float32; "tf32" matters on CUDA alone."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,13 +26,11 @@ from polyfuse.families.smfnet import SMFNet, SMFNetConfig
 from polyfuse.families.smfnet import official as official_smfnet
 from polyfuse.families.spec import FusionModel, Provenance
 from polyfuse.io.atomic import check_free, write_text
-from polyfuse.ops.native_coding import best_precision
+from polyfuse.ops.precision import Precision, best_precision
 from polyfuse.weights.store import WeightsInfo, card, load_weights, save_weights
 
 if TYPE_CHECKING:
     import torch
-
-    from polyfuse.ops.sparse_coding import Precision
 
 DEFAULT = "fnet.road"
 """What `model="auto"` stands for."""

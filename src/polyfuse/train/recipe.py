@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from polyfuse.data.batches import CropConfig
 from polyfuse.errors import InputError, UsageError
-from polyfuse.ops.sparse_coding import Precision
+from polyfuse.ops.precision import Precision
 from polyfuse.train.strict import check_known, read_strict
 
 

@@ -39,8 +39,7 @@ from polyfuse.families.daefuse.tokens import LowBranch
 from polyfuse.families.spec import FusionModel, ModelSpec, Observer, check_pair
 from polyfuse.layers.strips import STRIP_BYTES
 from polyfuse.ops.black import keep_black
-from polyfuse.ops.coding_forms import needs_gradients
-from polyfuse.ops.sparse_coding import Precision
+from polyfuse.ops.precision import Precision, needs_gradients
 
 HALO = 32
 """Half of the pixels over which tiles fade into each other. Source: spec, section 2.2."""

@@ -15,8 +15,8 @@ from torch.nn import functional
 
 from polyfuse.errors import InputError
 from polyfuse.families.fnet.coder import CoderConfig
-from polyfuse.ops.coding_forms import code_and_read, fast_form_for, needs_gradients
-from polyfuse.ops.sparse_coding import Precision
+from polyfuse.ops.coding_forms import code_and_read, fast_form_for
+from polyfuse.ops.precision import Precision, needs_gradients
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,9 @@ from polyfuse.errors import UsageError
 from polyfuse.families.fnet.coder import CoderConfig, CoderTrace, SparseCoder
 from polyfuse.families.spec import FusionModel, ModelSpec, Observer, check_pair
 from polyfuse.ops.black import keep_black
-from polyfuse.ops.coding_forms import code_and_read, fast_form_for, needs_gradients
+from polyfuse.ops.coding_forms import code_and_read, fast_form_for
 from polyfuse.ops.padding import reflect_pad
-from polyfuse.ops.sparse_coding import Precision
+from polyfuse.ops.precision import Precision, needs_gradients
 
 BYTES_PER_CODE_VALUE = 16  # two codes of float32, bands of a third, row sums and planes: 1003 bytes per pixel measured
 

@@ -29,8 +29,7 @@ from polyfuse.families.fnet_t import fast as fnet_t_fast
 from polyfuse.families.spec import FusionModel, ModelSpec, Observer, check_pair
 from polyfuse.ops.black import keep_black
 from polyfuse.ops.blocks import from_blocks, to_blocks
-from polyfuse.ops.coding_forms import needs_gradients
-from polyfuse.ops.sparse_coding import Precision
+from polyfuse.ops.precision import Precision, needs_gradients
 
 NUM_PLANES = 3  # a, b and the larger of both
 LEAK = 0.1  # without it and without biases a network may die: at a rate of 2e-3 one learned to give max(a, b)

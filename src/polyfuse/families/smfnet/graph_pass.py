@@ -13,6 +13,7 @@ from polyfuse.families.smfnet.graph import GraphReasoning, MessagePassing
 from polyfuse.layers.maps import Layer, batch_normed
 from polyfuse.layers.strips import Strip, each_strip
 from polyfuse.ops import native_maps
+from polyfuse.ops.native_kernels import supports_maps
 
 Nodes = list[Tensor]
 Communicate = Callable[[Nodes, Nodes], tuple[Tensor, Tensor]]
@@ -22,7 +23,7 @@ def reason(shallow_a: Tensor, shallow_b: Tensor, graph: GraphReasoning, total: T
     """Add `join` of what `GraphReasoning` finds in S of a and of b to `total`."""
     dtype = total.dtype
     makers = [[batch_normed(stack, dtype) for stack in nodes] for nodes in (graph.nodes_a, graph.nodes_b)]
-    compiled = native_maps.supports(total.device, dtype, total.shape[-1])
+    compiled = supports_maps(total.device, dtype, total.shape[-1])
     communicate = (_native if compiled else _communicate)(graph, dtype)
     merges = [batch_normed(merge, dtype, leak=0.0) for merge in (graph.merge_a, graph.merge_b)]
     join = Layer.of(graph.join, dtype)

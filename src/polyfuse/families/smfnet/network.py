@@ -37,8 +37,7 @@ from polyfuse.families.smfnet.transformer import first_block
 from polyfuse.families.spec import FusionModel, ModelSpec, Observer, Windows, check_pair
 from polyfuse.layers.strips import STRIP_BYTES
 from polyfuse.ops.black import keep_black
-from polyfuse.ops.coding_forms import needs_gradients
-from polyfuse.ops.sparse_coding import Precision
+from polyfuse.ops.precision import Precision, needs_gradients
 
 MAPS = 9
 """Maps of d channels that exist at once in full size, in evaluation mode: 7, the planes, and what wide strips take."""

@@ -1,0 +1,59 @@
+"""The compiled modules: whether they were built, and what of them this processor can run.
+
+"lzsc" codes pictures for FNet, "maps" works on maps (H, W, C) for the other networks. Where a module was not built or
+the processor lacks its instructions, callers go the way of PyTorch.
+"""
+
+from __future__ import annotations
+
+import functools
+from importlib import import_module
+from types import ModuleType
+
+import torch
+
+MAX_CHANNELS = 64
+"""Of the maps that the kernel "maps" takes."""
+MAPS_SETS: dict[torch.dtype, tuple[str, ...]] = {
+    torch.bfloat16: ("avx512_bf16",),
+    torch.float32: ("avx512", "avx2"),
+}
+"""Instruction sets of the kernel "maps", the best first."""
+
+
+@functools.cache
+def kernel(name: str) -> ModuleType | None:
+    """The module "lzsc" or "maps"; None where the package was built without a compiler."""
+    try:
+        return import_module(f"polyfuse.ops._{name}")
+    except ImportError:
+        return None
+
+
+def built_kernel(name: str) -> ModuleType:
+    """The module, of which the caller knows that it was built."""
+    module = kernel(name)
+    assert module is not None
+    return module
+
+
+def maps_kernel() -> ModuleType:
+    """The kernel "maps", where `supports_maps` said yes."""
+    return built_kernel("maps")
+
+
+@functools.cache
+def instruction_set(name: str, wanted: tuple[str, ...]) -> str | None:
+    """The first of `wanted` that the kernel `name` has and the processor knows; None where there is none."""
+    module = kernel(name)
+    return next((choice for choice in wanted if module is not None and module.supports(choice)), None)
+
+
+def maps_instruction_set(dtype: torch.dtype) -> str | None:
+    """Name of the best instruction set for maps of `dtype` here."""
+    return instruction_set("maps", MAPS_SETS.get(dtype, ()))
+
+
+def supports_maps(device: torch.device, dtype: torch.dtype, channels: int) -> bool:
+    """Whether the kernel "maps" takes maps of that kind."""
+    return device.type == "cpu" and channels <= MAX_CHANNELS and maps_instruction_set(dtype) is not None

@@ -1,0 +1,25 @@
+"""Arithmetic of the networks: the names it has, and which one this machine is fast in."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from polyfuse.ops.native_kernels import instruction_set
+
+Precision = Literal["float32", "bf16", "tf32"]
+"""Arithmetic of the convolutions: "bf16" multiplies bfloat16 and sums float32; "tf32" matters on CUDA alone."""
+BF16_SET = "avx512_bf16"
+"""Instructions that multiply bfloat16 themselves."""
+
+
+def best_precision() -> Precision:
+    """bf16 where the kernel and the processor multiply it themselves, else float32."""
+    return "bf16" if instruction_set("lzsc", (BF16_SET,)) is not None else "float32"
+
+
+def needs_gradients(module: nn.Module, *inputs: Tensor) -> bool:
+    """Whether autograd would want to know how `module` treats `inputs`."""
+    return torch.is_grad_enabled() and any(x.requires_grad for x in (*inputs, *module.parameters()))

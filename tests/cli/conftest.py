@@ -13,7 +13,7 @@ import torch
 
 from polyfuse import cli
 from polyfuse.families.fnet.network import FNet
-from polyfuse.families.fnet_t.network import FNetT
+from polyfuse.families.fnet_t import FNetT
 from polyfuse.io import write_picture
 from polyfuse.weights.store import WeightsInfo, save_weights
 

@@ -3,9 +3,7 @@
 import pytest
 import torch
 
-from polyfuse.families.average import Average
-from polyfuse.families.classic import Laplacian
-from polyfuse.families.maximum import Maximum
+from polyfuse.families.classic import Average, Laplacian, Maximum
 
 MODELS = [Average(), Maximum(), Laplacian()]
 SIZES = [(1, 1), (1, 2), (2, 1), (3, 5), (16, 16), (17, 33), (31, 1), (50, 47)]

@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from polyfuse import load
 from polyfuse.errors import InputError, UsageError
+from polyfuse.families.fnet_t import FNetT, FNetTConfig
 from polyfuse.families.fnet_t import fast as fnet_t_fast
-from polyfuse.families.fnet_t.network import LEAK, FNetT, FNetTConfig
+from polyfuse.families.fnet_t.network import LEAK
 from polyfuse.layers import strips
 from polyfuse.ops.native_kernels import maps_instruction_set
 from polyfuse.weights.store import WeightsInfo, save_weights

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from polyfuse import fuse, load
 from polyfuse.errors import UsageError
 from polyfuse.families.fnet.network import FNet
-from polyfuse.families.fnet_t.network import FNetT, FNetTConfig
+from polyfuse.families.fnet_t import FNetT, FNetTConfig
 from polyfuse.families.spec import FusionModel, ModelSpec
 from polyfuse.fusion import pair, tiles
 from polyfuse.ops import native_coding

@@ -11,8 +11,8 @@ import torch
 from polyfuse import registry
 from polyfuse.errors import InputError, UsageError
 from polyfuse.families.fnet.network import FNet, FNetConfig
+from polyfuse.families.fnet_t import FNetT, FNetTConfig
 from polyfuse.families.fnet_t.distil import RIM
-from polyfuse.families.fnet_t.network import FNetT, FNetTConfig
 from polyfuse.train import Recipe, load_recipe, train
 from polyfuse.train.checkpoint import load_checkpoint
 from polyfuse.train.families import family_of

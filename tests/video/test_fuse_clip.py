@@ -11,7 +11,7 @@ import pytest
 
 import polyfuse
 from polyfuse.errors import InputError, OutputError, UsageError
-from polyfuse.families.average import Average
+from polyfuse.families.classic import Average
 from polyfuse.registry import list_models
 from polyfuse.video import ClipOptions, fuse_clip
 from polyfuse.video.ahead import AHEAD, ahead

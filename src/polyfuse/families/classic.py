@@ -1,8 +1,12 @@
-"""Fusion in a Laplacian pyramid (Burt and Adelson 1983): details by larger magnitude, the base by averaging.
+"""Fusion without learning: baselines that every table should hold, with the face of any other model.
 
-Levels: 4. Each is low-passed by the binomial kernel (1, 4, 6, 4, 1) / 16 in both directions and every second pixel is
-kept; the detail is what the expanded lower level lacks. Borders repeat the edge pixel. Identical inputs come back
-exactly up to rounding, and any size from 1 x 1 works.
+The average is the weakest sensible one: it halves every contrast that only one picture has. The maximum scores high on
+MI, VIF and Qabf by copying.
+
+The Laplacian pyramid (Burt and Adelson 1983) takes details by larger magnitude and averages the base. It has 4 levels;
+each is low-passed by the binomial kernel (1, 4, 6, 4, 1) / 16 in both directions and every second pixel is kept; the
+detail is what the expanded lower level lacks. Borders repeat the edge pixel. Identical inputs come back exactly up to
+rounding, and any size from 1 x 1 works.
 """
 
 from __future__ import annotations
@@ -15,6 +19,32 @@ from polyfuse.families.spec import FusionModel, ModelSpec
 
 LEVELS = 4
 KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+
+
+class Average(FusionModel):
+    """fused = (a + b) / 2, pixel by pixel."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Local to the pixel."""
+        return ModelSpec(family="average", bytes_per_pixel=16)
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Fuse a and b, each (N, 1, H, W)."""
+        return (a + b) * 0.5
+
+
+class Maximum(FusionModel):
+    """fused = max(a, b), pixel by pixel."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Local to the pixel."""
+        return ModelSpec(family="maximum", bytes_per_pixel=16)
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Fuse a and b, each (N, 1, H, W)."""
+        return torch.maximum(a, b)
 
 
 class Laplacian(FusionModel):

@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from polyfuse.errors import InputError, UsageError
-from polyfuse.families.average import Average
-from polyfuse.families.classic import Laplacian
+from polyfuse.families.classic import Average, Laplacian, Maximum
 from polyfuse.families.daefuse import DAEFuse, DAEFuseConfig
 from polyfuse.families.fnet import official as official_fnet
 from polyfuse.families.fnet.network import FNet, FNetConfig
-from polyfuse.families.fnet_t.network import FNetT, FNetTConfig
-from polyfuse.families.maximum import Maximum
+from polyfuse.families.fnet_t import FNetT, FNetTConfig
 from polyfuse.families.smfnet import SMFNet, SMFNetConfig
 from polyfuse.families.smfnet import official as official_smfnet
 from polyfuse.families.spec import FusionModel, Provenance

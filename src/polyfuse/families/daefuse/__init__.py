@@ -2,6 +2,6 @@
 
 from polyfuse.families.daefuse.config import DAEFuseConfig
 from polyfuse.families.daefuse.discriminator import Discriminator
-from polyfuse.families.daefuse.network import DAEFuse
+from polyfuse.families.daefuse.model import DAEFuse
 
 __all__ = ["DAEFuse", "DAEFuseConfig", "Discriminator"]

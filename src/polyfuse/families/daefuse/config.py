@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
+
+from torch import nn
 
 from polyfuse.errors import UsageError
 
 Branches = Literal["both", "cnn", "vit"]
 Size = Literal["base", "tiny"]
 
+SOURCES = ("a", "b")
+"""Names of the modalities."""
+ALL = "all"
+"""Name of a part that all modalities share."""
 NUM_STAGES = 4
 """Stages of the high-frequency encoder, as in ResNet18."""
 _TUPLES = ("high_channels", "disc_channels")
@@ -146,3 +153,13 @@ class DAEFuseConfig:
             raise UsageError(f"DAE-Fuse has no option {unknown[0]!r}: use {', '.join(cls.__dataclass_fields__)}.")
         fields: dict[str, Any] = {name: tuple(value) if name in _TUPLES else value for name, value in values.items()}
         return cls(**fields)
+
+
+def per_source(build: Callable[[], nn.Module], *, shared: bool) -> nn.ModuleDict:
+    """One part under "all", or one under the name of each modality."""
+    return nn.ModuleDict({name: build() for name in ((ALL,) if shared else SOURCES)})
+
+
+def of_source(parts: nn.ModuleDict, source: str) -> nn.Module:
+    """The part that serves `source`."""
+    return parts[ALL if ALL in parts else source]

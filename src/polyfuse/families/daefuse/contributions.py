@@ -9,16 +9,13 @@ picture of any size takes no more than 2 SPACING^2 passes; "around" is the block
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from polyfuse.families.daefuse.sources import SOURCES
-
-if TYPE_CHECKING:
-    from polyfuse.families.daefuse.network import DAEFuse
+from polyfuse.families.daefuse.config import SOURCES
+from polyfuse.families.spec import FusionModel
 
 BLOCK = 16
 """Side of a block, pixels."""
@@ -29,7 +26,7 @@ PIXELS_AT_ONCE = 1 << 17
 _TINY = 1e-9
 
 
-def block_contributions(model: DAEFuse, a: Tensor, b: Tensor) -> dict[str, Tensor]:
+def block_contributions(model: FusionModel, a: Tensor, b: Tensor) -> dict[str, Tensor]:
     """What `DAEFuse.block_contributions` returns, by the names documented there."""
     fused = model(a, b)
     weights = {}

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from polyfuse.families.daefuse.sources import SOURCES
+from polyfuse.families.daefuse.config import SOURCES
+from polyfuse.families.daefuse.network import DAEFuseNetwork
 from polyfuse.ops.frequencies import share_above
-
-if TYPE_CHECKING:
-    from polyfuse.families.daefuse.network import DAEFuse
 
 DETAIL_FREQUENCY = 1 / 16
 """Cycles per pixel above which the low-frequency encoder can carry nothing."""
 
 
-def attention_statistics(model: DAEFuse, a: Tensor, b: Tensor) -> dict[str, Tensor]:
+def attention_statistics(model: DAEFuseNetwork, a: Tensor, b: Tensor) -> dict[str, Tensor]:
     """What `DAEFuse.attention_statistics` returns, by the names documented there."""
     frame = model.frame(a)
     embeddings = model.encode(frame.pad(a), "a"), model.encode(frame.pad(b), "b")
@@ -31,7 +27,7 @@ def attention_statistics(model: DAEFuse, a: Tensor, b: Tensor) -> dict[str, Tens
     return found
 
 
-def explain_pair(model: DAEFuse, a: Tensor, b: Tensor) -> dict[str, Tensor]:
+def explain_pair(model: DAEFuseNetwork, a: Tensor, b: Tensor) -> dict[str, Tensor]:
     """What `DAEFuse.explain` returns, by the names documented there."""
     frame = model.frame(a)
     embeddings = model.encode(frame.pad(a), "a"), model.encode(frame.pad(b), "b")
@@ -51,7 +47,7 @@ def explain_pair(model: DAEFuse, a: Tensor, b: Tensor) -> dict[str, Tensor]:
     return found
 
 
-def _decodings(model: DAEFuse, embedding: Tensor) -> dict[str, Tensor]:
+def _decodings(model: DAEFuseNetwork, embedding: Tensor) -> dict[str, Tensor]:
     """The reconstruction, and what it is made of where there are two branches."""
     found = {"reconstructed": model.decode(embedding)}
     if model.config.branches == "both":
@@ -63,7 +59,7 @@ def _decodings(model: DAEFuse, embedding: Tensor) -> dict[str, Tensor]:
     return found
 
 
-def _bands(model: DAEFuse, embedding: Tensor) -> dict[str, Tensor]:
+def _bands(model: DAEFuseNetwork, embedding: Tensor) -> dict[str, Tensor]:
     """Share of energy above `DETAIL_FREQUENCY` in the channels of either branch, (N,)."""
     parts = embedding.to(model.decoder.write.weight.dtype).split(
         [model.config.high_width, model.config.low_width], dim=1
@@ -75,7 +71,7 @@ def _bands(model: DAEFuse, embedding: Tensor) -> dict[str, Tensor]:
     }
 
 
-def _shifts(model: DAEFuse, a: Tensor, b: Tensor) -> dict[str, Tensor]:
+def _shifts(model: DAEFuseNetwork, a: Tensor, b: Tensor) -> dict[str, Tensor]:
     """How the fused embedding differs from the mean of both: by cross attention and by the merge gate."""
     shift_a, shift_b = model.fusion.shifts(a, b)
     cross = (shift_a + shift_b) / 2

@@ -11,25 +11,23 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from polyfuse.families.daefuse.blocks import ResidualBlock
+from polyfuse.families.daefuse.config import of_source
 from polyfuse.families.daefuse.encoder import HIGHPASS_SIGMA, HighBranch
 from polyfuse.families.daefuse.fusion_pass import merged_feature
-from polyfuse.families.daefuse.sources import of_source
+from polyfuse.families.daefuse.network import DAEFuseNetwork
 from polyfuse.families.daefuse.tokens import LowBranch
 from polyfuse.layers.maps import Layer, Pool
 from polyfuse.layers.strips import Strip, each_strip, side_by_side, threads_for_strips
 from polyfuse.ops import native_attention
 from polyfuse.ops.blur import gaussian_blur
 from polyfuse.ops.native_attention import Attention
-
-if TYPE_CHECKING:
-    from polyfuse.families.daefuse.network import DAEFuse
 
 MAX_REACH = 3
 """Rows of context of one pass over a map: each is worked off twice, and each further pass goes through main memory."""
@@ -47,7 +45,7 @@ class Step:
     """Channels of the output."""
 
 
-def fuse_planes(model: DAEFuse, a: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
+def fuse_planes(model: DAEFuseNetwork, a: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
     """The network on one pair of planes at a work size.
 
     Args:
@@ -76,7 +74,7 @@ def fuse_planes(model: DAEFuse, a: Tensor, b: Tensor, dtype: torch.dtype) -> Ten
         return _run(read, steps, pool)[..., 0].to(a.dtype).sigmoid()
 
 
-def _shallow(model: DAEFuse, picture: Tensor, source: str, pool: Pool) -> Tensor:
+def _shallow(model: DAEFuseNetwork, picture: Tensor, source: str, pool: Pool) -> Tensor:
     """Shallow feature (H, W, cs) of one plane (H, W)."""
     dtype = picture.dtype
     stem, _, *blocks = cast(nn.Sequential, of_source(model.shallow, source))
@@ -84,7 +82,7 @@ def _shallow(model: DAEFuse, picture: Tensor, source: str, pool: Pool) -> Tensor
     return _run(picture[..., None], steps, pool)
 
 
-def _high(model: DAEFuse, shallow: Tensor, source: str, embedding: Tensor, pool: Pool) -> None:
+def _high(model: DAEFuseNetwork, shallow: Tensor, source: str, embedding: Tensor, pool: Pool) -> None:
     """Fill the first channels of `embedding` (H, W, C) from the shallow feature, which is given back."""
     dtype, first = shallow.dtype, model.config.high_width
     if model.high is not None:

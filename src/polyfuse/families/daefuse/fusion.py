@@ -9,9 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from polyfuse.families.daefuse.blocks import zeroed
-from polyfuse.families.daefuse.config import DAEFuseConfig
+from polyfuse.families.daefuse.config import SOURCES, DAEFuseConfig, of_source, per_source
 from polyfuse.families.daefuse.cross_attention import CrossAttention, Evidence
-from polyfuse.families.daefuse.sources import SOURCES, of_source, per_source
 from polyfuse.layers.channel_norm import ChannelNorm
 
 

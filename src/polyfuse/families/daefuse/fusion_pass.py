@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from polyfuse.families.daefuse.config import of_source
 from polyfuse.families.daefuse.cross_attention import NORM_FLOOR, CrossAttention
-from polyfuse.families.daefuse.sources import of_source
+from polyfuse.families.daefuse.network import DAEFuseNetwork
 from polyfuse.layers.channel_norm import ChannelNorm
 from polyfuse.layers.maps import Layer, normed
 from polyfuse.layers.separable import SeparableBlock, filters
@@ -18,16 +19,13 @@ from polyfuse.ops import native_attention
 from polyfuse.ops.native_attention import Attention
 from polyfuse.ops.native_separable import Filters
 
-if TYPE_CHECKING:
-    from polyfuse.families.daefuse.network import DAEFuse
-
 REACH = 3
 """Local path of the attention, gate and the decoder's convolution look one row far each."""
 PROBABILITY_BYTES = 1 << 20
 """Probabilities of one head that are in the cache together."""
 
 
-def merged_feature(model: DAEFuse, a: Tensor, b: Tensor, found: Tensor) -> None:
+def merged_feature(model: DAEFuseNetwork, a: Tensor, b: Tensor, found: Tensor) -> None:
     """Fill `found` (H, W, decoder channels) with what the decoder reads of two embeddings (H, W, C)."""
     fusion, dtype = model.fusion, a.dtype
     gate, read = _Gate(model, dtype), Layer.of(model.decoder.read, dtype, leak=0)
@@ -93,7 +91,7 @@ class _Asking:
 class _Gate:
     """Mean of A and B, and `MergeGate`."""
 
-    def __init__(self, model: DAEFuse, dtype: torch.dtype) -> None:
+    def __init__(self, model: DAEFuseNetwork, dtype: torch.dtype) -> None:
         gate, self.symmetric = model.fusion.gate, model.fusion.symmetric
         expand, mix, reduce = (filters(conv) for conv in (gate.expand, gate.mix, gate.reduce))
         self.added = SeparableBlock(dtype, expand, mix, reduce, ("none", "gelu", "none"), norm=gate.norm)

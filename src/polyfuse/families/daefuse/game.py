@@ -16,8 +16,8 @@ from polyfuse.families.daefuse.adversarial import (
     generator_loss,
     gradient_norm,
 )
+from polyfuse.families.daefuse.config import SOURCES
 from polyfuse.families.daefuse.options import DISCRIMINATORS, Options
-from polyfuse.families.daefuse.sources import SOURCES
 from polyfuse.train.recipe import StageConfig
 from polyfuse.train.stage import FUSER, Batch, Parts, Turn
 

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from polyfuse.families.fnet_t.network import FNetTNetwork
 from polyfuse.layers.maps import Layer
 from polyfuse.layers.strips import Strip, each_strip, threads_for_strips
 from polyfuse.ops import native_blocks, native_dense
 from polyfuse.ops.native_blocks import Blocks
 
-if TYPE_CHECKING:
-    from polyfuse.families.fnet_t.network import FNetT
-
 BF16 = torch.bfloat16
 
 
-def takes(model: FNetT, a: Tensor) -> bool:
+def takes(model: FNetTNetwork, a: Tensor) -> bool:
     """Whether pictures like `a` can be fused this way: in bf16, blocks of 2 x 2 pixels, 3 x 3 convolutions."""
     fits = model.config.unshuffle == native_blocks.SIDE and native_dense.takes(_hidden(model)[-1], 1, BF16)
     return model.precision == "bf16" and fits and native_blocks.takes(a, BF16)
 
 
-def fuse_planes(model: FNetT, a: Tensor, b: Tensor, found: Tensor, leak: float) -> None:
+def fuse_planes(model: FNetTNetwork, a: Tensor, b: Tensor, found: Tensor, leak: float) -> None:
     """The network on planes (H, W), of which `takes` says that it can.
 
     Args:
@@ -51,6 +49,6 @@ def fuse_planes(model: FNetT, a: Tensor, b: Tensor, found: Tensor, leak: float) 
         each_strip(widest, 0, work)
 
 
-def _hidden(model: FNetT) -> list[Tensor]:
+def _hidden(model: FNetTNetwork) -> list[Tensor]:
     """Weights of the hidden convolutions."""
     return [cast(nn.Conv2d, conv).weight for conv in model.hidden]

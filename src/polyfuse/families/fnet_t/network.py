@@ -25,11 +25,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from polyfuse.errors import UsageError
-from polyfuse.families.fnet_t import fast as fnet_t_fast
-from polyfuse.families.spec import FusionModel, ModelSpec, Observer, check_pair
 from polyfuse.ops.black import keep_black
 from polyfuse.ops.blocks import from_blocks, to_blocks
-from polyfuse.ops.precision import Precision, needs_gradients
+from polyfuse.ops.precision import Precision
 
 NUM_PLANES = 3  # a, b and the larger of both
 LEAK = 0.1  # without it and without biases a network may die: at a rate of 2e-3 one learned to give max(a, b)
@@ -71,8 +69,8 @@ class FNetTConfig:
         return cls(**values)
 
 
-class FNetT(FusionModel):
-    """The student network.
+class FNetTNetwork(nn.Module):
+    """The student network as plain modules; `FNetT` puts the face of a fusion model on it.
 
     Args:
         config: Configuration; default is the one that weights are trained for.
@@ -96,42 +94,7 @@ class FNetT(FusionModel):
         """A convolution without bias and without padding."""
         return nn.Conv2d(inputs, outputs, self.config.kernel, bias=False)
 
-    @property
-    def spec(self) -> ModelSpec:
-        """Declared facts of this configuration."""
-        unshuffle = self.config.unshuffle
-        blocks = unshuffle**2
-        parameters = sum(p.numel() for p in self.parameters())
-        radius = self.config.reach * unshuffle + unshuffle - 1
-        return ModelSpec(
-            family="fnet-t",
-            parameters=parameters,
-            macs_per_pixel=-(-parameters // blocks),  # every weight is used once per block
-            receptive_radius=radius,
-            halo=-(-radius // unshuffle) * unshuffle,
-            multiple_of=unshuffle,
-            bytes_per_pixel=4 * (-(-2 * self.config.channels // blocks) + 5 * NUM_PLANES),
-        )
-
-    def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Fuse a and b, each (N, 1, H, W) in [0, 1].
-
-        Returns:
-            (N, 1, H, W), neither clamped nor bounded.
-
-        Raises:
-            InputError: If the shapes differ or are not (N, 1, H, W).
-        """
-        check_pair(a, b)
-        if fnet_t_fast.takes(self, a) and not needs_gradients(self, a, b):
-            fused = torch.empty_like(a, memory_format=torch.contiguous_format)
-            for planes in zip(a[:, 0], b[:, 0], fused[:, 0], strict=True):
-                fnet_t_fast.fuse_planes(self, *planes, leak=LEAK)
-            return keep_black(fused, a, b) if self.config.keep_black else fused
-        base = torch.maximum(a, b)
-        return base + self._residual(a, b, base)
-
-    def _residual(self, a: Tensor, b: Tensor, base: Tensor) -> Tensor:
+    def residual(self, a: Tensor, b: Tensor, base: Tensor) -> Tensor:
         """What the convolutions add to `base`, (N, 1, H, W)."""
         height, width = a.shape[-2:]
         unshuffle = self.config.unshuffle
@@ -146,21 +109,3 @@ class FNetT(FusionModel):
         pixels = from_blocks(functional.conv2d(x, self.read.weight.to(dtype)), unshuffle)
         residual = pixels[..., :height, :width].to(a.dtype)
         return keep_black(residual, a, b) if self.config.keep_black else residual
-
-    @torch.no_grad()
-    def explain(self, a: Tensor, b: Tensor, observe: Observer | None = None) -> dict[str, Tensor]:
-        """What the fused picture is made of.
-
-        Args:
-            a: (N, 1, H, W) in [0, 1].
-            b: Same shape.
-            observe: Unused, nothing is too large to keep.
-
-        Returns:
-            "base", the larger of both pictures; "residual", what the convolutions add; "fused", their sum; all
-            (N, 1, H, W).
-        """
-        check_pair(a, b)
-        base = torch.maximum(a, b)
-        residual = self._residual(a, b, base)
-        return {"base": base, "residual": residual, "fused": base + residual}

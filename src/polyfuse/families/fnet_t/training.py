@@ -9,8 +9,8 @@ from typing import Any, cast
 from torch import nn
 
 from polyfuse.errors import UsageError
+from polyfuse.families.fnet_t import FNetT, FNetTConfig
 from polyfuse.families.fnet_t import distil as distil_stage
-from polyfuse.families.fnet_t.network import FNetT, FNetTConfig
 from polyfuse.train.fusion_stage import fusion_stage
 from polyfuse.train.kinds import check_kinds
 from polyfuse.train.recipe import Recipe, StageConfig

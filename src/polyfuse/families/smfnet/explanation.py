@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,15 +15,13 @@ from polyfuse.families.smfnet.attention import ChannelAttention
 from polyfuse.families.smfnet.config import NUM_NODES
 from polyfuse.families.smfnet.detail import GradientDenseBlock
 from polyfuse.families.smfnet.graph import MessagePassing
+from polyfuse.families.smfnet.network import Features, SMFNetNetwork
 from polyfuse.ops.correlation import correlation
-
-if TYPE_CHECKING:
-    from polyfuse.families.smfnet.network import Features, SMFNet
 
 BRANCHES = ("base", "detail", "graph")
 
 
-def explain_pair(model: SMFNet, a: Tensor, b: Tensor) -> dict[str, Tensor]:
+def explain_pair(model: SMFNetNetwork, a: Tensor, b: Tensor) -> dict[str, Tensor]:
     """What `SMFNet.explain` returns, by the names documented there."""
     found: dict[str, Tensor] = {}
     noted: dict[str, list[Tensor]] = defaultdict(list)

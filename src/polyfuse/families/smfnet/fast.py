@@ -8,13 +8,14 @@ the matrices of the whole picture, and with these, tiles with `halo` pixels of c
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from polyfuse.families.smfnet.config import SMFNetConfig
 from polyfuse.families.smfnet.graph_pass import reason
+from polyfuse.families.smfnet.network import SMFNetNetwork
 from polyfuse.families.smfnet.passes import (
     Window,
     base_feature,
@@ -26,9 +27,6 @@ from polyfuse.families.smfnet.passes import (
 )
 from polyfuse.families.smfnet.statistics import Matrices, Pending
 from polyfuse.layers.maps import Pool
-
-if TYPE_CHECKING:
-    from polyfuse.families.smfnet.network import SMFNet
 
 Found = TypeVar("Found")
 
@@ -51,7 +49,7 @@ def halo(config: SMFNetConfig) -> int:
     return shallow + max(base + fuse_base, detail + fuse_detail, graph) + decoder
 
 
-def fuse_window(model: SMFNet, a: Tensor, b: Tensor, dtype: torch.dtype, matrices: Matrices) -> Tensor:
+def fuse_window(model: SMFNetNetwork, a: Tensor, b: Tensor, dtype: torch.dtype, matrices: Matrices) -> Tensor:
     """The network on one pair of planes.
 
     Args:
@@ -98,7 +96,7 @@ def _together(*parts: Callable[[], Found]) -> list[Found]:
     return found
 
 
-def _shallow(model: SMFNet, picture: Tensor, source: str, window: Window) -> Tensor:
+def _shallow(model: SMFNetNetwork, picture: Tensor, source: str, window: Window) -> Tensor:
     """S of one source."""
     embed = model.encoder.embed
     embedded = convolved(picture[..., None], embed, picture.new_empty(*picture.shape, embed.out_channels))
@@ -107,7 +105,7 @@ def _shallow(model: SMFNet, picture: Tensor, source: str, window: Window) -> Ten
     return shallow
 
 
-def _bases(model: SMFNet, shallow_a: Tensor, shallow_b: Tensor, window: Window) -> Tensor:
+def _bases(model: SMFNetNetwork, shallow_a: Tensor, shallow_b: Tensor, window: Window) -> Tensor:
     """B of a and b, added up."""
     branch = model.encoder.base
     base_a, base_b = _together(
@@ -118,7 +116,7 @@ def _bases(model: SMFNet, shallow_a: Tensor, shallow_b: Tensor, window: Window) 
     return base_a.add_(base_b)
 
 
-def _details(model: SMFNet, shallow_a: Tensor, shallow_b: Tensor, window: Window) -> Tensor:
+def _details(model: SMFNetNetwork, shallow_a: Tensor, shallow_b: Tensor, window: Window) -> Tensor:
     """D of a and b, added up."""
     branch, total = model.encoder.detail, window.pool.take(shallow_a).zero_()
     _together(

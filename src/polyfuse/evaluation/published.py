@@ -31,9 +31,9 @@ _SAME_SET = {
 """Other names of a data set, in papers and by users."""
 _LIKE_CDDFUSE = {"EN", "SD", "SF", "AG", "MI", "SCD", "VIF", "Qabf", "SSIM"}
 _PROTOCOLS: dict[str, dict[str, tuple[str, ...]]] = {
-    # FNet measures these four as CDDFuse does; CE and Qcb come from elsewhere (reference, sections 4 and 5).
+    # FNet measures these four as CDDFuse does; CE and Qcb come from elsewhere (spec metrics 4 and 5).
     "FNet": {**dict.fromkeys(("MI", "VIF", "Qabf", "SSIM"), ("cddfuse", "fnet")), "CE": ("fnet",), "Qcb": ("fnet",)},
-    # SMFNet's AG lacks the factor 1/sqrt(2) (reference, section 2.4), so only its own protocol compares with it.
+    # SMFNet's AG lacks the factor 1/sqrt(2) (spec metrics 2.4), so only its own protocol compares with it.
     "SMFNet": {**dict.fromkeys(_LIKE_CDDFUSE - {"AG"}, ("cddfuse",)), "AG": ("smfnet",)},
     "DAE-Fuse": dict.fromkeys(_LIKE_CDDFUSE, ("cddfuse",)),
 }

@@ -35,9 +35,9 @@ from polyfuse.metrics.statistics import Plane, Statistics
 
 Source = str | os.PathLike[str] | Picture | NDArray[Any] | Tensor
 TWO_SIDED = ("MI", "VIF", "Qabf", "SSIM")
-"""Metrics whose one-sided terms are shown: they reward a copy of one source (reference, section 8)."""
+"""Metrics whose one-sided terms are shown: they reward a copy of one source (spec metrics 8)."""
 COPY = 0.999
-"""Correlation with a source from which a fused picture is called a copy of it (reference, section 8)."""
+"""Correlation with a source from which a fused picture is called a copy of it (spec metrics 8)."""
 SLOW = "d"
 """Cost class that is left out unless it is asked for."""
 _ONE_PICTURE = " for picture 0 of 1"

@@ -1,4 +1,4 @@
-"""The losses of both FNet training stages (spec sections 6 and 7)."""
+"""The losses of both FNet training stages (spec fnet 6 and 7)."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def fusion_terms(
         per_sample: Weigh the two similarities by each sample's own gradients instead of the batch's.  # ours
         batch_mean: Turns a mean over this part of the batch into the mean over all processes that share it.
 
-    Source: FNet paper, stage II; conventions from the official code (spec section 7).
+    Source: FNet paper, stage II; conventions from the official code (spec fnet 7).
     """
     gradient_a, gradient_b = gradient_magnitude(a), gradient_magnitude(b)
     intensity = (fused - torch.maximum(a, b)).abs().mean()

@@ -1,4 +1,4 @@
-"""Stage "fusion": a network alone, by intensity, gradient and structure; the second stage of FNet (spec section 7)."""
+"""Stage "fusion": a network alone, by intensity, gradient and structure; the second stage of FNet (spec fnet 7)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The game between a network and its discriminators: both sides' losses, what is shown, and how much it weighs.
 
 The paper has two discriminators that tell sources from reconstructions, then sources from the fused picture by
-"structural differences". The forms, views and weights here are ours (spec sections 3 and 4).
+"structural differences". The forms, views and weights here are ours (spec daefuse 3 and 4).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     w_a(block) = rms of fuse(a', b) - fuse(a, b) around the block,   a' = a with the block replaced by its mean
 
-Source: spec section 10, item 5, for the replacement.  # ours: blocks far apart are replaced in one pass, so that a
+Source: spec daefuse 10, item 5, for the replacement.  # ours: blocks far apart are replaced in one pass, so that a
 picture of any size takes no more than 2 SPACING^2 passes; "around" is the block and one more on each side.
 """
 

@@ -1,4 +1,4 @@
-"""The game of DAE-Fuse as two turns of a stage: the discriminators', then the network's (spec sections 3.3 and 4.2)."""
+"""The game of DAE-Fuse as two turns of a stage: the discriminators', then the network's (spec daefuse 3.3 and 4.2)."""
 
 from __future__ import annotations
 

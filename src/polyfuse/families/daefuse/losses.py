@@ -1,4 +1,4 @@
-"""The content losses of both DAE-Fuse training phases (spec sections 3.1 and 4.1); `adversarial` has the other half.
+"""The content losses of both DAE-Fuse training phases (spec daefuse 3.1 and 4.1); `adversarial` has the other half.
 
 The paper says that the autoencoder reconstructs each source and that the fused picture is judged by two discriminators.
 Which content losses there are is ours: what networks of this kind usually have.

@@ -14,7 +14,7 @@ from polyfuse.layers.strips import STRIP_BYTES
 from polyfuse.ops.precision import Precision, needs_gradients
 
 HALO = 32
-"""Half of the pixels over which tiles fade into each other. Source: spec, section 2.2."""
+"""Half of the pixels over which tiles fade into each other. Source: spec daefuse 2.2."""
 MAPS = 6
 """Maps of C channels at once in full size, in evaluation mode: 3.5 to 6 were measured, by size and precision."""
 STRIPS = 50
@@ -128,7 +128,7 @@ class DAEFuse(DAEFuseNetwork, FusionModel):
             gate move the embedding away from the mean of both.
             What a branch or the cross attention would give is missing where the network has none.
 
-        Source: spec section 10.
+        Source: spec daefuse 10.
         """
         check_pair(a, b)
         return explain_pair(self, a, b)
@@ -146,7 +146,7 @@ class DAEFuse(DAEFuseNetwork, FusionModel):
             s loses the structure of that block, root mean square; "share_a", the weight of a over that of both, 0.5
             where neither counts. All (N, 1, rows, columns), a value for each block.
 
-        Source: spec section 10, see `polyfuse.families.daefuse.contributions`.
+        Source: spec daefuse 10, see `polyfuse.families.daefuse.contributions`.
         """
         check_pair(a, b)
         return block_contributions(self, a, b)

@@ -1,4 +1,4 @@
-"""What the monitors of DAE-Fuse measure (spec section 7): early signs of a training that goes wrong; log only."""
+"""What the monitors of DAE-Fuse measure (spec daefuse 7): early signs of a training that goes wrong; log only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a monitor of DAE-Fuse warns and when it fails (spec section 7; all thresholds are ours).
+"""When a monitor of DAE-Fuse warns and when it fails (spec daefuse 7; all thresholds are ours).
 
 A rule takes the readings of a stage, the newest last, and gives "ok", "warn" or "fail".
 """

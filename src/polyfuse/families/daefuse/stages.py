@@ -1,4 +1,4 @@
-"""The two phases of DAE-Fuse: "reconstruction" of each source, then "fusion" (spec sections 3 and 4)."""
+"""The two phases of DAE-Fuse: "reconstruction" of each source, then "fusion" (spec daefuse 3 and 4)."""
 
 from __future__ import annotations
 

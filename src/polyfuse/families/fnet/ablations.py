@@ -1,4 +1,4 @@
-"""The fifteen ablations AE1 to AE15 of FNet as named configurations (spec section 9).
+"""The fifteen ablations AE1 to AE15 of FNet as named configurations (spec fnet 9).
 
 AE11 and AE13 to AE15 change the training alone, AE12 changes IFNet alone; the others change the coder of both networks.
 """

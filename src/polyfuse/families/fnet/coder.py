@@ -160,7 +160,7 @@ class LZSC(SparseCoder):
             self.w_rho = nn.Parameter(torch.tensor([0.5]))
             self.b_rho = nn.Parameter(torch.tensor([0.0]))
         if config.momentum == "qhm":
-            self.mix = nn.Parameter(torch.logit(torch.tensor([INITIAL_QHM_MIX])))  # ours: spec section 9, AE6
+            self.mix = nn.Parameter(torch.logit(torch.tensor([INITIAL_QHM_MIX])))  # ours: spec fnet 9 (AE6)
         self.input = self._convs(0, n, expand=True)
         self.down = self._convs(1, n, expand=False)
         self.up = self._convs(1, n, expand=True)
@@ -249,7 +249,7 @@ class LCSC(SparseCoder):
 
     p = W * e once; x_0 = T(p; t_0); x_k = T(p + x_{k-1} - Q_k * (P_k * x_{k-1}); t_k).
 
-    Source: spec section 9 (ours; the paper's supplement is unavailable). With `share_convs` P and Q are shared over
+    Source: spec fnet 9 (AE1; ours, the paper's supplement is unavailable). With `share_convs` P and Q are shared over
     the iterations and the threshold has one value per channel, as in Sreter and Giryes 2018.
     """
 

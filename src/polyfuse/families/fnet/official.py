@@ -1,4 +1,4 @@
-"""The published FNet checkpoint layout and ours, both ways (spec section 12)."""
+"""The published FNet checkpoint layout and ours, both ways (spec fnet 12)."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def _variant(name: str, ablation: Ablation) -> Variant:
 
 
 def _rows() -> Iterator[Variant]:
-    """The rows of the table, and after that without stage I the same with equal work (spec section 9)."""
+    """The rows of the table, and after that without stage I the same with equal work (spec fnet 9)."""
     for name, ablation in ABLATIONS.items():
         variant = _variant(name, ablation)
         yield variant

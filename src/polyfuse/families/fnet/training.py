@@ -1,4 +1,4 @@
-"""How FNet is trained (spec sections 6 and 7).
+"""How FNet is trained (spec fnet 6 and 7).
 
 Stage "reconstruction": FNet and IFNet together, so that both sources can be told from the fused picture.
 Stage "fusion": FNet alone, by intensity, gradient and structure, with a new optimiser.

@@ -16,7 +16,7 @@ NORM_FLOOR = 1e-12
 
 
 class ChannelAttention(nn.Module):
-    """A(q, k, v): each channel becomes a mixture of the channels of its head (spec 2.3).
+    """A(q, k, v): each channel becomes a mixture of the channels of its head (spec smfnet 2.3).
 
     Rows of q and k are scaled to unit length over all pixels, P = softmax(q k^T * temperature), result P v.
 
@@ -58,7 +58,7 @@ class ChannelAttention(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """[q; k; v] = conv3x3(conv1x1(x)), then A and a 1x1 convolution, all without bias (spec 2.4 and 2.7).
+    """[q; k; v] = conv3x3(conv1x1(x)), then A and a 1x1 convolution, all without bias (spec smfnet 2.4 and 2.7).
 
     Args:
         channels: Width d of the features.
@@ -83,7 +83,7 @@ class SelfAttention(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """One half of the channels asks the other half (spec 2.10); the same weights serve both directions.
+    """One half of the channels asks the other half (spec smfnet 2.10); the same weights serve both directions.
 
     Args:
         channels: Width of one half, d / 2.

@@ -19,7 +19,7 @@ NUM_NODES = 3
 class SMFNetConfig:
     """Configuration of SMFNet; the default is the network of the published program.
 
-    Numbers in brackets are the open points of the specification's section 12.
+    Where a row is named, the table says what paper and program do: spec ambiguities S1 to S30.
     """
 
     channels: int = 64
@@ -39,14 +39,16 @@ class SMFNetConfig:
     exchange_rounds: int = 2
     """How often the two sources exchange, with the same gates each time. Source: official code."""
     message_iterations: int = 2
-    """Rounds of message passing among the nodes of one source (S29)."""
+    """Rounds of message passing among the nodes of one source (spec ambiguities S29)."""
     messages: Messages = "interleaved"
     """Edge that weighs a neighbour: by parity of the channel as in the official code, or its own as in the paper
-    (S6)."""
+    (spec ambiguities S6)."""
     train_gradients: bool = True
-    """Whether the gradient convolutions learn, starting from Sobel's, or stay Sobel's as in the paper (S14)."""
+    """Whether the gradient convolutions learn, starting from Sobel's, or stay Sobel's as in the paper
+    (spec ambiguities S14)."""
     scale_limit: float | None = None
-    """Largest |rho| of the invertible node, whose scale is exp(rho); None is unbounded as published (S22)."""
+    """Largest |rho| of the invertible node, whose scale is exp(rho); None is unbounded as published
+    (spec ambiguities S22)."""
     base_residual: bool = True
     """Residual blocks with their convolutions; False is ablation 4, the transformer blocks in a row."""
     cross_attention: bool = True
@@ -56,7 +58,8 @@ class SMFNetConfig:
     swap_fusion: bool = False
     """Base features through the detail fusion layer and the other way round: ablation 7."""
     output: OutputMapping = "minmax"
-    """Stretch each result over [0, 1] as published, or take it as it comes, the same for all frames of a clip (S11)."""
+    """Stretch each result over [0, 1] as published, or take it as it comes, the same for all frames of a clip
+    (spec ambiguities S11)."""
     keep_black: bool = False
     """Set the result to 0 where both sources are exactly 0, for medical pictures (ours)."""
 

@@ -13,7 +13,7 @@ NUM_COUPLINGS = 2
 
 
 class DetailFusion(nn.Module):
-    """Gradient dense block and two couplings on the sum of both detail features (spec 2.15).
+    """Gradient dense block and two couplings on the sum of both detail features (spec smfnet 2.15).
 
     Args:
         config: Configuration.
@@ -33,7 +33,7 @@ class DetailFusion(nn.Module):
 
 
 class Decoder(nn.Module):
-    """A transformer block and three convolutions down to one map in (0, 1) (spec 2.16); it never sees the pictures.
+    """A transformer block and three convolutions down to one map in (0, 1) (spec smfnet 2.16); it sees no pictures.
 
     Args:
         config: Configuration.

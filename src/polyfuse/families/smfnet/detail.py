@@ -13,7 +13,7 @@ SOBEL = ((1.0, 0.0, -1.0), (2.0, 0.0, -2.0), (1.0, 0.0, -1.0))
 
 
 class GradientDenseBlock(nn.Module):
-    """Two dense convolutions beside the gradient magnitude of the first feature (spec 2.9).
+    """Two dense convolutions beside the gradient magnitude of the first feature (spec smfnet 2.9).
 
     Args:
         channels: Width d.
@@ -47,7 +47,7 @@ class GradientDenseBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1x1 to twice the width, ReLU6, depthwise 3x3 on reflected borders, ReLU6, 1x1 back, no bias (BRB, spec 2.11).
+    """1x1 to twice the width, ReLU6, reflected depthwise 3x3, ReLU6, 1x1 back, no bias (BRB, spec smfnet 2.11).
 
     Args:
         channels: Width of one half, d / 2.
@@ -71,7 +71,7 @@ class Bottleneck(nn.Module):
 
 
 class InvertibleNode(nn.Module):
-    """Shuffle and one affine coupling of the two halves of a feature (spec 2.12).
+    """Shuffle and one affine coupling of the two halves of a feature (spec smfnet 2.12).
 
     [a; b] = shuffle(x);  b' = b + phi(a);  a' = a * exp(rho(b')) + eta(b').
 
@@ -108,7 +108,7 @@ class InvertibleNode(nn.Module):
 
 
 class Coupling(nn.Module):
-    """Shuffle and the inverse direction of a two-sided affine coupling (spec 2.15).
+    """Shuffle and the inverse direction of a two-sided affine coupling (spec smfnet 2.15).
 
     [a; b] = shuffle(x);  b' = (b - shift_b(a)) / e(scale_b(a));  a' = (a - shift_a(b')) / e(scale_a(b')),
     with e(t) = exp(4 (sigmoid(t) - 1/2)).

@@ -27,7 +27,7 @@ class Encoded:
 
 
 class ResidualBlock(nn.Module):
-    """Pairs of transformer blocks and three convolutions around a residual (spec 2.8).
+    """Pairs of transformer blocks and three convolutions around a residual (spec smfnet 2.8).
 
     Args:
         config: Configuration; without `base_residual` the pairs alone.
@@ -76,7 +76,7 @@ class BaseBranch(nn.Module):
 
 
 class DetailBranch(nn.Module):
-    """Gradient dense block, cross attention between its two halves, invertible node ("CAI", spec 2.9 to 2.12).
+    """Gradient dense block, cross attention between its two halves, invertible node ("CAI", spec smfnet 2.9 to 2.12).
 
     Args:
         config: Configuration.

@@ -1,4 +1,4 @@
-"""Graph reasoning: three nodes per source, gated exchange between the sources, messages within each (spec 2.13).
+"""Graph reasoning: three nodes per source, gated exchange between the sources, messages within each (spec smfnet 2.13).
 
 The two sources have weights of their own, so swapping them changes the result.
 """

@@ -1,4 +1,4 @@
-"""The losses of both SMFNet training stages, as the paper means them and as its program computes them (spec section 4).
+"""The losses of both SMFNet training stages, as the paper means them and as its program computes them (spec smfnet 4).
 
 In the official program three terms have no gradient: the semantic one and both decompositions. `FIXED` repairs them and
 is the default; `OFFICIAL` gives the program's numbers.
@@ -29,21 +29,24 @@ _Terms = dict[str, tuple[float, Callable[[], Tensor]]]
 class LossRules:
     """Where the paper, its program and our repairs differ; the default is the repaired form.
 
-    Numbers in brackets are the open points of the specification's section 12.
+    Where a row is named, the table says what paper and program do: spec ambiguities S1 to S30.
     """
 
     decomposition: Literal["learned", "detached"] = "learned"
-    """Whether the decomposition has a gradient (S1)."""
+    """Whether the decomposition has a gradient (spec ambiguities S1)."""
     graph_in_fusion: bool = True
-    """Correlation of the graph features in stage II, as in the paper; the program takes the details' twice (S2)."""
+    """Correlation of the graph features in stage II, as in the paper; the program takes the details' twice
+    (spec ambiguities S2)."""
     graph_in_reconstruction: bool = False
     """The same in stage I: ablation 1."""
     semantic: Literal["otsu", "zeros"] = "otsu"
-    """Lovasz loss of two classes by Otsu, or the program's share of pixels that are not exactly 0 (S3)."""
+    """Lovasz loss of two classes by Otsu, or the program's share of pixels that are not exactly 0
+    (spec ambiguities S3)."""
     ssim: Literal["plain", "clamped"] = "plain"
-    """(1 - SSIM) / 2 at every pixel, or clamped to [0, 1] before it is halved, which stops gradients (S4)."""
+    """(1 - SSIM) / 2 at every pixel, or clamped to [0, 1] before it is halved, which stops gradients
+    (spec ambiguities S4)."""
     per_sample: bool = False
-    """Correlations of each pair by itself instead of the whole batch (S8)."""
+    """Correlations of each pair by itself instead of the whole batch (spec ambiguities S8)."""
 
 
 FIXED = LossRules()
@@ -70,7 +73,10 @@ class ReconstructionWeights:
 
 @dataclass(frozen=True)
 class FusionWeights:
-    """Weights of the stage II terms. Source: official code; the paper has gradient 2 and decomposition 10 (S5)."""
+    """Weights of the stage II terms.
+
+    Source: official code; the paper has gradient 2 and decomposition 10 (spec ambiguities S5).
+    """
 
     intensity: float = 1.0
     """Of the intensity term."""

@@ -54,7 +54,7 @@ def otsu_lovasz_loss(predicted: Tensor, target: Tensor) -> Tensor:
     Returns:
         A scalar, mean over the batch.
 
-    Source: ours (spec section 12, S3); the paper names no labels and the official code's have no gradient.
+    Source: ours (spec smfnet 12 (S3)); the paper names no labels and the official code's have no gradient.
     """
     levels = (target.detach() * WHITE).round().clamp(0, WHITE).long()[:, 0]
     threshold = otsu_level(levels)[:, None]

@@ -135,7 +135,7 @@ class SMFNet(SMFNetNetwork, FusionModel):
             and along y, channel by channel.
             Without the graph its entries are missing.
 
-        Source: spec section 11.
+        Source: spec smfnet 11.
         """
         check_pair(a, b)
         return explain_pair(self, a, b)

@@ -1,4 +1,4 @@
-"""The checkpoint layout of the published SMFNet program and ours, both ways (spec section 8).
+"""The checkpoint layout of the published SMFNet program and ours, both ways (spec smfnet 8).
 
 A published file is a dictionary of five state dictionaries whose keys carry the prefix "module.". A part of its tensors
 is used in no forward pass; those live in published files only. No weights of SMFNet were ever published: the layout is

@@ -1,4 +1,4 @@
-"""How SMFNet is trained (spec section 5): stage "reconstruction", each source from its own features; stage "fusion".
+"""How SMFNet is trained (spec smfnet 5): stage "reconstruction", each source from its own features; stage "fusion".
 
 All five parts of the network are trained in both stages, each clipped by itself, by one Adam that goes on from stage to
 stage; parts that a stage does not run have no gradient and stay as they are.

@@ -11,7 +11,7 @@ from polyfuse.layers.channel_norm import ChannelNorm
 
 
 class LocalFeedForward(nn.Module):
-    """LeFF(x) = x + GELU(reduce(GELU(mix(GELU(expand(x)))))), 1x1, depthwise 3x3 and 1x1 (spec 2.5).
+    """LeFF(x) = x + GELU(reduce(GELU(mix(GELU(expand(x)))))), 1x1, depthwise 3x3 and 1x1 (spec smfnet 2.5).
 
     Args:
         channels: Width d.
@@ -31,7 +31,7 @@ class LocalFeedForward(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """1x1 to twice the width, GELU, 1x1 back, without bias (spec 2.7).
+    """1x1 to twice the width, GELU, 1x1 back, without bias (spec smfnet 2.7).
 
     Args:
         channels: Width d.
@@ -49,7 +49,7 @@ class FeedForward(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """x <- x + attention(norm1(x)), then x <- x + feed_forward(norm2(x)) (spec 2.6 and 2.7).
+    """x <- x + attention(norm1(x)), then x <- x + feed_forward(norm2(x)) (spec smfnet 2.6 and 2.7).
 
     Args:
         channels: Width d.

@@ -12,8 +12,8 @@ from polyfuse.data.layouts import PairSet
 from polyfuse.data.pack import write_pack
 from polyfuse.io import Pair, write_picture
 from polyfuse.registry import list_models
+from polyfuse.registry.catalogue import names_with
 from polyfuse.train import load_recipe, train
-from polyfuse.train.families import FAMILIES as TRAINED
 from polyfuse.train.journal import read_log
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU that CUDA can use")
@@ -50,7 +50,7 @@ def pack(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
-@pytest.mark.parametrize("family", TRAINED)
+@pytest.mark.parametrize("family", names_with("training"))
 def test_family_trains_and_its_weights_fuse_on_either_device(
     family: str, precision: str, pack: Path, tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from polyfuse import cli
 from polyfuse.errors import TrainingError
+from polyfuse.registry import trained
 from polyfuse.train import loop
 
 TINY = {"coder": {"channels": 3, "kernel_size": 3}}
@@ -230,7 +231,7 @@ def test_row_whose_training_breaks_down_is_named_and_the_others_are_complete(
     def train(recipe: Any, out: Path, **named: Any) -> list[Path]:
         if "ae11" in recipe.name:
             raise TrainingError("total of turn fuser is nan")
-        return loop.train(recipe, out, **named)
+        return trained.train(recipe, out, **named)
 
     monkeypatch.setattr(work, "train", train)
     ran = ablate("--quiet", seeds=1)

@@ -6,9 +6,10 @@ from typing import Any, cast
 import pytest
 
 from polyfuse.ablation import find_study, variant_recipe
+from polyfuse.ablation.comparison import columns_of_study
 from polyfuse.families.daefuse import DAEFuse
+from polyfuse.registry.trained import load_frozen, training_of
 from polyfuse.train import Recipe, check_recipe, load_recipe
-from polyfuse.train.families import family_of
 from polyfuse.train.stage import FUSER
 
 STUDY = find_study("daefuse")
@@ -34,7 +35,7 @@ def base() -> Recipe:
 
 def network_of(recipe: Recipe) -> dict[str, Any]:
     """Configuration of the network that is built."""
-    return cast(DAEFuse, family_of(recipe.family).build(recipe)[FUSER]).config.to_json()
+    return cast(DAEFuse, training_of(recipe.family).build(recipe)[FUSER]).config.to_json()
 
 
 def test_rows_are_the_full_model_and_the_six_of_the_specification() -> None:
@@ -47,13 +48,13 @@ def test_row_builds_the_network_and_phases_that_it_names(base: Recipe, name: str
     recipe = variant_recipe(base, VARIANTS[name], seed=4)
     check_recipe(recipe)
     assert network_of(recipe) == network_of(base) | network
-    stages = family_of(recipe.family).stages(recipe)
+    stages = training_of(recipe.family).stages(recipe, load_frozen)
     assert {stage.name: (stage.steps, [turn.name for turn in stage.turns]) for stage in stages} == phases
     assert replace(recipe, name=base.name, model=base.model, stages=base.stages, seed=base.seed) == base
 
 
 def test_table_has_the_balance_of_the_sources_and_nothing_of_the_paper() -> None:
-    assert [column.key for column in STUDY.columns] == [
+    assert [column.key for column in columns_of_study(STUDY)] == [
         *("EN", "SD", "SF", "MI", "SCD", "VIF", "Qabf", "Qabf_bal", "SSIM", "SSIM_bal")
     ]
     assert {variant.printed for variant in VARIANTS.values()} == {""}

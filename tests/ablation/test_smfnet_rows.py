@@ -11,8 +11,8 @@ from polyfuse.evaluation.published import published_variants
 from polyfuse.families.smfnet import SMFNet
 from polyfuse.families.smfnet.losses import FIXED, OFFICIAL, LossRules
 from polyfuse.families.smfnet.training import StageOptions
+from polyfuse.registry.trained import training_of
 from polyfuse.train import Recipe, check_recipe, load_recipe
-from polyfuse.train.families import family_of
 from polyfuse.train.stage import FUSER
 from polyfuse.train.strict import read_strict
 
@@ -55,7 +55,7 @@ def rules_of(recipe: Recipe) -> dict[str, LossRules]:
 
 def network_of(recipe: Recipe) -> dict[str, Any]:
     """Configuration of the network that is built."""
-    return cast(SMFNet, family_of(recipe.family).build(recipe)[FUSER]).config.to_json()
+    return cast(SMFNet, training_of(recipe.family).build(recipe)[FUSER]).config.to_json()
 
 
 def test_rows_are_those_of_the_papers_table_and_one_for_each_repair() -> None:

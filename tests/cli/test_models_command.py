@@ -16,6 +16,7 @@ from polyfuse.families.fnet.official import fnet_key_map, to_official
 from polyfuse.families.smfnet import SMFNet, SMFNetConfig
 from polyfuse.families.smfnet import official as official_smfnet
 from polyfuse.families.smfnet.official import write_checkpoint
+from polyfuse.registry import loading
 from polyfuse.weights.store import WeightsInfo, save_weights
 
 Runner = Callable[..., Any]
@@ -106,7 +107,7 @@ def test_bundled_weights_that_differ_from_the_manifest_are_refused(
     polyfuse: Runner, fnet_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     facts = {"family": "fnet", "file": str(fnet_weights), "sha256": "0" * 64, "summary": "a test"}
-    monkeypatch.setattr(registry, "_manifest", lambda: {"fnet.test": facts})
+    monkeypatch.setattr(loading, "_manifest", lambda: {"fnet.test": facts})
     assert (ran := polyfuse("models", "verify")).code == 3
     assert "has SHA-256" in ran.problem or "damaged" in ran.problem
 
@@ -211,8 +212,6 @@ def test_export_of_another_size_is_an_input_error(polyfuse: Runner) -> None:
 def test_weights_of_another_family_are_refused(
     polyfuse: Runner, pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, fnet_weights: Path
 ) -> None:
-    entry = replace(registry.ARCHITECTURES[0], name="other", family="other")
-    monkeypatch.setattr(registry, "ARCHITECTURES", (*registry.ARCHITECTURES, entry))
-    monkeypatch.setitem(registry.FAMILIES, "other", registry.FAMILIES["fnet"])
+    monkeypatch.setitem(registry.FAMILIES, "other", replace(registry.FAMILIES["fnet"], name="other"))
     assert (ran := polyfuse("fuse", *pair, "--model", "other", "--weights", fnet_weights)).code == 3
     assert "holds weights of fnet, not of other: pass --model fnet" in ran.problem

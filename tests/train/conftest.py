@@ -1,8 +1,10 @@
 """A tiny data set and a tiny recipe, so that a run takes a second."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,9 @@ import pytest
 from polyfuse.data.layouts import PairSet
 from polyfuse.data.pack import write_pack
 from polyfuse.io import Pair, write_picture
+from polyfuse.registry.catalogue import FAMILIES, Family
 from polyfuse.train import journal, loop
+from polyfuse.train.stage import Training
 
 TINY = {"coder": {"channels": 4, "kernel_size": 3, "iterations": 2}}
 NETWORKS: dict[str, dict[str, Any]] = {
@@ -33,6 +37,21 @@ def plain_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs without Matplotlib and TensorBoard, which take longer than all steps together."""
     monkeypatch.setattr(loop, "draw_curves", lambda folder: None)
     monkeypatch.setattr(journal, "_tensorboard", lambda folder, first_step: None)
+
+
+@pytest.fixture
+def add_training(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Training], None]:
+    """Registers a family that can be trained and nothing else, for one test."""
+
+    def add(name: str, training: Training) -> None:
+        wing = ModuleType(f"made_up_{name}")
+        wing.training = SimpleNamespace(TRAINING=training)  # type: ignore[attr-defined]
+        for module, found in ((wing.__name__, wing), (f"{wing.__name__}.training", wing.training)):
+            monkeypatch.setitem(sys.modules, module, found)
+        row = Family(name, wing.__name__, "Model", "made up", "made up", has=("training",))
+        monkeypatch.setitem(FAMILIES, name, row)
+
+    return add
 
 
 def noise_pack(folder: Path, side: int) -> Path:

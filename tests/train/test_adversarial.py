@@ -10,15 +10,18 @@ import torch
 from torch import Tensor, nn
 
 from polyfuse.errors import TrainingError
-from polyfuse.train import families, load_recipe, loop, train
+from polyfuse.train import load_recipe, loop, train
 from polyfuse.train.checkpoint import NEWEST, load_checkpoint
 from polyfuse.train.journal import read_log
 from polyfuse.train.recipe import OptimiserConfig, Recipe
-from polyfuse.train.stage import FUSER, Batch, Family, Parts, Stage, Turn
+from polyfuse.train.stage import FUSER, Batch, LoadFrozen, Parts, Stage, Training, Turn
 
 
 class Blend(nn.Module):
     """The smallest fusion network: a weighted sum."""
+
+    def configuration(self) -> dict[str, Any]:
+        return {}
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +44,7 @@ def _cheat(parts: Parts, batch: Batch) -> dict[str, Tensor]:
     return {"adversarial": (parts["judge"](fused) - 1).square().mean(), "content": (fused - batch.b).abs().mean()}
 
 
-def _stages(recipe: Recipe) -> list[Stage]:
+def _stages(recipe: Recipe, load_frozen: LoadFrozen) -> list[Stage]:
     """One stage, two optimisers."""
     turns = (
         Turn("judge", ("judge",), _judge, OptimiserConfig(rate=1e-2)),
@@ -51,10 +54,10 @@ def _stages(recipe: Recipe) -> list[Stage]:
 
 
 @pytest.fixture
-def recipe(write_recipe: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Recipe:
+def recipe(write_recipe: Callable[..., Path], add_training: Callable[[str, Training], None]) -> Recipe:
     """Six steps of the duel, with a checkpoint after each."""
-    duel = Family(lambda recipe: {FUSER: Blend(), "judge": nn.Conv2d(1, 1, 3)}, _stages, lambda fuser: {})
-    monkeypatch.setitem(families.FAMILIES, "duel", duel)
+    duel = Training(lambda recipe: {FUSER: Blend(), "judge": nn.Conv2d(1, 1, 3)}, _stages)
+    add_training("duel", duel)
     path = write_recipe(
         family="duel", stages=[{"kind": "duel", "steps": 6}], rhythm={"log_every": 2, "validation_crop": 16}
     )
@@ -105,20 +108,20 @@ class Normed(Blend):
 
 
 def test_checkpoint_after_a_nan_in_the_second_turn_is_the_state_before_the_step(
-    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: Recipe, tmp_path: Path, add_training: Callable[[str, Training], None]
 ) -> None:
     calls = iter(range(10))
 
     def fail(parts: Parts, batch: Batch) -> dict[str, Tensor]:
         return _cheat(parts, Batch(batch.a * (torch.nan if next(calls) == 3 else 1), batch.b))
 
-    def stages(recipe: Recipe) -> list[Stage]:
-        (stage,) = _stages(recipe)
+    def stages(recipe: Recipe, load_frozen: LoadFrozen) -> list[Stage]:
+        (stage,) = _stages(recipe, load_frozen)
         judge, fuse = stage.turns
         return [replace(stage, turns=(judge, replace(fuse, step=fail)))]
 
-    duel = Family(lambda recipe: {FUSER: Normed(), "judge": nn.Conv2d(1, 1, 3)}, stages, lambda fuser: {})
-    monkeypatch.setitem(families.FAMILIES, "duel", duel)
+    duel = Training(lambda recipe: {FUSER: Normed(), "judge": nn.Conv2d(1, 1, 3)}, stages)
+    add_training("duel", duel)
     with pytest.raises(TrainingError, match=r"turn fuse is nan at step 3 of stage duel"):
         train(recipe, tmp_path / "run")
     after = load_checkpoint(tmp_path / "run", print)

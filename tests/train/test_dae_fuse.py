@@ -14,6 +14,7 @@ from polyfuse.errors import UsageError
 from polyfuse.families.daefuse import DAEFuse, DAEFuseConfig
 from polyfuse.families.daefuse.adversarial import shown
 from polyfuse.families.daefuse.options import DISCRIMINATORS
+from polyfuse.registry.trained import load_frozen, training_of
 from polyfuse.train import Recipe, check_recipe, load_recipe, loop, train
 from polyfuse.train.checkpoint import load_checkpoint
 from polyfuse.train.journal import read_log
@@ -81,7 +82,7 @@ def batch() -> Batch:
 
 def begin(recipe: Recipe) -> RunState:
     """The state of a run before its first step."""
-    return RunState(recipe, [], torch.device("cpu"))
+    return RunState(training_of(recipe.family), recipe, [], torch.device("cpu"), load_frozen)
 
 
 def take(state: RunState, turn: Turn, batch: Batch) -> dict[str, float]:
@@ -321,7 +322,7 @@ def test_equalised_game_weighs_the_discriminator_more_that_is_fooled_less(smoke:
         ("model.size=huge", "no size 'huge'"),
         ("parts.disk.spectral_norm=conv", "parts has no 'disk': did you mean disc"),
         ("parts.disc.spectral_norm=some", r"parts\.disc\.spectral_norm is 'some'"),
-        ("teacher=x.safetensors", "has no use for one"),
+        ("teacher=x.safetensors", "learns from none"),
     ],
 )
 def test_what_dae_fuse_does_not_know_is_refused(smoke: MakeRecipe, setting: str, message: str) -> None:

@@ -1,6 +1,7 @@
 """The loss of fidelity: in any network's fusing stage where the recipe gives it a weight, and in no other."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,11 @@ import torch
 
 from polyfuse.errors import UsageError
 from polyfuse.losses.fidelity import fidelity_loss
+from polyfuse.losses.terms import brightness_distance
+from polyfuse.registry.catalogue import names_with
+from polyfuse.registry.trained import load_frozen, training_of
 from polyfuse.train import Recipe, check_recipe, load_recipe
-from polyfuse.train.families import FAMILIES, family_of, stages_of
+from polyfuse.train.attached import stages_of
 from polyfuse.train.stage import FUSER, Batch
 
 WriteRecipe = Callable[..., Path]
@@ -35,11 +39,11 @@ def recipe_of(write_recipe: WriteRecipe, networks: dict[str, Any]) -> Callable[.
     return make
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", names_with("training"))
 def test_fusing_turn_and_validation_have_the_weighted_loss(recipe_of: Callable[..., Recipe], family: str) -> None:
     recipe = recipe_of(family, 3.0)
-    (stage,) = stages_of(recipe)
-    parts = family_of(family).build(recipe)
+    (stage,) = stages_of(training_of(recipe.family), recipe, load_frozen)
+    parts = training_of(family).build(recipe)
     a, b = torch.rand(2, 2, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     *_, turn = stage.turns
     for losses in (turn.step(parts, Batch(a, b)), stage.validate(parts, Batch(a, b))):
@@ -48,10 +52,21 @@ def test_fusing_turn_and_validation_have_the_weighted_loss(recipe_of: Callable[.
     torch.testing.assert_close(
         turn.step(parts, shared)["fidelity"], 3 * fidelity_loss(parts[FUSER](a, b), a, b, batch_mean=shared.mean)
     )
-    (plain,) = stages_of(recipe_of(family, 0.0))
+    (plain,) = stages_of(training_of(family), recipe_of(family, 0.0), load_frozen)
     assert "fidelity" not in plain.validate(parts, Batch(a, b))
 
 
 def test_crops_without_a_sample_on_its_last_scale_are_refused(recipe_of: Callable[..., Recipe]) -> None:
     with pytest.raises(UsageError, match="crops of 40 pixels are too small for the loss fidelity: use 41 or more"):
         check_recipe(recipe_of("fnet", 3.0, side=40))
+
+
+@pytest.mark.parametrize("family", names_with("training"))
+def test_brightness_attaches_to_every_fusing_stage_too(recipe_of: Callable[..., Recipe], family: str) -> None:
+    plain = recipe_of(family, 0.0)
+    recipe = replace(plain, stages=(replace(plain.stages[0], losses={"brightness": 300.0}),))
+    (stage,) = stages_of(training_of(family), recipe, load_frozen)
+    parts = training_of(family).build(recipe)
+    a, b = torch.rand(2, 2, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    losses = stage.validate(parts, Batch(a, b))
+    torch.testing.assert_close(losses["brightness"], 300 * brightness_distance(parts[FUSER](a, b), a, b))

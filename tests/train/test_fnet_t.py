@@ -13,9 +13,9 @@ from polyfuse.errors import InputError, UsageError
 from polyfuse.families.fnet.network import FNet, FNetConfig
 from polyfuse.families.fnet_t import FNetT, FNetTConfig
 from polyfuse.families.fnet_t.distil import RIM
+from polyfuse.registry.trained import load_frozen, training_of
 from polyfuse.train import Recipe, load_recipe, train
 from polyfuse.train.checkpoint import load_checkpoint
-from polyfuse.train.families import family_of
 from polyfuse.train.journal import read_log
 from polyfuse.train.stage import FUSER, Batch
 from polyfuse.weights.store import WeightsInfo, load_weights, save_weights
@@ -79,7 +79,7 @@ def test_student_comes_nearer_to_its_teacher(make_recipe, teacher: Path, tmp_pat
 
 def test_distil_loss_is_zero_for_the_teachers_own_clamped_picture(make_recipe, teacher: Path) -> None:
     recipe = make_recipe("distil", teacher=str(teacher))
-    [stage] = family_of("fnet-t").stages(recipe)
+    [stage] = training_of("fnet-t").stages(recipe, load_frozen)
     network = registry.load("fnet", weights=teacher)
     a, b = torch.rand(2, 1, 1, 48, 48, generator=torch.Generator().manual_seed(4))
     losses = stage.validate({FUSER: Clamped(network)}, Batch(a, b))
@@ -113,8 +113,8 @@ def test_teacher_is_untouched_and_in_no_checkpoint_but_named_in_the_weights(
 ) -> None:
     from polyfuse.families.fnet_t import distil as distil_stage
 
-    teachers, load = [], distil_stage._load
-    monkeypatch.setattr(distil_stage, "_load", lambda *a: teachers.append(load(*a)) or teachers[-1])
+    teachers, load = [], distil_stage._teacher
+    monkeypatch.setattr(distil_stage, "_teacher", lambda *a: teachers.append(load(*a)) or teachers[-1])
     paths = train(make_recipe("fusion", "distil", teacher=str(teacher)), tmp_path / "run")
     [(network, _)], (tensors, _, digest) = teachers, load_weights(teacher)
     assert all(torch.equal(value, tensors[name]) for name, value in network.state_dict().items())
@@ -148,7 +148,7 @@ def test_teachers_path_counts_from_the_recipes_folder(make_recipe, teacher: Path
     [
         (["distil"], {}, "stage distil has no teacher: pass --set teacher=FILE"),
         (["fusion"], {"teacher": "teacher.safetensors"}, "teacher is given, but there is no stage distil"),
-        (["fusion"], {"family": "fnet", "model": {}, "teacher": "teacher.safetensors"}, "there is no stage distil"),
+        (["fusion"], {"family": "fnet", "model": {}, "teacher": "teacher.safetensors"}, "FNet learns from none"),
         (["reconstruction"], {}, "'reconstruction': FNet-T has fusion and distil"),
         (["distil"], {"settings": ("stages.0.losses.pictur=1.0",), "teacher": "teacher.safetensors"}, "mean picture"),
         (["fusion"], {"settings": ("stages.0.losses.picture=1.0",)}, "losses of stage fusion has no 'picture'"),
@@ -165,32 +165,32 @@ def test_recipe_that_makes_no_sense_is_refused(
 ) -> None:
     recipe = make_recipe(*kinds, **changes)
     with pytest.raises(UsageError, match=message):
-        family_of(recipe.family).stages(recipe)
+        training_of(recipe.family).stages(recipe, load_frozen)
 
 
 @pytest.mark.parametrize(("setting", "near"), [("teachr=x", "teacher"), ("model.chanels=8", "channels")])
 def test_unknown_key_is_refused_with_the_nearest(make_recipe, setting: str, near: str) -> None:
     with pytest.raises(UsageError, match=f"did you mean {near}"):
-        family_of("fnet-t").build(make_recipe("fusion", settings=(setting,)))
+        training_of("fnet-t").build(make_recipe("fusion", settings=(setting,)))
 
 
 def test_options_of_a_network_that_is_not_there_are_refused(make_recipe) -> None:
     with pytest.raises(UsageError, match=r"no parts\.inverse: drop it"):
-        family_of("fnet-t").build(make_recipe("fusion", settings=("parts.inverse.coder.channels=8",)))
+        training_of("fnet-t").build(make_recipe("fusion", settings=("parts.inverse.coder.channels=8",)))
 
 
 def test_only_fnet_teaches(make_recipe, tmp_path: Path) -> None:
     path, student = tmp_path / "student.safetensors", FNetT()
     save_weights(path, student.state_dict(), WeightsInfo("fnet-t.x", "fnet-t", student.config.to_json()))
     with pytest.raises(InputError, match="holds weights of fnet-t: only fnet can teach"):
-        family_of("fnet-t").stages(make_recipe("distil", teacher=str(path)))
+        training_of("fnet-t").stages(make_recipe("distil", teacher=str(path)), load_frozen)
 
 
 def test_teacher_that_does_not_fit_its_configuration_is_an_input_error(make_recipe, tmp_path: Path) -> None:
     path = tmp_path / "odd.safetensors"
     save_weights(path, {"x": torch.zeros(1)}, WeightsInfo("fnet.x", "fnet", FNetConfig().to_json()))
     with pytest.raises(InputError, match="does not fit its own configuration"):
-        family_of("fnet-t").stages(make_recipe("distil", teacher=str(path)))
+        training_of("fnet-t").stages(make_recipe("distil", teacher=str(path)), load_frozen)
 
 
 def test_untrained_student_is_near_the_larger_picture() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from polyfuse.errors import InputError, UsageError
+from polyfuse.registry.trained import load_frozen, training_of
 from polyfuse.train import bundled_recipes, check_recipe, load_recipe
-from polyfuse.train.families import family_of
 
 MINIMAL = 'name = "x"\nfamily = "fnet"\n[[stages]]\nkind = "fusion"\nsteps = 5\n'
 
@@ -21,7 +21,7 @@ def read(folder: Path, text: str, *settings: str) -> object:
 @pytest.mark.parametrize("name", bundled_recipes())
 def test_bundled_recipe_fits_its_family(name: str) -> None:
     recipe = load_recipe(name)
-    assert len(family_of(recipe.family).stages(recipe)) == len(recipe.stages)
+    assert len(training_of(recipe.family).stages(recipe, load_frozen)) == len(recipe.stages)
 
 
 def test_paper_recipe_has_the_published_settings() -> None:
@@ -37,7 +37,7 @@ def test_paper_recipe_has_the_published_settings() -> None:
 def test_helper_network_is_like_the_fuser_but_for_its_own_options(tmp_path: Path) -> None:
     settings = ["model.coder.channels=3", "parts.inverse.coder.threshold=soft", "parts.inverse.shared_readout=true"]
     recipe = load_recipe("fnet-paper", settings)
-    parts: dict[str, Any] = family_of("fnet").build(recipe)
+    parts: dict[str, Any] = training_of("fnet").build(recipe)
     assert (parts["fuser"].config.coder.channels, parts["fuser"].config.coder.threshold) == (3, "sigmoidal")
     assert (parts["inverse"].config.coder.channels, parts["inverse"].config.coder.threshold) == (3, "soft")
     assert parts["inverse"].config.shared_readout
@@ -107,7 +107,7 @@ def test_wrong_recipe_is_refused_with_advice(tmp_path: Path, text: str, setting:
 def test_what_the_family_does_not_know_is_refused(tmp_path: Path, settings: list[str], message: str) -> None:
     recipe = read(tmp_path, MINIMAL, *settings)
     with pytest.raises(UsageError, match=message):
-        family_of(recipe.family).stages(recipe)  # type: ignore[attr-defined, arg-type]
+        training_of(recipe.family).stages(recipe, load_frozen)  # type: ignore[attr-defined, arg-type]
 
 
 def test_unknown_recipe_names_the_bundled_ones() -> None:

@@ -11,9 +11,9 @@ import torch
 from polyfuse import registry
 from polyfuse.errors import UsageError
 from polyfuse.families.smfnet import SMFNetConfig
-from polyfuse.train import Recipe, bundled_recipes, load_recipe, train
+from polyfuse.registry.trained import load_frozen, training_of
+from polyfuse.train import Recipe, bundled_recipes, check_recipe, load_recipe, train
 from polyfuse.train.checkpoint import NEWEST, PREVIOUS, load_checkpoint
-from polyfuse.train.families import check_recipe
 from polyfuse.train.journal import read_log
 from polyfuse.train.stage import FUSER, Batch
 from polyfuse.train.state import RunState
@@ -87,7 +87,8 @@ def test_rules_and_weights_of_the_losses_are_those_of_the_stage(make_recipe) -> 
         ("fixed", ()),
         ("changed", ("stages.0.options.semantic=zeros", "stages.0.losses.intensity=0")),
     ):
-        state = RunState(make_recipe(*settings), [], torch.device("cpu"))
+        recipe = make_recipe(*settings)
+        state = RunState(training_of(recipe.family), recipe, [], torch.device("cpu"), load_frozen)
         found[name] = state.stages[0].validate(state.parts, Batch(a, b))
     assert found["changed"]["semantic"].item() == 1 - 64 / 512
     assert found["fixed"]["semantic"].item() != pytest.approx(1 - 64 / 512, abs=1e-3)

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from polyfuse.errors import UsageError
-from polyfuse.train import Recipe, families, load_recipe, loop, train
+from polyfuse.registry.trained import load_frozen, training_of
+from polyfuse.train import Recipe, load_recipe, loop, train
 from polyfuse.train.checkpoint import load_checkpoint
 from polyfuse.train.journal import read_log
 from polyfuse.train.recipe import OptimiserConfig
-from polyfuse.train.stage import FUSER, Batch, Family, Parts, Readings, Stage, Turn, Watch
+from polyfuse.train.stage import FUSER, Batch, LoadFrozen, Parts, Readings, Stage, Training, Turn, Watch
 
 WriteRecipe = Callable[..., Path]
 LIMIT = 9.0
@@ -22,6 +23,9 @@ LIMIT = 9.0
 
 class Net(nn.Module):
     """Two modules, one of which can be frozen."""
+
+    def configuration(self) -> dict[str, Any]:
+        return {}
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +54,7 @@ def judge(readings: Readings, share: float) -> dict[str, str]:
     return {"sum": "warn" if sum(readings["step"]) >= LIMIT else "ok", "end": "fail" if share == 1 else "ok"}
 
 
-def stages(recipe: Recipe) -> list[Stage]:
+def stages(recipe: Recipe, load_frozen: LoadFrozen) -> list[Stage]:
     """Both train both parts; in the second the helper begins anew and `first` is frozen."""
     turn = Turn("all", (FUSER, "helper"), losses, OptimiserConfig(rate=1e-2), noted=("level", "black"))
     frozen = Turn(
@@ -66,10 +70,10 @@ def stages(recipe: Recipe) -> list[Stage]:
 
 
 @pytest.fixture
-def recipe(write_recipe: WriteRecipe, monkeypatch: pytest.MonkeyPatch) -> Recipe:
+def recipe(write_recipe: WriteRecipe, add_training: Callable[[str, Training], None]) -> Recipe:
     """Two steps and six; crops of the second stage are black."""
-    family = Family(lambda recipe: {FUSER: Net(), "helper": nn.Conv2d(1, 1, 1)}, stages, lambda fuser: {})
-    monkeypatch.setitem(families.FAMILIES, "plain", family)
+    family = Training(lambda recipe: {FUSER: Net(), "helper": nn.Conv2d(1, 1, 1)}, stages)
+    add_training("plain", family)
     return load_recipe(
         write_recipe(
             family="plain",
@@ -93,7 +97,7 @@ def test_notes_are_logged_and_not_minimised(recipe: Recipe, tmp_path: Path) -> N
 
 def test_fresh_part_begins_the_stage_as_it_began_the_run_and_the_other_goes_on(recipe: Recipe, tmp_path: Path) -> None:
     train(recipe, tmp_path / "run")
-    begun = loop.RunState(recipe, [], torch.device("cpu")).parts
+    begun = loop.RunState(training_of(recipe.family), recipe, [], torch.device("cpu"), load_frozen).parts
     ended = load_checkpoint(tmp_path / "run", print)["parts"]  # the rate of the second stage is 0
     assert torch.equal(ended["helper"]["weight"], begun["helper"].state_dict()["weight"])
     assert not torch.equal(ended[FUSER]["first.weight"], begun[FUSER].state_dict()["first.weight"])
@@ -150,7 +154,7 @@ def test_what_a_stage_cannot_have_is_refused(recipe: Recipe, tmp_path: Path, set
 def test_options_are_refused_by_a_family_without_any() -> None:
     recipe = load_recipe("fnet-cpu", ["stages.0.options.view=detail"])
     with pytest.raises(UsageError, match=r"stages\.0\.options has 'view': FNet has none"):
-        families.family_of("fnet").stages(recipe)
+        training_of("fnet").stages(recipe, load_frozen)
 
 
 def test_checkpoint_from_before_there_were_these_keys_is_gone_on_with(

@@ -11,8 +11,10 @@ from polyfuse.data.batches import Batches
 from polyfuse.data.pack import Pack
 from polyfuse.errors import UsageError
 from polyfuse.losses.steadiness import steadiness
+from polyfuse.registry.catalogue import names_with
+from polyfuse.registry.trained import load_frozen, training_of
 from polyfuse.train import Recipe, check_recipe, load_recipe, train
-from polyfuse.train.families import FAMILIES, family_of, stages_of
+from polyfuse.train.attached import stages_of
 from polyfuse.train.journal import read_log
 from polyfuse.train.stage import FUSER, Batch
 
@@ -38,13 +40,13 @@ def make_recipe(write_recipe: WriteRecipe, large_pack: Path, networks: dict[str,
     return make
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", names_with("training"))
 def test_turn_of_the_network_has_the_weighted_change_of_its_picture(
     make_recipe: Callable[..., Recipe], large_pack: Path, family: str
 ) -> None:
     recipe = make_recipe(family)
-    (stage,) = stages_of(recipe)
-    parts = family_of(family).build(recipe)
+    (stage,) = stages_of(training_of(recipe.family), recipe, load_frozen)
+    parts = training_of(family).build(recipe)
     batch = Batch(*map(torch.from_numpy, Batches([Pack(large_pack)], recipe.crop_of(0), 2, seed=0).get(0)))
     *others, turn = stage.turns
     losses = turn.step(parts, batch)

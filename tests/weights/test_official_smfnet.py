@@ -179,13 +179,13 @@ def test_tensor_of_another_shape_is_named(official, tmp_path: Path) -> None:
     path = tmp_path / "model.pth"
     write_checkpoint(path, official | {"DIDF_Decoder.output.4.weight": torch.zeros(1, 8, 3, 3)})
     with pytest.raises(InputError, match=r"decoder\.read\.4\.weight has shape \(1, 8, 3, 3\), not \(1, 16, 3, 3\)"):
-        registry.import_smfnet(path, tmp_path / "w.safetensors")
+        registry.import_checkpoint("smfnet", path, tmp_path / "w.safetensors")
     assert not (tmp_path / "w.safetensors").exists()
 
 
 def test_imported_weights_are_the_network_of_the_program(state, official, tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "model.pth", official)
-    registry.import_smfnet(tmp_path / "model.pth", tmp_path / "w.safetensors")
+    registry.import_checkpoint("smfnet", tmp_path / "model.pth", tmp_path / "w.safetensors")
     model = registry.load("auto", weights=tmp_path / "w.safetensors")
     assert (model.spec.family, model.spec.output, model.config) == ("smfnet", "minmax", SMFNetConfig())
     assert (model.provenance.luma, model.provenance.rendering) == ("full", "clip")

@@ -5,12 +5,11 @@ from polyfuse.ablation.comparison import Comparison, compare
 from polyfuse.ablation.lock import hold
 from polyfuse.ablation.pictures import Pictures, find_pictures
 from polyfuse.ablation.plan import Run, make_plan
-from polyfuse.ablation.studies import STUDIES, find_study
 from polyfuse.ablation.work import carry_out, read_scores
+from polyfuse.registry.studies import find_study
 from polyfuse.train.variants import Study, Variant, variant_recipe
 
 __all__ = [
-    "STUDIES",
     "Comparison",
     "Pictures",
     "Run",

@@ -12,7 +12,9 @@ from polyfuse.ablation.budget import budget_of
 from polyfuse.ablation.pictures import Pictures
 from polyfuse.ablation.plan import Run
 from polyfuse.ablation.work import read_scores
+from polyfuse.evaluation import choose_metrics
 from polyfuse.evaluation.published import PublishedTable, published_variants
+from polyfuse.evaluation.report import Column, columns_of
 from polyfuse.evaluation.summary import Summary, summarise
 from polyfuse.train import Recipe
 from polyfuse.train.variants import Study, Variant
@@ -83,11 +85,23 @@ class Comparison:
     """What a reader of the table must know."""
 
     @property
+    def columns(self) -> tuple[Column, ...]:
+        """All columns of the table."""
+        return columns_of_study(self.study)
+
+    @property
     def agreement(self) -> tuple[int, int]:
         """Clear differences where the paper prints one that is not zero, and how many of them have its sign."""
         entries = [entry for line in self.lines for entry in line.entries.values()]
         both = [entry for entry in entries if entry.is_clear and entry.printed_difference]
         return len(both), sum(entry.agrees for entry in both)
+
+
+def columns_of_study(study: Study) -> tuple[Column, ...]:
+    """The study's metrics, and the balances of those that it asks them of."""
+    columns = columns_of(choose_metrics(study.metrics, study.protocol))
+    wanted = {(name, "value") for name in study.metrics} | {(name, "bal") for name in study.balances}
+    return tuple(column for column in columns if (column.metric.name, column.part) in wanted)
 
 
 def compare(study: Study, base: Recipe, runs: Sequence[Run], pictures: Pictures, dataset: str | None) -> Comparison:
@@ -107,7 +121,7 @@ def compare(study: Study, base: Recipe, runs: Sequence[Run], pictures: Pictures,
             found[run.variant.name][run.recipe.seed] = scores["rows"][0]["summary"]
     values = {name: {seed: _means(study, cells) for seed, cells in seeds.items()} for name, seeds in found.items()}
     printed = published_variants(study.paper, dataset, study.protocol) if dataset is not None else None
-    keys, lines = [column.key for column in study.columns], []
+    keys, lines = [column.key for column in columns_of_study(study)], []
     for variant in {run.variant.name: run.variant for run in runs}.values():
         entries = {key: _entry(study, variant, key, values, printed) for key in keys}
         lines.append(Line(variant, values[variant.name], entries))
@@ -126,13 +140,13 @@ def compare(study: Study, base: Recipe, runs: Sequence[Run], pictures: Pictures,
 
 def _means(study: Study, cells: Mapping[str, Any]) -> dict[str, float]:
     """Mean over all pictures by column."""
-    means = {column.key: cells[column.key]["mean"] for column in study.columns}
+    means = {column.key: cells[column.key]["mean"] for column in columns_of_study(study)}
     return {key: math.nan if mean is None else mean for key, mean in means.items()}
 
 
 def _left_out(study: Study, found: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> Iterator[str]:
     """One line for each column that has no value for some pictures."""
-    for key in (column.key for column in study.columns):
+    for key in (column.key for column in columns_of_study(study)):
         counts = {name: sum(cells[key]["left_out"] for cells in seeds.values()) for name, seeds in found.items()}
         texts = [f"{count} of {name}" for name, count in counts.items() if count]
         if texts:

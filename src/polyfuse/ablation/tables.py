@@ -36,7 +36,7 @@ def header(comparison: Comparison) -> list[str]:
 def grid(comparison: Comparison) -> Grid:
     """Lay out the table: for each column ours, its difference to the unchanged model, and the same of the paper."""
     columns: list[GridColumn] = []
-    for column in comparison.study.columns:
+    for column in comparison.columns:
         headings = [_heading(column), "Δ"]
         headings += ["paper", "Δ"] if comparison.printed is not None else []
         columns += [GridColumn(heading, column.key) for heading in headings]
@@ -105,7 +105,7 @@ def table_csv(comparison: Comparison) -> str:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow([*head, "paper", "paper_difference"])
     for line in comparison.lines:
-        for column in comparison.study.columns:
+        for column in comparison.columns:
             facts, entry = (column.key, comparison.study.protocol, column.better), line.entries[column.key]
             numbers = ["" if value is None else value for value in _numbers(entry).values()]
             writer.writerow([line.variant.name, line.variant.summary, *facts, *numbers])

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from polyfuse.cli.options import PATH, speaker, talk_options
-from polyfuse.errors import UsageError
 
 
 @click.group("models")
@@ -90,10 +89,7 @@ def import_(family: str, checkpoint: Path, out: Path, overwrite: bool, quiet: bo
     """
     from polyfuse import registry
 
-    if family not in registry.IMPORTERS:
-        known = " or ".join(registry.IMPORTERS)
-        raise UsageError(f"there is no published checkpoint of {family!r} to import: use {known}.")
-    for path in registry.IMPORTERS[family](checkpoint, out, overwrite=overwrite):
+    for path in registry.import_checkpoint(family, checkpoint, out, overwrite=overwrite):
         click.echo(path)
     speaker(quiet)(f"use it with: polyfuse fuse A B --model {family} --weights {out}")
 
@@ -108,8 +104,5 @@ def export(family: str, weights: Path, out: Path, overwrite: bool, quiet: bool) 
     """Convert polyfuse WEIGHTS of FAMILY (smfnet) to a checkpoint that its published program can load."""
     from polyfuse import registry
 
-    if family not in registry.EXPORTERS:
-        known = " or ".join(registry.EXPORTERS)
-        raise UsageError(f"weights of {family!r} cannot be exported to a published layout: use {known}.")
-    for path in registry.EXPORTERS[family](weights, out, overwrite=overwrite):
+    for path in registry.export_checkpoint(family, weights, out, overwrite=overwrite):
         click.echo(path)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
-from polyfuse.errors import InputError
+from polyfuse.errors import InputError, UsageError
 from polyfuse.ops.precision import Precision
 
 OutputMapping = Literal["clip", "minmax"]
@@ -88,11 +88,43 @@ class FusionModel(nn.Module):
     provenance: Provenance = Provenance("unnamed")
     precision: Precision | None = None
     """Arithmetic, where there is a choice."""
+    config: Any
+    """Frozen dataclass with `to_json`; methods without options have none."""
+    choices: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
+    """Options of `config` that may be changed once the weights are loaded, and the values each may have."""
 
     @property
     def spec(self) -> ModelSpec:
         """Declared facts of this configuration."""
         raise NotImplementedError
+
+    @classmethod
+    def from_configuration(cls, values: dict[str, Any]) -> FusionModel:
+        """A fresh model of a configuration as `configuration` returns it; methods without one take none."""
+        return cls()
+
+    def configuration(self) -> dict[str, Any]:
+        """The configuration as plain JSON values, as weights files hold it; empty for methods without one."""
+        config = getattr(self, "config", None)
+        return {} if config is None else config.to_json()
+
+    def reconfigure(self, changes: Mapping[str, Any]) -> None:
+        """Change options of a model that is loaded.
+
+        Args:
+            changes: Names and values; `choices` says which there are.
+
+        Raises:
+            UsageError: If the model has no such choice.
+        """
+        for name, value in changes.items():
+            if name not in self.choices:
+                raise UsageError(f"model {self.provenance.name} has no choice of {name}: drop it.")
+            if value not in self.choices[name]:
+                allowed = " or ".join(map(str, self.choices[name]))
+                raise UsageError(f"{name} cannot be {value!r}: use {allowed}.")
+        if changes:
+            self.config = replace(self.config, **changes)
 
     def surveyed(self, windows: Windows) -> FusionModel:
         """This model for the tiles of one picture, with what depends on the whole picture measured and fixed."""

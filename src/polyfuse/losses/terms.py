@@ -1,4 +1,4 @@
-"""The losses of both FNet training stages (spec fnet 6 and 7)."""
+"""Distances that losses are made of, and the losses of FNet, which FNet-T has too (spec fnet 6 and 7)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,31 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from polyfuse.ops.blur import gaussian_blur
 from polyfuse.ops.gradients import gradient_magnitude, signed_gradient
 from polyfuse.ops.ssim import ssim_map
+
+BRIGHTNESS_SIGMA = 4.0
+"""Blur, in pixels, that leaves brightness and takes texture off."""
+
+
+def intensity_distance(fused: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """Mean of |fused - max(a, b)|, all (N, 1, H, W)."""
+    return (fused - torch.maximum(a, b)).abs().mean()
+
+
+def strongest_gradient_distance(fused: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """Mean absolute difference of the Sobel magnitude of fused from the larger one of a and b, all (N, 1, H, W)."""
+    strongest = torch.maximum(gradient_magnitude(a), gradient_magnitude(b))
+    return (gradient_magnitude(fused) - strongest).abs().mean()
+
+
+def brightness_distance(fused: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """Mean of the squared difference of fused and max(a, b), both blurred by `BRIGHTNESS_SIGMA`: ours.
+
+    It holds the brightness of large areas and leaves texture free. All (N, 1, H, W), any size.
+    """
+    return gaussian_blur(fused - torch.maximum(a, b), BRIGHTNESS_SIGMA).square().mean()
 
 
 def reconstruction_terms(predicted: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -80,7 +103,7 @@ def fusion_terms(
     Source: FNet paper, stage II; conventions from the official code (spec fnet 7).
     """
     gradient_a, gradient_b = gradient_magnitude(a), gradient_magnitude(b)
-    intensity = (fused - torch.maximum(a, b)).abs().mean()
+    intensity = intensity_distance(fused, a, b)
     gradient = (gradient_magnitude(fused) - torch.maximum(gradient_a, gradient_b)).abs().mean()
     dims = (1, 2, 3) if per_sample else (0, 1, 2, 3)
     strength_a, strength_b = gradient_a.mean(dim=dims), gradient_b.mean(dim=dims)

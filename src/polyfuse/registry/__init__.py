@@ -1,33 +1,42 @@
-"""From a model's name to a ready model."""
+"""From a name to what it stands for: models, how they are trained, studied and explained.
 
-from polyfuse.registry.loading import (
-    ARCHITECTURES,
-    CLASSIC,
-    DEFAULT,
-    EXPORTERS,
-    FAMILIES,
-    IMPORTERS,
-    ModelEntry,
-    export_smfnet,
-    import_fnet,
-    import_smfnet,
-    list_models,
-    load,
-    read_card,
-)
+Cheap to import: what needs PyTorch comes with the first call.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from polyfuse.registry.catalogue import FAMILIES, Family, register
+
+if TYPE_CHECKING:
+    from polyfuse.registry.loading import (
+        DEFAULT,
+        ModelEntry,
+        export_checkpoint,
+        import_checkpoint,
+        list_models,
+        load,
+        read_card,
+    )
 
 __all__ = [
-    "ARCHITECTURES",
-    "CLASSIC",
     "DEFAULT",
-    "EXPORTERS",
     "FAMILIES",
-    "IMPORTERS",
+    "Family",
     "ModelEntry",
-    "export_smfnet",
-    "import_fnet",
-    "import_smfnet",
+    "export_checkpoint",
+    "import_checkpoint",
     "list_models",
     "load",
     "read_card",
+    "register",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import a name on first use."""
+    if name not in __all__:
+        raise AttributeError(f"module 'polyfuse.registry' has no attribute {name!r}")
+    return getattr(import_module("polyfuse.registry.loading"), name)

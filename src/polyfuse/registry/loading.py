@@ -7,28 +7,23 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from polyfuse.errors import InputError, UsageError
-from polyfuse.families.classic import Average, Laplacian, Maximum
-from polyfuse.families.daefuse import DAEFuse, DAEFuseConfig
-from polyfuse.families.fnet import official as official_fnet
-from polyfuse.families.fnet.network import FNet, FNetConfig
-from polyfuse.families.fnet_t import FNetT, FNetTConfig
-from polyfuse.families.smfnet import SMFNet, SMFNetConfig
-from polyfuse.families.smfnet import official as official_smfnet
 from polyfuse.families.spec import FusionModel, Provenance
-from polyfuse.io.atomic import check_free, write_text
-from polyfuse.ops.precision import Precision, best_precision
-from polyfuse.weights.store import WeightsInfo, card, load_weights, save_weights
+from polyfuse.ops.precision import best_precision
+from polyfuse.registry.catalogue import FAMILIES, Family, names_with
+from polyfuse.weights.store import WeightsInfo, load_weights
 
 if TYPE_CHECKING:
     import torch
+
+    from polyfuse.ops.precision import Precision
 
 DEFAULT = "fnet.road"
 """What `model="auto"` stands for."""
@@ -50,39 +45,6 @@ class ModelEntry:
     """Whether the user has to name a weights file."""
 
 
-@dataclass(frozen=True)
-class _Family:
-    """How to build one family."""
-
-    build: Callable[[dict[str, Any]], FusionModel]
-    source: str
-
-
-FAMILIES = {
-    "average": _Family(lambda config: Average(), "pixel mean"),
-    "maximum": _Family(lambda config: Maximum(), "pixel maximum"),
-    "laplacian": _Family(lambda config: Laplacian(), "Burt and Adelson 1983"),
-    "fnet": _Family(lambda config: FNet(FNetConfig.from_json(config)), "arXiv 2411.04519"),
-    "fnet-t": _Family(lambda config: FNetT(FNetTConfig.from_json(config)), "a student of FNet"),
-    "smfnet": _Family(lambda config: SMFNet(SMFNetConfig.from_json(config)), "the SMFNet paper"),
-    "daefuse": _Family(lambda config: DAEFuse(DAEFuseConfig.from_json(config)), "arXiv 2409.10080"),
-}
-
-CLASSIC = (
-    ModelEntry("average", "average", "mean of both pictures"),
-    ModelEntry("maximum", "maximum", "larger of both pictures, pixel by pixel"),
-    ModelEntry("laplacian", "laplacian", "Laplacian pyramid, larger detail wins"),
-)
-ARCHITECTURES = (
-    ModelEntry("fnet", "fnet", "interpretable l0 sparse coding, with --weights FILE", needs_weights=True),
-    ModelEntry("fnet-t", "fnet-t", "real time on a CPU, a student of fnet, with --weights FILE", needs_weights=True),
-    ModelEntry("smfnet", "smfnet", "base, detail and graph features, with --weights FILE", needs_weights=True),
-    ModelEntry(
-        "daefuse", "daefuse", "adversarial autoencoder, also for clips, with --weights FILE", needs_weights=True
-    ),
-)
-
-
 @cache
 def _manifest() -> dict[str, dict[str, Any]]:
     """Bundled weights by registry name: file, sha256, size, summary."""
@@ -100,7 +62,14 @@ def list_models() -> list[ModelEntry]:
         ModelEntry(name, facts["family"], facts["summary"], weights=facts["file"])
         for name, facts in sorted(_manifest().items())
     ]
-    return [*bundled, *CLASSIC, *ARCHITECTURES]
+    families = sorted(FAMILIES.values(), key=lambda family: family.learned)  # the classic methods first
+    return [*bundled, *map(_bare, families)]
+
+
+def _bare(family: Family) -> ModelEntry:
+    """A family by itself: a classic method, or an architecture for weights of the user's own."""
+    summary = f"{family.summary}, with --weights FILE" if family.learned else family.summary
+    return ModelEntry(family.name, family.name, summary, needs_weights=family.learned)
 
 
 def read_card(name: str) -> str:
@@ -121,6 +90,7 @@ def load(
     weights: str | Path | None = None,
     device: str | torch.device = "cpu",
     precision: Precision | Literal["auto"] = "float32",
+    config: Mapping[str, Any] | None = None,
     border: Literal["zeros", "reflect"] | None = None,
 ) -> FusionModel:
     """Return a ready model.
@@ -131,14 +101,16 @@ def load(
         device: Where the model lives: "cpu", "cuda", ...
         precision: Arithmetic of learned models: "float32", "bf16" or, on CUDA, "tf32"; "auto" takes bf16 where the
             processor multiplies it itself.
-        border: Borders of FNet; None as the weights were made; other families have no choice.
+        config: Options to change, by name; `FusionModel.choices` says which a model has.
+        border: The same as `config={"border": ...}`: borders of FNet; None as the weights were made.
 
     Returns:
         An `nn.Module` with `spec` and `provenance`, in evaluation mode and frozen (`requires_grad_(True)` thaws it);
         call it with two (N, 1, H, W) tensors in [0, 1].
 
     Raises:
-        UsageError: If the name is unknown (the nearest names are given) or weights are needed and missing.
+        UsageError: If the name is unknown (the nearest names are given), weights are needed and missing, or the model
+            has no such option.
         InputError: If the weights file is missing, damaged or made for another family.
 
     >>> load("average").spec.parameters
@@ -161,10 +133,9 @@ def load(
     model = _build(entry, None if weights is None else Path(weights))
     if model.precision is not None:
         model.precision = best_precision() if precision == "auto" else precision
-    if isinstance(model, FNet):
-        model.config = replace(model.config, border=border or model.config.border)
-    elif border is not None:
+    if border is not None and "border" not in model.choices:
         raise UsageError(f"model {name} has no choice of borders: drop --border.")
+    model.reconfigure({**(config or {}), **({} if border is None else {"border": border})})
     return _moved(model, device).eval().requires_grad_(False)
 
 
@@ -219,11 +190,12 @@ def _provenance(info: WeightsInfo, digest: str) -> Provenance:
     return Provenance(info.name, info.luma, info.rendering, digest, info.source, info.rounded_a)  # type: ignore[arg-type]
 
 
-def import_fnet(checkpoint: Path, out: Path, *, overwrite: bool = False) -> list[Path]:
-    """Convert the published FNet checkpoint, or one of its layout, to a polyfuse weights file with a card beside it.
+def import_checkpoint(family: str, checkpoint: Path, out: Path, *, overwrite: bool = False) -> list[Path]:
+    """Convert a checkpoint of a family's published program to a polyfuse weights file with a card beside it.
 
     Args:
-        checkpoint: A pickled state dictionary of 74 tensors; read as data, it cannot run code.
+        family: "fnet" or "smfnet".
+        checkpoint: A pickled state dictionary as the program writes it; read as data, it cannot run code.
         out: The safetensors file to write; the card gets the same name with `.md`.
         overwrite: Whether existing files may be replaced.
 
@@ -231,104 +203,40 @@ def import_fnet(checkpoint: Path, out: Path, *, overwrite: bool = False) -> list
         The files written.
 
     Raises:
+        UsageError: If checkpoints of that family cannot be read.
         InputError: If the checkpoint is not what it should be.
         OutputError: If a file exists or cannot be written.
     """
-    tensors, digest = official_fnet.read_checkpoint(checkpoint)
-    renamed = official_fnet.from_official(tensors, official_fnet.fnet_key_map())
-    model = FNet()
-    published = digest == official_fnet.PUBLISHED_SHA256
-    info = WeightsInfo(
-        name="fnet.official" if published else "fnet.imported",
-        family="fnet",
-        config=model.config.to_json(),
-        luma="studio",
-        rendering="official",
-        source=f"imported from {checkpoint.name}, SHA-256 {digest}"
-        + (", the checkpoint published with arXiv 2411.04519" if published else ""),
-        licence="the publishing repository states none: do not redistribute" if published else "not stated",
-    )
-    return _save_imported(model, renamed, info, checkpoint, out, overwrite=overwrite)
+    known = names_with("import")
+    if family not in known:
+        raise UsageError(f"there is no published checkpoint of {family!r} to import: use {' or '.join(known)}.")
+    paths: list[Path] = FAMILIES[family].module("official").import_checkpoint(checkpoint, out, overwrite=overwrite)
+    return paths
 
 
-def import_smfnet(checkpoint: Path, out: Path, *, overwrite: bool = False) -> list[Path]:
-    """Convert a checkpoint of the published SMFNet program to a polyfuse weights file with a card beside it.
+def export_checkpoint(family: str, weights: Path, out: Path, *, overwrite: bool = False) -> list[Path]:
+    """Write polyfuse weights of the published size as a checkpoint that the family's published program can load.
 
-    The tensors that the program keeps but never uses are left out; `export_smfnet` makes new ones.
+    Options that are no weights, such as how messages are weighed, have no place in a checkpoint: the program uses its
+    own.
 
     Args:
-        checkpoint: A pickled dictionary of five state dictionaries, 334 tensors; read as data, it cannot run code.
-        out: The safetensors file to write; the card gets the same name with `.md`.
-        overwrite: Whether existing files may be replaced.
-
-    Returns:
-        The files written.
-
-    Raises:
-        InputError: If the checkpoint is not what it should be.
-        OutputError: If a file exists or cannot be written.
-    """
-    tensors, digest = official_smfnet.read_checkpoint(checkpoint)
-    renamed, _ = official_smfnet.from_official(tensors)
-    model = SMFNet()
-    info = WeightsInfo(
-        name="smfnet.imported",
-        family="smfnet",
-        config=model.config.to_json(),
-        rendering="clip",
-        rounded_a=True,
-        source=f"imported from {checkpoint.name}, SHA-256 {digest}",
-        licence="not stated",
-    )
-    return _save_imported(model, renamed, info, checkpoint, out, overwrite=overwrite)
-
-
-IMPORTERS = {"fnet": import_fnet, "smfnet": import_smfnet}
-"""Families whose published checkpoints can be read."""
-
-
-def _save_imported(
-    model: FusionModel, tensors: dict[str, torch.Tensor], info: WeightsInfo, source: Path, out: Path, *, overwrite: bool
-) -> list[Path]:
-    """Write `tensors` of a checkpoint and their card, once they fit `model`."""
-    _check_shapes(model, tensors, source)
-    card_path = out.with_suffix(".md")
-    check_free(card_path, overwrite=overwrite)
-    info = save_weights(out, tensors, info, overwrite=overwrite)
-    write_text(card_path, card(info, model.spec.parameters, out.name), overwrite=overwrite)
-    return [out, card_path]
-
-
-def _check_shapes(model: FusionModel, tensors: dict[str, torch.Tensor], source: Path) -> None:
-    """Refuse tensors of other shapes than the model's, naming the first."""
-    for name, own in model.state_dict().items():
-        if name in tensors and tensors[name].shape != own.shape:
-            raise InputError(f"{source}: {name} has shape {tuple(tensors[name].shape)}, not {tuple(own.shape)}.")
-
-
-def export_smfnet(weights: Path, out: Path, *, overwrite: bool = False) -> list[Path]:
-    """Write polyfuse weights of the published size as a checkpoint that the published SMFNet program can load.
-
-    The tensors that the program keeps but never uses get the values they would start from. Options that are no weights,
-    such as how messages are weighed, have no place in a checkpoint: the program uses its own.
-
-    Args:
-        weights: A polyfuse weights file of the family "smfnet".
+        family: "smfnet".
+        weights: A polyfuse weights file of that family.
         out: The checkpoint to write.
         overwrite: Whether an existing file may be replaced.
 
     Returns:
-        The file written.
+        The files written.
 
     Raises:
+        UsageError: If weights of that family have no published layout.
         InputError: If the weights are damaged, of another family or of another size.
         OutputError: If the file exists or cannot be written.
     """
-    state = load("smfnet", weights=weights).state_dict()
-    _check_shapes(SMFNet(), state, weights)
-    official_smfnet.write_checkpoint(out, official_smfnet.to_official(state), overwrite=overwrite)
-    return [out]
-
-
-EXPORTERS = {"smfnet": export_smfnet}
-"""Families that can be written in the layout of their published program."""
+    known = names_with("export")
+    if family not in known:
+        raise UsageError(f"weights of {family!r} cannot be exported to a published layout: use {' or '.join(known)}.")
+    model, official = load(family, weights=weights), FAMILIES[family].module("official")
+    paths: list[Path] = official.export_checkpoint(model, weights, out, overwrite=overwrite)
+    return paths

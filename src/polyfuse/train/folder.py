@@ -9,9 +9,8 @@ from typing import Literal
 from polyfuse.data.pack import Pack
 from polyfuse.errors import InputError, OutputError
 from polyfuse.train.checkpoint import NEWEST, PREVIOUS
-from polyfuse.train.difference import first_difference
 from polyfuse.train.loop import ENVIRONMENT, LAST, RECIPE
-from polyfuse.train.recipe import Recipe, load_recipe
+from polyfuse.train.recipe import Recipe, first_difference, load_recipe
 
 Progress = Literal["new", "begun", "finished"]
 

@@ -6,11 +6,10 @@ from dataclasses import asdict
 
 from torch import Tensor
 
-from polyfuse.losses.fidelity import fidelity_loss
 from polyfuse.losses.terms import FusionLossWeights, fusion_terms
+from polyfuse.train.attached import attached_terms, loss_weights
 from polyfuse.train.recipe import StageConfig
 from polyfuse.train.stage import FUSER, Batch, Parts, Stage, Turn
-from polyfuse.train.strict import check_known
 
 
 def draw(parts: Parts, batch: Batch) -> Tensor:
@@ -19,34 +18,20 @@ def draw(parts: Parts, batch: Batch) -> Tensor:
     return fused
 
 
-def loss_weights(stage: StageConfig, defaults: dict[str, float]) -> dict[str, float]:
-    """Loss weights of a stage.
-
-    Raises:
-        UsageError: If it names a loss that is not among `defaults`.
-    """
-    for name in stage.losses:
-        check_known(name, defaults, f"losses of stage {stage.kind}")
-    return defaults | stage.losses
-
-
 def fusion_losses(fused: Tensor, batch: Batch, weights: dict[str, float]) -> dict[str, Tensor]:
-    """Weighted "intensity", "gradient", "ssim" and, where it has a weight, "fidelity" of a fused picture."""
+    """Weighted "intensity", "gradient" and "ssim" of a fused picture, and what is attached to the stage."""
     terms = fusion_terms(fused, batch.a, batch.b, batch_mean=batch.mean)
     losses = {
         "intensity": weights["intensity"] * terms.intensity,
         "gradient": weights["gradient"] * terms.gradient,
         "ssim": weights["ssim"] * terms.structure,
     }
-    if weights["fidelity"]:
-        distance = fidelity_loss(fused, batch.a, batch.b, batch_mean=batch.mean)
-        losses["fidelity"] = weights["fidelity"] * distance
-    return losses
+    return losses | attached_terms(fused, batch, weights)
 
 
 def fusion_stage(config: StageConfig) -> Stage:
     """The stage as `config` wants it."""
-    weights = loss_weights(config, asdict(FusionLossWeights()) | {"fidelity": 0.0})
+    weights = loss_weights(config, asdict(FusionLossWeights()))
 
     def losses(parts: Parts, batch: Batch) -> dict[str, Tensor]:
         return fusion_losses(draw(parts, batch), batch, weights)

@@ -1,4 +1,7 @@
-"""What a run writes down: a CSV file per stage and kind of line, and the same for TensorBoard where it is installed."""
+"""What a run writes down, and means over the steps between two lines.
+
+A CSV file per stage and kind of line, and the same for TensorBoard where it is installed.
+"""
 
 from __future__ import annotations
 
@@ -99,3 +102,22 @@ def _tensorboard(folder: Path, first_step: int) -> Any:
     except ImportError:
         return None
     return SummaryWriter(str(folder), purge_step=first_step + 1)
+
+
+class Means:
+    """Sums of named numbers; the names do not change between two calls of `take`."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._count = 0
+
+    def add(self, values: Mapping[str, float]) -> None:
+        """Take the numbers of one step in."""
+        self._sums = {name: self._sums.get(name, 0.0) + value for name, value in values.items()}
+        self._count += 1
+
+    def take(self) -> dict[str, float]:
+        """The means, and begin anew."""
+        means = {name: value / self._count for name, value in self._sums.items()}
+        self._sums, self._count = {}, 0
+        return means

@@ -1,4 +1,4 @@
-"""The one training loop. It knows stages, turns and time; what is learned is the family's affair.
+"""The one training loop. It knows stages, turns and time; a family tells it what the stages are.
 
 A run folder holds recipe.json (as run), environment.json, a log per stage, curves, samples, checkpoints, and weights:
 best.safetensors (lowest validation loss of the last stage) and weights.safetensors (the end), both averaged.
@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import platform
+import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import FrameType, TracebackType
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -27,25 +30,24 @@ from polyfuse.train.capture import CapturedTurn
 from polyfuse.train.checkpoint import NEWEST, has_checkpoint, load_checkpoint, save_checkpoint
 from polyfuse.train.curves import draw_curves
 from polyfuse.train.export import export, start_from
-from polyfuse.train.interrupts import Interrupts
-from polyfuse.train.journal import Journal
-from polyfuse.train.means import Means
+from polyfuse.train.journal import Journal, Means
 from polyfuse.train.monitoring import Monitoring
 from polyfuse.train.optimiser import rate_at
 from polyfuse.train.recipe import Recipe
-from polyfuse.train.stage import FUSER, Batch, Turn
-from polyfuse.train.state import RunState, seeded
+from polyfuse.train.stage import FUSER, Batch, Configured, LoadFrozen, Training, Turn
+from polyfuse.train.state import RunState, Undo, seeded, step_seed
 from polyfuse.train.turns import take_turn
-from polyfuse.train.undo import Undo
 from polyfuse.train.validation import draw_samples, score_samples, to_batch, validate, validation_batches
 
 BEST, LAST = "best.safetensors", "weights.safetensors"
 RECIPE, ENVIRONMENT = "recipe.json", "environment.json"
 
 
-def train(
+def run(
+    training: Training,
     recipe: Recipe,
     out: Path,
+    load_frozen: LoadFrozen,
     *,
     resume: bool = False,
     device: str = "cpu",
@@ -53,38 +55,32 @@ def train(
     graphs: bool = True,
     say: Callable[[str], None] = lambda text: None,
 ) -> list[Path]:
-    """Run a recipe to its end.
+    """Run a recipe to its end; `polyfuse.train.train` says what the arguments mean and what is raised.
 
     Args:
+        training: How the recipe's family is trained.
         recipe: What to do.
         out: The run folder.
+        load_frozen: Loads networks that stages learn from.
         resume: Go on from its newest good checkpoint.
-        device: "cpu" or "cuda"; with several processes, started by torchrun, each takes its own.
-        workers: Processes that cut crops ahead, so that a fast device need not wait; the crops are the same.
-        graphs: Whether one process on a GPU starts the kernels of a turn together; for turns of one's own that look at
-            values on the way, False.
+        device: Where to train.
+        workers: Processes that cut crops ahead.
+        graphs: Whether one process on a GPU starts the kernels of a turn together.
         say: Gets a line of progress now and then.
 
     Returns:
         The weights files written.
-
-    Raises:
-        UsageError: If the recipe does not fit itself, the data or the checkpoint.
-        InputError: If data are missing or unfit.
-        OutputError: If the folder holds another run, or cannot be written.
-        TrainingError: If a loss or gradient is not finite; a checkpoint of the state before is left.
-        KeyboardInterrupt: After a checkpoint, if interrupted.
     """
-    run = _Run(recipe, out, device, workers, graphs, say)
-    run.begin(resume)
+    going = _Run(training, recipe, out, load_frozen, device, workers, graphs, say)
+    going.begin(resume)
     try:
         with Interrupts() as interrupts:
-            run.go(interrupts)
+            going.go(interrupts)
     finally:
-        for batches in run.batches:
+        for batches in going.batches:
             batches.close()
-        run.journal.close()
-    return run.finish()
+        going.journal.close()
+    return going.finish()
 
 
 def _accelerator(device: str) -> Any:
@@ -100,7 +96,15 @@ class _Run:
     """A run while it goes on."""
 
     def __init__(
-        self, recipe: Recipe, out: Path, device: str, workers: int, graphs: bool, say: Callable[[str], None]
+        self,
+        training: Training,
+        recipe: Recipe,
+        out: Path,
+        load_frozen: LoadFrozen,
+        device: str,
+        workers: int,
+        graphs: bool,
+        say: Callable[[str], None],
     ) -> None:
         if not recipe.data.train:
             raise UsageError("the recipe names no data: pass --set data.train=FILE, made by `polyfuse data pack`.")
@@ -115,7 +119,8 @@ class _Run:
             Ahead(Batches(self.packs, crop, recipe.data.batch, recipe.seed), workers, **place) for crop in crops
         ]
         self.val_batches = validation_batches(recipe, self.val_packs, self.accelerator.device)
-        self.state = RunState(recipe, [pack.sha256 for pack in self.packs], self.accelerator.device)
+        hashes = [pack.sha256 for pack in self.packs]
+        self.state = RunState(training, recipe, hashes, self.accelerator.device, load_frozen)
         self.captures = graphs and self.accelerator.device.type == "cuda" and self.accelerator.num_processes == 1
         self.captured: dict[str, CapturedTurn] = {}
         self.logged, self.watched = Means(), Means()
@@ -188,7 +193,7 @@ class _Run:
         values: dict[str, float] = {}
         for index, turn in enumerate(state.stage.turns):
             rate = rate_at(turn.optimiser, state.stage_step, state.stage.steps)
-            with seeded(hash((self.recipe.seed, state.step, index, rank)) & 0xFFFFFFFF, accelerator.device):
+            with seeded(step_seed(self.recipe.seed, state.step, index, rank), accelerator.device):
                 compute = self._captured(turn, batch) if self.captures else None
                 found = take_turn(state.parts, turn, state.optimisers[turn.name], rate, batch, self._mean, compute)
             prefix = f"{turn.name}." if len(state.stage.turns) > 1 else ""
@@ -271,7 +276,7 @@ class _Run:
         network = self.state.average.network
         state = self.state
         origins = [stage.origin for stage in state.stages[: state.stage_index + 1]]
-        export(path, network, state.family.config(network), self.recipe, self.packs, state.step, origins)
+        export(path, network, cast(Configured, network).configuration(), self.recipe, self.packs, state.step, origins)
         return path
 
     def save(self) -> None:
@@ -305,3 +310,31 @@ def _open(recipe: Recipe, paths: tuple[str, ...]) -> list[Pack]:
         if any(item.split == "test" for item in pack.items):
             raise InputError(f"{path} holds a test split: pack another one, results on it would mean nothing.")
     return packs
+
+
+class Interrupts:
+    """While open, SIGINT and SIGTERM only set `pending`; a second one acts at once."""
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self.pending = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._note) for number in self.SIGNALS}
+        return self
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.pending = True
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._restore()

@@ -7,12 +7,14 @@ batch. The loop knows nothing beyond this.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
+from polyfuse.errors import UsageError
 from polyfuse.train.recipe import OptimiserConfig, Recipe
 
 Parts = Mapping[str, nn.Module]
@@ -92,13 +94,52 @@ class Stage:
     """Monitors, where there are any."""
 
 
+class Configured(Protocol):
+    """What the "fuser" can do beside fusing: it is a `FusionModel`."""
+
+    def configuration(self) -> dict[str, Any]:
+        """Its configuration as JSON, for the weights file."""
+        ...
+
+
+LoadFrozen = Callable[[Path], nn.Module]
+"""Loads a network that is not trained, e.g. a teacher, whatever its family: a frozen `FusionModel`."""
+
+
 @dataclass(frozen=True)
-class Family:
-    """How to train one family."""
+class Training:
+    """How to train one family. The part "fuser" that `build` makes is a `FusionModel`."""
 
     build: Callable[[Recipe], dict[str, nn.Module]]
     """Fresh parts; random values come from the global generator, which the loop seeds and restores."""
-    stages: Callable[[Recipe], list[Stage]]
+    stages: Callable[[Recipe, LoadFrozen], list[Stage]]
     """The stages of a recipe."""
-    config: Callable[[nn.Module], dict[str, Any]]
-    """Configuration of the "fuser" as JSON, for the weights file."""
+
+
+def check_kinds(recipe: Recipe, kinds: Collection[str], network: str, *, options: bool = False) -> None:
+    """Refuse stages of other families.
+
+    Args:
+        recipe: What is to be run.
+        kinds: The stages there are.
+        network: Name of the family for messages.
+        options: Whether its stages read their own options.
+
+    Raises:
+        UsageError: Naming the stage.
+    """
+    for index, stage in enumerate(recipe.stages):
+        if stage.kind not in kinds:
+            raise UsageError(f"stages.{index}.kind is {stage.kind!r}: {network} has {' and '.join(kinds)}.")
+        if stage.options and not options:
+            raise UsageError(f"stages.{index}.options has {next(iter(stage.options))!r}: {network} has none, drop it.")
+
+
+def check_no_teacher(recipe: Recipe, network: str) -> None:
+    """Refuse a teacher where no stage learns from one.
+
+    Raises:
+        UsageError: Naming the network.
+    """
+    if recipe.teacher is not None:
+        raise UsageError(f"teacher is given, but {network} learns from none: drop it.")

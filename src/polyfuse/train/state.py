@@ -1,21 +1,21 @@
-"""The state of a run between two steps: networks, their average, optimisers, and how far it is."""
+"""The state of a run between two steps: networks, their average, optimisers, how far it is; and undoing a step."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import torch
 
 from polyfuse.errors import UsageError
-from polyfuse.train.difference import first_difference
-from polyfuse.train.ema import Average
-from polyfuse.train.families import family_of, stages_of
-from polyfuse.train.optimiser import build_optimiser
-from polyfuse.train.recipe import Recipe
-from polyfuse.train.stage import FUSER, Stage
+from polyfuse.train.attached import stages_of
+from polyfuse.train.optimiser import Average, build_optimiser
+from polyfuse.train.recipe import Recipe, first_difference
+from polyfuse.train.stage import FUSER, LoadFrozen, Stage, Training
 from polyfuse.train.strict import read_strict
 from polyfuse.train.turns import turn_parameters
 
@@ -28,19 +28,27 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
+def step_seed(*numbers: int) -> int:
+    """A seed of 32 bits for one turn of one step: the same on every machine and in every version of Python."""
+    return int.from_bytes(hashlib.sha256(repr(numbers).encode()).digest()[:4])
+
+
 class RunState:
     """Everything that changes while a run goes on.
 
     Args:
+        training: How the family is trained.
         recipe: The run.
         data: Hashes of the training packs.
         device: Where the networks live.
+        load_frozen: Loads networks that stages learn from.
     """
 
-    def __init__(self, recipe: Recipe, data: list[str], device: torch.device) -> None:
-        self.recipe, self._data, self._device = recipe, data, device
-        self.family = family_of(recipe.family)
-        self.stages = stages_of(recipe)
+    def __init__(
+        self, training: Training, recipe: Recipe, data: list[str], device: torch.device, load_frozen: LoadFrozen
+    ) -> None:
+        self.recipe, self._data, self._device, self._training = recipe, data, device, training
+        self.stages = stages_of(training, recipe, load_frozen)
         self.parts = {name: part.to(device) for name, part in self._fresh_parts().items()}
         self.average = Average(self.parts[FUSER], recipe.ema)
         self.stage_index = 0
@@ -52,7 +60,7 @@ class RunState:
     def _fresh_parts(self) -> dict[str, torch.nn.Module]:
         """The networks as they are at the beginning of a run, on the CPU."""
         with seeded(self.recipe.seed, torch.device("cpu")):
-            return self.family.build(self.recipe)
+            return self._training.build(self.recipe)
 
     def enter_stage(self) -> None:
         """Optimisers of the stage at hand, new but for those that go on; what it wants fresh; no best score yet."""
@@ -145,3 +153,29 @@ class RunState:
         if not self.finished:
             for name, optimiser in self.optimisers.items():
                 optimiser.load_state_dict(state["optimisers"][name])
+
+
+class Undo:
+    """Copies of all that a step changes before its last turn can fail; a turn that fails leaves its own weights alone.
+
+    Args:
+        state: The run, before the step.
+    """
+
+    def __init__(self, state: RunState) -> None:
+        earlier = state.stage.turns[:-1]
+        trained = {name for turn in earlier for name in turn.parts}
+        self._values = [
+            (value, value.clone())
+            for name, part in state.parts.items()
+            for value in (part.state_dict().values() if name in trained else part.buffers())
+        ]
+        optimisers = [state.optimisers[turn.name] for turn in earlier]
+        self._optimisers = [(optimiser, deepcopy(optimiser.state_dict())) for optimiser in optimisers]
+
+    def put_back(self) -> None:
+        """Make the state what it was."""
+        for value, kept in self._values:
+            value.copy_(kept)
+        for optimiser, kept in self._optimisers:
+            optimiser.load_state_dict(kept)

@@ -8,10 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from polyfuse.errors import UsageError
-from polyfuse.evaluation import choose_metrics
-from polyfuse.evaluation.report import Column, columns_of
-from polyfuse.train import Recipe
-from polyfuse.train.recipe import StageConfig
+from polyfuse.train.recipe import Recipe, StageConfig
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class Study:
     """The ablation study of a family."""
 
     family: str
-    """Whose."""
+    """Name of the family."""
     full: Variant
     """The unchanged model, which every row is compared with."""
     rows: tuple[Variant, ...]
@@ -64,13 +61,6 @@ class Study:
     """Conventions under which they compare."""
     balances: tuple[str, ...] = ()
     """Metrics whose balance between the two sources is a column too."""
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        """All columns of the table."""
-        found = columns_of(choose_metrics(self.metrics, self.protocol))
-        wanted = {(name, "value") for name in self.metrics} | {(name, "bal") for name in self.balances}
-        return tuple(column for column in found if (column.metric.name, column.part) in wanted)
 
     def choose(self, names: list[str] | None) -> list[Variant]:
         """The unchanged model and the rows of these names, in the paper's order; None stands for all.

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polyfuse.errors import InputError
-from polyfuse.io.atomic import atomic_path
+from polyfuse.io.atomic import atomic_path, check_free, write_text
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 FORMAT_VERSION = 1
 
@@ -143,3 +143,43 @@ def card(info: WeightsInfo, num_values: int, file_name: str) -> str:
             "",
         ]
     )
+
+
+def save_imported(
+    out: Path, model: nn.Module, tensors: Mapping[str, Tensor], info: WeightsInfo, source: Path, *, overwrite: bool
+) -> list[Path]:
+    """Write the tensors of a published checkpoint and a card beside them, once they fit the network.
+
+    Args:
+        out: The safetensors file to write; the card gets the same name with `.md`.
+        model: A fresh network of the published size.
+        tensors: The checkpoint's, by the network's names.
+        info: What the weights are.
+        source: The checkpoint, for messages.
+        overwrite: Whether existing files may be replaced.
+
+    Returns:
+        The files written.
+
+    Raises:
+        InputError: If a tensor has another shape than the network's.
+        OutputError: If a file exists or cannot be written.
+    """
+    check_shapes(model, tensors, source)
+    card_path = out.with_suffix(".md")
+    check_free(card_path, overwrite=overwrite)
+    info = save_weights(out, tensors, info, overwrite=overwrite)
+    num_values = sum(value.numel() for value in model.parameters())
+    write_text(card_path, card(info, num_values, out.name), overwrite=overwrite)
+    return [out, card_path]
+
+
+def check_shapes(model: nn.Module, tensors: Mapping[str, Tensor], source: Path) -> None:
+    """Refuse tensors of other shapes than the network's.
+
+    Raises:
+        InputError: Naming the first.
+    """
+    for name, own in model.state_dict().items():
+        if name in tensors and tensors[name].shape != own.shape:
+            raise InputError(f"{source}: {name} has shape {tuple(tensors[name].shape)}, not {tuple(own.shape)}.")

@@ -6,21 +6,17 @@ Which content losses there are is ours: what networks of this kind usually have.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from polyfuse.losses.fidelity import fidelity_loss
-from polyfuse.ops.blur import gaussian_blur
+from polyfuse.losses.terms import intensity_distance
 from polyfuse.ops.gradients import signed_gradient
 from polyfuse.ops.ssim import ssim_map
 
 SOBEL_SCALE = 8
 """`signed_gradient` divides Sobel's kernels by this."""
-BRIGHTNESS_SIGMA = 4.0
-"""Blur, in pixels, that leaves brightness and takes texture off."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +39,6 @@ class FusionWeights:
     """Of the distance from the larger gradient."""
     structure: float = 0.0
     """Of 2 - SSIM(fused, a) - SSIM(fused, b)."""
-    fidelity: float = 0.0
-    """Of the visual information that is lost, see `polyfuse.losses.fidelity`."""
-    brightness: float = 0.0
-    """Of the squared distance from the larger source, both blurred: it holds large areas and leaves texture free."""
 
 
 def squared_distance(predicted: Tensor, target: Tensor) -> Tensor:
@@ -59,19 +51,9 @@ def structural_distance(predicted: Tensor, target: Tensor) -> Tensor:
     return 1 - ssim_map(predicted, target, "none").mean()
 
 
-def intensity_distance(fused: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """Mean of |fused - max(a, b)|."""
-    return (fused - torch.maximum(a, b)).abs().mean()
-
-
 def gradient_distance(fused: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """Mean of |g(fused) - max(g(a), g(b))|, g = |Sobel_x| + |Sobel_y|, border replicated."""
     return (_steepness(fused) - torch.maximum(_steepness(a), _steepness(b))).abs().mean()
-
-
-def brightness_distance(fused: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """Mean of the squared difference of fused and max(a, b), both blurred by `BRIGHTNESS_SIGMA`; any size."""
-    return gaussian_blur(fused - torch.maximum(a, b), BRIGHTNESS_SIGMA).square().mean()
 
 
 def _steepness(x: Tensor) -> Tensor:
@@ -99,22 +81,14 @@ def reconstruction_terms(
     return terms
 
 
-def fusion_terms(
-    fused: Tensor,
-    a: Tensor,
-    b: Tensor,
-    *,
-    weights: FusionWeights | None = None,
-    batch_mean: Callable[[Tensor], Tensor] = lambda mean: mean,
-) -> dict[str, Tensor]:
+def fusion_terms(fused: Tensor, a: Tensor, b: Tensor, *, weights: FusionWeights | None = None) -> dict[str, Tensor]:
     """Weighted content terms of phase 2 by name; their sum is minimised.
 
     Args:
         fused: (N, 1, H, W).
         a: Same shape, in [0, 1].
         b: Same shape, in [0, 1].
-        weights: Weights of the terms; those that are 0 by default are left out where they have none.
-        batch_mean: Turns a mean over this part of the batch into the mean over all processes that share it.
+        weights: Weights of the terms; the structural one is left out where it has none.
     """
     chosen = weights or FusionWeights()
     terms = {
@@ -124,8 +98,4 @@ def fusion_terms(
     if chosen.structure:
         distance = structural_distance(fused, a) + structural_distance(fused, b)
         terms["structure"] = chosen.structure * distance
-    if chosen.fidelity:
-        terms["fidelity"] = chosen.fidelity * fidelity_loss(fused, a, b, batch_mean=batch_mean)
-    if chosen.brightness:
-        terms["brightness"] = chosen.brightness * brightness_distance(fused, a, b)
     return terms

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
+from polyfuse.families.daefuse.config import DAEFuseConfig
 from polyfuse.families.daefuse.contributions import block_contributions
 from polyfuse.families.daefuse.explanation import attention_statistics, explain_pair
 from polyfuse.families.daefuse.fast import fuse_planes
@@ -34,6 +37,11 @@ class DAEFuse(DAEFuseNetwork, FusionModel):
 
     precision: Precision = "float32"
     """See `DAEFuseNetwork.precision`."""
+
+    @classmethod
+    def from_configuration(cls, values: dict[str, Any]) -> DAEFuse:
+        """A fresh network of a configuration as weights files hold it."""
+        return cls(DAEFuseConfig.from_json(values))
 
     @property
     def spec(self) -> ModelSpec:

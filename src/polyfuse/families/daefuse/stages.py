@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from typing import cast
 
@@ -13,6 +14,7 @@ from polyfuse.families.daefuse.game import JUDGE, Phase, turns
 from polyfuse.families.daefuse.losses import FusionWeights, ReconstructionWeights, fusion_terms, reconstruction_terms
 from polyfuse.families.daefuse.monitors import fusion_watch, reconstruction_watch
 from polyfuse.families.daefuse.options import FusionOptions, ReconstructionOptions
+from polyfuse.train.attached import attached_terms, split_losses
 from polyfuse.train.fusion_stage import draw
 from polyfuse.train.recipe import StageConfig
 from polyfuse.train.stage import FUSER, Batch, Parts, Stage, Turn, Watch
@@ -42,13 +44,15 @@ def reconstruction_stage(config: StageConfig, options: ReconstructionOptions, wh
 
 def fusion_stage(config: StageConfig, options: FusionOptions, where: str) -> Stage:
     """Phase 2: all parts but what `options.freeze` names. Its validation losses are those of content alone."""
-    weights = read_strict(FusionWeights, config.losses, f"{where}.losses")
+    own, attached = split_losses(config, asdict(FusionWeights()), f"{where}.losses")
+    weights = read_strict(FusionWeights, own, f"{where}.losses")
 
     def make(parts: Parts, batch: Batch) -> tuple[Tensor, ...]:
         return (draw(parts, batch),)
 
     def content(made: tuple[Tensor, ...], batch: Batch) -> dict[str, Tensor]:
-        return fusion_terms(made[0], batch.a, batch.b, weights=weights, batch_mean=batch.mean)
+        terms = fusion_terms(made[0], batch.a, batch.b, weights=weights)
+        return terms | attached_terms(made[0], batch, attached)
 
     phase = Phase(make, content, partial(shown, view=options.view, detail_source=options.detail_source))
     taken = turns(config, options, phase, options.freeze)

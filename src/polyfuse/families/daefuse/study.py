@@ -9,7 +9,7 @@ from polyfuse.train.variants import Study, Variant
 
 _RECONSTRUCTION, _FUSION = "reconstruction", "fusion"
 
-DAE_FUSE = Study(
+STUDY = Study(
     family="daefuse",
     full=Variant("full", "the unchanged model"),
     rows=(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, cast
 
 from torch import nn
 
@@ -20,9 +19,8 @@ from polyfuse.families.daefuse.options import (
     stage_options,
 )
 from polyfuse.families.daefuse.stages import fusion_stage, reconstruction_stage
-from polyfuse.train.kinds import check_kinds
 from polyfuse.train.recipe import Recipe, StageConfig
-from polyfuse.train.stage import FUSER, Family, Stage
+from polyfuse.train.stage import FUSER, LoadFrozen, Stage, Training, check_kinds, check_no_teacher
 from polyfuse.train.strict import check_known, read_strict
 
 DISC = "disc"
@@ -66,11 +64,10 @@ def _disc_options(recipe: Recipe) -> DiscriminatorOptions:
     return options
 
 
-def _stages(recipe: Recipe) -> list[Stage]:
+def _stages(recipe: Recipe, load_frozen: LoadFrozen) -> list[Stage]:
     """The stages of `recipe`; discriminators go on in the next one if they see the same view there, else begin anew."""
     check_kinds(recipe, KINDS, "DAE-Fuse", options=True)
-    if recipe.teacher is not None:
-        raise UsageError("teacher is given, but DAE-Fuse has no use for one: drop it.")
+    check_no_teacher(recipe, "DAE-Fuse")
     stages, view = [], None
     for index, (config, options) in enumerate(zip(recipe.stages, stage_options(recipe), strict=True)):
         where = f"stages.{index}"
@@ -106,9 +103,4 @@ def _check_frozen(recipe: Recipe, options: Options, where: str) -> None:
         raise UsageError(f"{where}.options.freeze leaves nothing to train: drop a module from it.")
 
 
-def _config(fuser: nn.Module) -> dict[str, Any]:
-    """Configuration of the network as JSON."""
-    return cast(DAEFuse, fuser).config.to_json()
-
-
-DAE_FUSE = Family(_build, _stages, _config)
+TRAINING = Training(_build, _stages)

@@ -78,6 +78,7 @@ class FNet(FusionModel):
     Source: FNet paper, equations 7 to 11; layer sizes from the official code.
     """
 
+    choices = {"border": ("zeros", "reflect")}  # noqa: RUF012 - the base class says what it is
     precision: Precision = "float32"
     """Arithmetic of the fast forms: "float32", or "bf16" operands with float32 sums and thresholds."""
 
@@ -100,6 +101,11 @@ class FNet(FusionModel):
         conv = nn.Conv2d(coder.channels, 1, coder.kernel_size, padding=coder.kernel_size // 2, bias=False)
         nn.init.xavier_uniform_(conv.weight)
         return conv
+
+    @classmethod
+    def from_configuration(cls, values: dict[str, Any]) -> FNet:
+        """A fresh network of a configuration as weights files hold it."""
+        return cls(FNetConfig.from_json(values))
 
     @property
     def spec(self) -> ModelSpec:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyfuse.errors import InputError
+from polyfuse.families.fnet.network import FNet
 from polyfuse.weights.pickles import read_pickle
+from polyfuse.weights.store import WeightsInfo, save_imported
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -109,3 +111,21 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], str]:
     if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
         raise InputError(f"{path} is no plain dictionary of tensors: save the network's state_dict.")
     return dict(content), digest
+
+
+def import_checkpoint(checkpoint: Path, out: Path, *, overwrite: bool) -> list[Path]:
+    """Convert the published checkpoint, or one of its layout, 74 tensors; see `polyfuse.registry.import_checkpoint`."""
+    tensors, digest = read_checkpoint(checkpoint)
+    renamed = from_official(tensors, fnet_key_map())
+    model, published = FNet(), digest == PUBLISHED_SHA256
+    info = WeightsInfo(
+        name="fnet.official" if published else "fnet.imported",
+        family="fnet",
+        config=model.config.to_json(),
+        luma="studio",
+        rendering="official",
+        source=f"imported from {checkpoint.name}, SHA-256 {digest}"
+        + (", the checkpoint published with arXiv 2411.04519" if published else ""),
+        licence="the publishing repository states none: do not redistribute" if published else "not stated",
+    )
+    return save_imported(out, model, renamed, info, checkpoint, overwrite=overwrite)

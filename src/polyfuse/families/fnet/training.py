@@ -7,18 +7,27 @@ Stage "fusion": FNet alone, by intensity, gradient and structure, with a new opt
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, cast
+from typing import cast
 
 from torch import Tensor, nn
 
 from polyfuse.families.fnet.inverse import IFNet, IFNetConfig
 from polyfuse.families.fnet.network import FNet, FNetConfig
-from polyfuse.families.fnet_t.distil import check_teacher
 from polyfuse.losses.terms import reconstruction_terms
-from polyfuse.train.fusion_stage import draw, fusion_stage, loss_weights
-from polyfuse.train.kinds import check_kinds
+from polyfuse.train.attached import loss_weights
+from polyfuse.train.fusion_stage import draw, fusion_stage
 from polyfuse.train.recipe import Recipe, StageConfig
-from polyfuse.train.stage import FUSER, Batch, Family, Parts, Stage, Turn
+from polyfuse.train.stage import (
+    FUSER,
+    Batch,
+    LoadFrozen,
+    Parts,
+    Stage,
+    Training,
+    Turn,
+    check_kinds,
+    check_no_teacher,
+)
 from polyfuse.train.strict import check_known, read_strict
 
 INVERSE = "inverse"
@@ -47,17 +56,18 @@ def _configs(recipe: Recipe) -> tuple[FNetConfig, IFNetConfig]:
     return config, inverse_config
 
 
-def _stages(recipe: Recipe) -> list[Stage]:
+def _stages(recipe: Recipe, load_frozen: LoadFrozen) -> list[Stage]:
     """The stages of `recipe`."""
     kinds = {"reconstruction": _reconstruction, "fusion": fusion_stage}
     check_kinds(recipe, kinds, "FNet")
-    check_teacher(recipe)
+    check_no_teacher(recipe, "FNet")
     return [kinds[stage.kind](stage) for stage in recipe.stages]
 
 
 def _reconstruction(config: StageConfig) -> Stage:
     """Stage I: FNet and IFNet, one Adam over both."""
-    weights = loss_weights(config, {"intensity_a": 1.0, "gradient_a": 1.0, "intensity_b": 1.0, "gradient_b": 1.0})
+    own = {"intensity_a": 1.0, "gradient_a": 1.0, "intensity_b": 1.0, "gradient_b": 1.0}
+    weights = loss_weights(config, own, fuses=False)
 
     def losses(parts: Parts, batch: Batch) -> dict[str, Tensor]:
         a, b = parts[INVERSE](parts[FUSER](batch.a, batch.b))
@@ -75,9 +85,4 @@ def _reconstruction(config: StageConfig) -> Stage:
     return Stage(config.kind, config.steps, (turn,), losses, draw)
 
 
-def _config(fuser: nn.Module) -> dict[str, Any]:
-    """Configuration of the network as JSON."""
-    return cast(FNet, fuser).config.to_json()
-
-
-FNET = Family(_build, _stages, _config)
+TRAINING = Training(_build, _stages)

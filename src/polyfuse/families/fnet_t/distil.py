@@ -6,23 +6,23 @@ The teacher is no part of the family: it has no optimiser, and a checkpoint hold
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from polyfuse.errors import InputError, UsageError
-from polyfuse.families.fnet.network import FNet, FNetConfig
+from polyfuse.families.spec import FusionModel
 from polyfuse.losses.terms import reconstruction_terms
-from polyfuse.train.fusion_stage import draw, fusion_losses, loss_weights
+from polyfuse.train.attached import loss_weights
+from polyfuse.train.fusion_stage import draw, fusion_losses
 from polyfuse.train.recipe import Recipe, StageConfig
-from polyfuse.train.stage import FUSER, Batch, Parts, Stage, Turn
-from polyfuse.weights.store import load_weights
+from polyfuse.train.stage import FUSER, Batch, LoadFrozen, Parts, Stage, Turn
 
 KIND = "distil"
 RIM = 16
 """Pixels at the border of a crop that are not imitated: FNet makes them brighter than within a picture."""
-DEFAULTS = {"picture": 20.0, "detail": 20.0, "intensity": 0.0, "gradient": 0.0, "ssim": 0.0, "fidelity": 0.0}
+DEFAULTS = {"picture": 20.0, "detail": 20.0, "intensity": 0.0, "gradient": 0.0, "ssim": 0.0}
 
 
 def check_teacher(recipe: Recipe) -> None:
@@ -38,7 +38,7 @@ def check_teacher(recipe: Recipe) -> None:
         raise UsageError(f"teacher is given, but there is no stage {KIND}: drop it, or add the stage.")
 
 
-def distil_stage(config: StageConfig, recipe: Recipe) -> Stage:
+def distil_stage(config: StageConfig, recipe: Recipe, load_frozen: LoadFrozen) -> Stage:
     """The stage as `config` wants it, taught by the network in the file `recipe.teacher`.
 
     Losses: "picture", mean absolute difference of student and teacher, whose picture is clamped to [0, 1]; "detail",
@@ -53,7 +53,7 @@ def distil_stage(config: StageConfig, recipe: Recipe) -> Stage:
     if smallest <= 2 * RIM:
         raise UsageError(f"crops of {smallest} pixels have no middle to imitate: make them larger than {2 * RIM}.")
     assert recipe.teacher is not None
-    teacher, origin = _load(Path(recipe.teacher), recipe)
+    teacher, origin = _teacher(Path(recipe.teacher), recipe, load_frozen)
 
     def losses(parts: Parts, batch: Batch) -> dict[str, Tensor]:
         with torch.no_grad():
@@ -61,7 +61,7 @@ def distil_stage(config: StageConfig, recipe: Recipe) -> Stage:
         fused = draw(parts, batch)
         picture, detail = reconstruction_terms(_middle(fused), _middle(taught))
         terms = {"picture": weights["picture"] * picture, "detail": weights["detail"] * detail}
-        if any(weights[name] for name in ("intensity", "gradient", "ssim", "fidelity")):
+        if any(weight for name, weight in weights.items() if name not in ("picture", "detail")):
             terms |= fusion_losses(fused, batch, weights)
         return terms
 
@@ -69,19 +69,14 @@ def distil_stage(config: StageConfig, recipe: Recipe) -> Stage:
     return Stage(config.kind, config.steps, (turn,), losses, draw, origin)
 
 
-def _load(path: Path, recipe: Recipe) -> tuple[nn.Module, str]:
+def _teacher(path: Path, recipe: Recipe, load_frozen: LoadFrozen) -> tuple[nn.Module, str]:
     """The teacher, frozen, and what it is in a few words."""
-    tensors, info, digest = load_weights(path)
-    if info.family != "fnet":
-        raise InputError(f"{path} holds weights of {info.family}: only fnet can teach, name weights of it.")
-    config: dict[str, Any] = info.config
-    try:
-        network = FNet(FNetConfig.from_json(config))
-        network.load_state_dict(tensors, strict=True)
-    except (UsageError, AttributeError, KeyError, TypeError, RuntimeError) as error:
-        raise InputError(f"{path} does not fit its own configuration: get a fresh copy.") from error
+    network = cast(FusionModel, load_frozen(path))
+    if network.spec.family != "fnet":
+        raise InputError(f"{path} holds weights of {network.spec.family}: only fnet can teach, name weights of it.")
     network.precision = recipe.precision
-    return network.eval().requires_grad_(False), f"taught by {info.name} (SHA-256 {digest})"
+    made_by = network.provenance
+    return network, f"taught by {made_by.name} (SHA-256 {made_by.weights_sha256})"
 
 
 def _middle(pictures: Tensor) -> Tensor:

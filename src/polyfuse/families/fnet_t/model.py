@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from polyfuse.families.fnet_t import fast
-from polyfuse.families.fnet_t.network import LEAK, NUM_PLANES, FNetTNetwork
+from polyfuse.families.fnet_t.network import LEAK, NUM_PLANES, FNetTConfig, FNetTNetwork
 from polyfuse.families.spec import FusionModel, ModelSpec, Observer, check_pair
 from polyfuse.ops.black import keep_black
 from polyfuse.ops.precision import Precision, needs_gradients
@@ -21,6 +23,11 @@ class FNetT(FNetTNetwork, FusionModel):
 
     precision: Precision = "float32"
     """See `FNetTNetwork.precision`."""
+
+    @classmethod
+    def from_configuration(cls, values: dict[str, Any]) -> FNetT:
+        """A fresh network of a configuration as weights files hold it."""
+        return cls(FNetTConfig.from_json(values))
 
     @property
     def spec(self) -> ModelSpec:

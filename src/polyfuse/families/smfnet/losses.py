@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from polyfuse.families.smfnet.lovasz import otsu_lovasz_loss
-from polyfuse.losses.fidelity import fidelity_loss
+from polyfuse.losses.terms import intensity_distance, strongest_gradient_distance
 from polyfuse.ops.correlation import correlation
 from polyfuse.ops.gradients import gradient_magnitude, signed_gradient
 from polyfuse.ops.ssim import ssim_map
@@ -84,8 +84,6 @@ class FusionWeights:
     """Of the gradient term, alpha5."""
     decomposition: float = 2.0
     """Of the decomposition, alpha4."""
-    fidelity: float = 0.0
-    """Of the visual information that is lost, see `polyfuse.losses.fidelity`.  # ours"""
 
 
 def ssim_distance(predicted: Tensor, target: Tensor, kind: Literal["plain", "clamped"] = "plain") -> Tensor:
@@ -200,7 +198,6 @@ def fusion_terms(
     *,
     weights: FusionWeights | None = None,
     rules: LossRules = FIXED,
-    batch_mean: Callable[[Tensor], Tensor] = lambda mean: mean,
 ) -> dict[str, Tensor]:
     """Weighted terms of stage II by name; their sum is minimised.
 
@@ -213,17 +210,15 @@ def fusion_terms(
         graph: Graph features, None where there is no graph.
         weights: Weights of the terms; a term without weight is left out.
         rules: Which form each term has.
-        batch_mean: Turns a mean over this part of the batch into the mean over all processes that share it.
     """
     chosen = weights or FusionWeights()
     # official: the details' correlation twice where the paper has the graph's
     second = graph if rules.graph_in_fusion else detail
     details = [detail] if second is None else [detail, second]
     terms: _Terms = {
-        "intensity": (chosen.intensity, lambda: (fused - torch.maximum(a, b)).abs().mean()),
-        "gradient": (chosen.gradient, lambda: _strongest_gradient_distance(fused, a, b)),
+        "intensity": (chosen.intensity, lambda: intensity_distance(fused, a, b)),
+        "gradient": (chosen.gradient, lambda: strongest_gradient_distance(fused, a, b)),
         "decomposition": (chosen.decomposition, lambda: decomposition(details, base, rules)),
-        "fidelity": (chosen.fidelity, lambda: fidelity_loss(fused, a, b, batch_mean=batch_mean)),
     }
     return _weighted(terms)
 
@@ -231,9 +226,3 @@ def fusion_terms(
 def _weighted(terms: _Terms) -> dict[str, Tensor]:
     """Each term times its weight; a term without weight is not computed."""
     return {name: weight * term() for name, (weight, term) in terms.items() if weight}
-
-
-def _strongest_gradient_distance(fused: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """Mean absolute difference from the larger of both Sobel magnitudes."""
-    strongest = torch.maximum(gradient_magnitude(a), gradient_magnitude(b))
-    return (gradient_magnitude(fused) - strongest).abs().mean()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from copy import copy
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,6 +40,11 @@ class SMFNet(SMFNetNetwork, FusionModel):
     def __init__(self, config: SMFNetConfig | None = None) -> None:
         super().__init__(config)
         self.matrices: Matrices | None = None
+
+    @classmethod
+    def from_configuration(cls, values: dict[str, Any]) -> SMFNet:
+        """A fresh network of a configuration as weights files hold it."""
+        return cls(SMFNetConfig.from_json(values))
 
     @property
     def spec(self) -> ModelSpec:

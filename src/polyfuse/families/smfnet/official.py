@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyfuse.errors import InputError
+from polyfuse.families.smfnet.model import SMFNet
 from polyfuse.io.atomic import atomic_path
 from polyfuse.weights.pickles import read_pickle
+from polyfuse.weights.store import WeightsInfo, check_shapes, save_imported
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -261,3 +263,34 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], *, overwrite: bo
         content[part][f"{PREFIX}{key}"] = tensor.detach().cpu().clone()
     with atomic_path(path, overwrite) as temporary:
         torch.save(content, temporary)
+
+
+def import_checkpoint(checkpoint: Path, out: Path, *, overwrite: bool) -> list[Path]:
+    """Convert a checkpoint, five state dictionaries of 334 tensors; see `polyfuse.registry.import_checkpoint`.
+
+    The tensors that the program keeps but never uses are left out; `export_checkpoint` makes new ones.
+    """
+    tensors, digest = read_checkpoint(checkpoint)
+    renamed, _ = from_official(tensors)
+    model = SMFNet()
+    info = WeightsInfo(
+        name="smfnet.imported",
+        family="smfnet",
+        config=model.config.to_json(),
+        rendering="clip",
+        rounded_a=True,
+        source=f"imported from {checkpoint.name}, SHA-256 {digest}",
+        licence="not stated",
+    )
+    return save_imported(out, model, renamed, info, checkpoint, overwrite=overwrite)
+
+
+def export_checkpoint(model: SMFNet, weights: Path, out: Path, *, overwrite: bool) -> list[Path]:
+    """Write a network of the published size in the program's layout; see `polyfuse.registry.export_checkpoint`.
+
+    The tensors that the program keeps but never uses get the values they would start from.
+    """
+    state = model.state_dict()
+    check_shapes(SMFNet(), state, weights)
+    write_checkpoint(out, to_official(state), overwrite=overwrite)
+    return [out]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
+from polyfuse.families.smfnet.losses import FIXED, OFFICIAL
 from polyfuse.train.variants import Study, Variant
 
 _RECONSTRUCTION, _FUSION = "reconstruction", "fusion"
-_OFFICIAL: dict[str, Any] = {
-    "decomposition": "detached",
-    "graph_in_fusion": False,
-    "semantic": "zeros",
-    "ssim": "clamped",
-}
-"""Forms of the losses in the official program."""
+_OFFICIAL: dict[str, Any] = {name: value for name, value in asdict(OFFICIAL).items() if value != getattr(FIXED, name)}
+"""Forms of the losses in the official program, where they differ from the repaired ones."""
 
 _TABLE = (
     Variant(
@@ -60,7 +57,7 @@ _REPAIRS = (
     Variant("messages", "messages weighed by parity", model={"messages": "interleaved"}),
 )
 
-SMFNET = Study(
+STUDY = Study(
     family="smfnet",
     full=Variant("full", "the unchanged model", printed="SMFNet (ours)"),
     rows=(*_TABLE, *_REPAIRS),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -22,9 +22,20 @@ from polyfuse.families.smfnet.losses import (
     fusion_terms,
     reconstruction_terms,
 )
-from polyfuse.train.fusion_stage import draw, loss_weights
+from polyfuse.train.attached import attached_terms, loss_weights, split_losses
+from polyfuse.train.fusion_stage import draw
 from polyfuse.train.recipe import Recipe, StageConfig
-from polyfuse.train.stage import FUSER, Batch, Family, Parts, Stage, Turn
+from polyfuse.train.stage import (
+    FUSER,
+    Batch,
+    LoadFrozen,
+    Parts,
+    Stage,
+    Training,
+    Turn,
+    check_kinds,
+    check_no_teacher,
+)
 from polyfuse.train.strict import read_strict
 
 
@@ -45,14 +56,11 @@ def _build(recipe: Recipe) -> dict[str, nn.Module]:
     return {FUSER: SMFNet(config)}
 
 
-def _stages(recipe: Recipe) -> list[Stage]:
+def _stages(recipe: Recipe, load_frozen: LoadFrozen) -> list[Stage]:
     """The stages of `recipe`."""
     kinds = {"reconstruction": _reconstruction, "fusion": _fusion}
-    for index, stage in enumerate(recipe.stages):
-        if stage.kind not in kinds:
-            raise UsageError(f"stages.{index}.kind is {stage.kind!r}: SMFNet has {' and '.join(kinds)}.")
-    if recipe.teacher is not None:
-        raise UsageError("teacher is given, but SMFNet learns from none: drop it.")
+    check_kinds(recipe, kinds, "SMFNet", options=True)
+    check_no_teacher(recipe, "SMFNet")
     graph = ("graph",) if read_strict(SMFNetConfig, recipe.model, "model").graph else ()
     children = ("encoder", "decoder", *graph, "fuse_base", "fuse_detail")
     return [kinds[stage.kind](stage, children) for stage in recipe.stages]
@@ -60,7 +68,7 @@ def _stages(recipe: Recipe) -> list[Stage]:
 
 def _reconstruction(config: StageConfig, children: tuple[str, ...]) -> Stage:
     """Stage I: the decoder makes either source from its base, detail and graph features."""
-    weights = ReconstructionWeights(**loss_weights(config, asdict(ReconstructionWeights())))
+    weights = ReconstructionWeights(**loss_weights(config, asdict(ReconstructionWeights()), fuses=False))
     options: StageOptions = read_strict(StageOptions, config.options, "stages.options")
 
     def losses(parts: Parts, batch: Batch) -> dict[str, Tensor]:
@@ -72,14 +80,14 @@ def _reconstruction(config: StageConfig, children: tuple[str, ...]) -> Stage:
 
 def _fusion(config: StageConfig, children: tuple[str, ...]) -> Stage:
     """Stage II: the fused picture has the intensity and gradient of whichever source has more."""
-    weights = FusionWeights(**loss_weights(config, asdict(FusionWeights())))
+    own, attached = split_losses(config, asdict(FusionWeights()), f"losses of stage {config.kind}")
+    weights = FusionWeights(**own)
     options: StageOptions = read_strict(StageOptions, config.options, "stages.options")
 
     def losses(parts: Parts, batch: Batch) -> dict[str, Tensor]:
         fused, found = cast(SMFNet, parts[FUSER]).fuse(batch.a, batch.b)
-        return fusion_terms(
-            fused, batch.a, batch.b, *_by_branch(found), weights=weights, rules=options, batch_mean=batch.mean
-        )
+        terms = fusion_terms(fused, batch.a, batch.b, *_by_branch(found), weights=weights, rules=options)
+        return terms | attached_terms(fused, batch, attached)
 
     return _stage(config, children, losses, options)
 
@@ -102,9 +110,4 @@ def _stage(
     return Stage(config.kind, config.steps, (turn,), losses, draw)
 
 
-def _config(fuser: nn.Module) -> dict[str, Any]:
-    """Configuration of the network as JSON."""
-    return cast(SMFNet, fuser).config.to_json()
-
-
-SMFNET = Family(_build, _stages, _config)
+TRAINING = Training(_build, _stages)

@@ -1,0 +1,134 @@
+"""Every family, one row each. A new family is a folder, called its wing, and a row here; deleting one is the reverse.
+
+A wing is imported when something of it is asked for. What it must have beside its model, it has under names that are
+the same in every wing:
+
+| in `has` | module of the wing | what is looked for there |
+|---|---|---|
+| training | `training` | `TRAINING`, a `polyfuse.train.stage.Training` |
+| study | `study` | `STUDY`, a `polyfuse.train.variants.Study` |
+| explained | `explained` | `find` and `draw`, see `polyfuse.registry.explained` |
+| import | `official` | `import_checkpoint(checkpoint, out, *, overwrite)`, returns the files written |
+| export | `official` | `export_checkpoint(model, weights, out, *, overwrite)`, returns the files written |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal
+
+from polyfuse.errors import UsageError
+
+if TYPE_CHECKING:
+    from polyfuse.families.spec import FusionModel
+
+Feature = Literal["training", "study", "explained", "import", "export"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """One row: a family of models and where its wing lies."""
+
+    name: str
+    """What `--model`, recipes and weights files call it."""
+    wing: str
+    """Module that holds `model`; the wing's other modules lie below it."""
+    model: str
+    """Name of the model's class, a `FusionModel`, in that module."""
+    summary: str
+    """What it does, in one line."""
+    source: str
+    """Publication of a classic method; for learned ones the weights say who trained them."""
+    learned: bool = True
+    """Whether it needs weights."""
+    has: tuple[Feature, ...] = ()
+    """What its wing can do beside fusing."""
+
+    def build(self, config: dict[str, Any]) -> FusionModel:
+        """A fresh model.
+
+        Args:
+            config: What `FusionModel.configuration` returns; fields left out keep their default.
+        """
+        made: FusionModel = getattr(import_module(self.wing), self.model).from_configuration(config)
+        return made
+
+    def module(self, name: str) -> ModuleType:
+        """A module of the wing, e.g. "training"."""
+        return import_module(f"{self.wing}.{name}")
+
+
+_WINGS = "polyfuse.families"
+FAMILIES: dict[str, Family] = {
+    row.name: row
+    for row in (
+        Family("average", f"{_WINGS}.classic", "Average", "mean of both pictures", "pixel mean", learned=False),
+        Family(
+            "maximum",
+            f"{_WINGS}.classic",
+            "Maximum",
+            "larger of both pictures, pixel by pixel",
+            "pixel maximum",
+            learned=False,
+        ),
+        Family(
+            "laplacian",
+            f"{_WINGS}.classic",
+            "Laplacian",
+            "Laplacian pyramid, larger detail wins",
+            "Burt and Adelson 1983",
+            learned=False,
+        ),
+        Family(
+            "fnet",
+            f"{_WINGS}.fnet",
+            "FNet",
+            "interpretable l0 sparse coding",
+            "arXiv 2411.04519",
+            has=("training", "study", "explained", "import"),
+        ),
+        Family(
+            "fnet-t",
+            f"{_WINGS}.fnet_t",
+            "FNetT",
+            "real time on a CPU, a student of fnet",
+            "a student of FNet",
+            has=("training",),
+        ),
+        Family(
+            "smfnet",
+            f"{_WINGS}.smfnet",
+            "SMFNet",
+            "base, detail and graph features",
+            "the SMFNet paper",
+            has=("training", "study", "explained", "import", "export"),
+        ),
+        Family(
+            "daefuse",
+            f"{_WINGS}.daefuse",
+            "DAEFuse",
+            "adversarial autoencoder, also for clips",
+            "arXiv 2409.10080",
+            has=("training", "study", "explained"),
+        ),
+    )
+}
+"""By name, in the order in which they are listed."""
+
+
+def register(family: Family) -> None:
+    """Add a row, for a family that does not come with polyfuse.
+
+    Raises:
+        UsageError: If there is a family of that name.
+    """
+    if family.name in FAMILIES:
+        raise UsageError(f"there is a family {family.name!r} already: choose another name.")
+    FAMILIES[family.name] = family
+
+
+def names_with(feature: Feature) -> list[str]:
+    """Names of the families that have a feature."""
+    return [family.name for family in FAMILIES.values() if feature in family.has]

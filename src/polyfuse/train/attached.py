@@ -1,0 +1,112 @@
+"""What any family's stages can have beside their own losses: terms of the fused picture, and steadiness in time.
+
+A loss for all families costs two places: a function in `polyfuse.losses` and a row of `ATTACHED`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+
+from torch import Tensor
+
+from polyfuse.errors import UsageError
+from polyfuse.losses.fidelity import SMALLEST, fidelity_loss
+from polyfuse.losses.steadiness import RIM, steadiness
+from polyfuse.losses.terms import brightness_distance
+from polyfuse.train.recipe import Recipe, StageConfig
+from polyfuse.train.stage import FUSER, Batch, LoadFrozen, Parts, Stage, Training, Turn
+from polyfuse.train.strict import check_known
+
+ATTACHED: dict[str, Callable[[Tensor, Batch], Tensor]] = {
+    "fidelity": lambda fused, batch: fidelity_loss(fused, batch.a, batch.b, batch_mean=batch.mean),
+    "brightness": lambda fused, batch: brightness_distance(fused, batch.a, batch.b),
+}
+"""Losses of a fused picture that every stage that fuses takes a weight for; 0, and not computed, by default."""
+RECONSTRUCTION = "reconstruction"
+"""Kind of the stages that make no fused picture."""
+
+
+def split_losses(
+    config: StageConfig, own: Collection[str], where: str, *, fuses: bool = True
+) -> tuple[dict[str, float], dict[str, float]]:
+    """The weights that a stage names: those of its family's own losses, and those of `ATTACHED`.
+
+    Args:
+        config: The stage.
+        own: Names of the family's losses.
+        where: What to call the table in messages.
+        fuses: Whether the stage makes a fused picture.
+
+    Raises:
+        UsageError: If a loss is unknown, with the nearest name.
+    """
+    known = [*own, *(ATTACHED if fuses else ())]
+    for name in config.losses:
+        check_known(name, known, where)
+    return (
+        {name: weight for name, weight in config.losses.items() if name in own},
+        {name: config.losses.get(name, 0.0) for name in ATTACHED if name not in own} if fuses else {},
+    )
+
+
+def loss_weights(config: StageConfig, defaults: dict[str, float], *, fuses: bool = True) -> dict[str, float]:
+    """Weights of all losses of a stage, those of `ATTACHED` last.
+
+    Raises:
+        UsageError: If the stage names a loss that is unknown.
+    """
+    own, attached = split_losses(config, defaults, f"losses of stage {config.kind}", fuses=fuses)
+    return defaults | own | attached
+
+
+def attached_terms(fused: Tensor, batch: Batch, weights: Mapping[str, float]) -> dict[str, Tensor]:
+    """Weighted terms of `ATTACHED`; those without weight are left out."""
+    return {name: weights[name] * term(fused, batch) for name, term in ATTACHED.items() if weights.get(name)}
+
+
+def stages_of(training: Training, recipe: Recipe, load_frozen: LoadFrozen) -> list[Stage]:
+    """The stages of a recipe, as its family makes them, with what any family can add.
+
+    Raises:
+        UsageError: If one does not fit.
+    """
+    stages = training.stages(recipe, load_frozen)
+    side = min(recipe.data.crop.size, recipe.rhythm.validation_crop)
+    if side < SMALLEST and any(stage.losses.get("fidelity") for stage in recipe.stages):
+        raise UsageError(f"crops of {side} pixels are too small for the loss fidelity: use {SMALLEST} or more.")
+    return [steadied(stage, recipe, index) for index, stage in enumerate(stages)]
+
+
+def steadied(stage: Stage, recipe: Recipe, index: int) -> Stage:
+    """The stage, its turn of the fusing network with "steadiness" where the recipe gives it a weight.
+
+    Args:
+        stage: What the family made of the stage.
+        recipe: The recipe.
+        index: Place of the stage in it, from 0.
+
+    Raises:
+        UsageError: If the crops have no next frames, or next frames have no use, or crops have no middle.
+    """
+    config, crop = recipe.stages[index], recipe.crop_of(index)
+    if bool(config.steadiness) != bool(crop.twin):
+        raise UsageError(
+            f"stages.{index} has {'steadiness' if config.steadiness else 'twin'} alone: give a stage both steadiness "
+            "and crop.twin, or neither."
+        )
+    if not config.steadiness:
+        return stage
+    if config.kind == RECONSTRUCTION:
+        raise UsageError(f"stages.{index}.steadiness: stage {config.kind} makes no fused picture, drop it.")
+    if crop.size <= 2 * RIM + crop.twin:
+        raise UsageError(f"crops of {crop.size} pixels have no middle that moves: use more than {2 * RIM + crop.twin}.")
+
+    def added(turn: Turn) -> Turn:
+        def step(parts: Parts, batch: Batch) -> dict[str, Tensor]:
+            loss = config.steadiness * steadiness(stage.draw(parts, batch), crop.twin)
+            return turn.step(parts, batch) | {"steadiness": loss}
+
+        return replace(turn, step=step) if FUSER in turn.parts else turn
+
+    return replace(stage, turns=tuple(added(turn) for turn in stage.turns))

@@ -1,12 +1,15 @@
 """The one thing pyproject.toml cannot say: optional C extensions with flags that depend on the compiler.
 
-Everything else about the package is in pyproject.toml.
+A wheel is named after what is in it: `cp311-abi3-PLATFORM` with the compiled kernels, `py3-none-any` where they could
+not be built. Everything else about the package is in pyproject.toml.
 """
 
 import sysconfig
 from glob import glob
+from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
 # The stable ABI of 3.11 is the first that holds the buffer protocol. Free-threaded builds have no stable ABI.
@@ -14,7 +17,12 @@ STABLE_ABI = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 
 class BuildKernel(build_ext):
-    """Adds optimisation flags that only unix compilers understand."""
+    """Adds optimisation flags that only unix compilers understand; forgets the extensions that could not be built."""
+
+    def run(self):
+        super().run()
+        built = [extension for extension in self.extensions if Path(self.get_ext_fullpath(extension.name)).is_file()]
+        self.extensions = self.distribution.ext_modules = built
 
     def build_extensions(self):
         if self.compiler.compiler_type == "unix":
@@ -22,6 +30,18 @@ class BuildKernel(build_ext):
                 extension.extra_compile_args.append("-O3")
                 extension.libraries.append("m")
         super().build_extensions()
+
+
+class NamedByContent(bdist_wheel):
+    """Decides after the build, not before it, whether the wheel belongs to a platform."""
+
+    @property
+    def root_is_pure(self):
+        return not self.distribution.has_ext_modules()
+
+    @root_is_pure.setter
+    def root_is_pure(self, _):
+        """What setuptools decides before anything is built."""
 
 
 setup(
@@ -36,6 +56,6 @@ setup(
         )
         for name in ("lzsc", "maps")
     ],
-    cmdclass={"build_ext": BuildKernel},
+    cmdclass={"build_ext": BuildKernel, "bdist_wheel": NamedByContent},
     options={"bdist_wheel": {"py_limited_api": "cp311"}} if STABLE_ABI else {},
 )

@@ -34,9 +34,25 @@ def test_version_comes_from_one_place() -> None:
     assert polyfuse.__version__ == __version__
 
 
-def test_citation_names_the_same_version() -> None:
+def released() -> tuple[str, str]:
+    """The version and date of the newest release in the changelog."""
+    text = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
+    return re.findall(r"^## \[(\d[\w.]*)\] - (\d{4}-\d\d-\d\d)$", text, re.MULTILINE)[0]
+
+
+def test_citation_names_the_last_release() -> None:
     text = (REPOSITORY / "CITATION.cff").read_text(encoding="utf-8")
-    assert re.findall(r"^version: (.+)$", text, re.MULTILINE) == [polyfuse.__version__]
+    cited = re.findall(r"^(?:version|date-released): (.+)$", text, re.MULTILINE)
+    assert tuple(cited) == released()
+
+
+def test_version_is_the_last_release_or_develops_a_later_one() -> None:
+    version, _ = released()
+    numbers, _, development = polyfuse.__version__.partition(".dev")
+    if development:
+        assert [int(part) for part in numbers.split(".")] > [int(part) for part in version.split(".")]
+    else:
+        assert numbers == version
 
 
 def test_dir_shows_the_public_names() -> None:

@@ -1,4 +1,4 @@
-"""A filter against flicker of the low frequencies, which lets go where the scene moves."""
+"""The filters along time: one of the low frequencies, one along the motion of the scene."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from polyfuse.video.temporal import DEFAULT_SHARES, Plane, State, TemporalFilter
+from polyfuse.video.flow import Flow, is_dark, levels
+from polyfuse.video.temporal import DEFAULT_SHARES, Plane, State, TemporalFilter, parse_temporal
 
 CELL = 8
 """Side of the cells that stand for the low frequencies, pixels."""
 MOTION = 0.04
 """Change of a source's low frequencies at which the old frame's weight falls to 1/e, in [0, 1]."""
+TRUST = 0.05
+"""Difference of the moved frame from the new one at which its weight falls to 1/e. Source: spec, section 8.2."""
 
 
 class ExponentialFilter(TemporalFilter):
@@ -51,3 +54,49 @@ def cells(plane: Plane) -> Tensor:
     """Means of the cells of a plane, (1, 1, h, w); cells at the far borders may be cut."""
     tensor = torch.from_numpy(np.ascontiguousarray(plane))[None, None]
     return functional.avg_pool2d(tensor, CELL, ceil_mode=True, count_include_pad=False)
+
+
+class FlowFilter(TemporalFilter):
+    """Filter along optical flow, out_t = fused_t + (1 - share) * trust * (moved(out_t-1) - fused_t).
+
+    `moved` samples the frame before where the flow of a source says that each pixel was; `trust` = exp(-|moved(
+    fused_t-1) - fused_t| / TRUST) where flow is valid, else 0. Flow comes from the visible source, from the infrared
+    one while the visible is dark.
+
+    Args:
+        share: Of the new frame, in (0, 1]; 1 changes nothing.
+
+    Raises:
+        DependencyError: If OpenCV is missing.
+    """
+
+    def __init__(self, share: float = DEFAULT_SHARES["flow"]) -> None:
+        super().__init__(share)
+        self._flow = Flow("--temporal flow")
+
+    def _step(self, fused: Plane, a: Plane, b: Plane, before: State) -> tuple[Plane, State]:
+        """The frame, mixed with the one before it where motion is known."""
+        seen = {"a": levels(a), "b": levels(b)}
+        result = fused
+        if before:
+            source = "a" if is_dark(b) else "b"
+            motion = self._flow.motion(before[source], seen[source])
+            change = np.abs(self._flow.moved(before["fused"], motion.backward) - fused)
+            trust = motion.valid * np.exp(-change / np.float32(TRUST))
+            moved = self._flow.moved(before["result"], motion.backward)
+            result = cast("Plane", fused + np.float32(1 - self.share) * trust * (moved - fused))
+        return result, {**seen, "result": result}
+
+
+_FILTERS: dict[str, type[ExponentialFilter] | type[FlowFilter]] = {"exponential": ExponentialFilter, "flow": FlowFilter}
+
+
+def make_filter(text: str) -> TemporalFilter | None:
+    """A fresh filter for the value of `--temporal`; None for "none".
+
+    Raises:
+        UsageError: If the value is unknown.
+        DependencyError: If what the filter needs is missing.
+    """
+    wanted = parse_temporal(text)
+    return None if wanted is None else _FILTERS[wanted.kind](wanted.share)

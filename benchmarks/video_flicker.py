@@ -25,7 +25,7 @@ from polyfuse import load
 from polyfuse.io import read_picture
 from polyfuse.io.pairs import list_pictures
 from polyfuse.transforms import luma, resize
-from polyfuse.video.exponential import make_filter
+from polyfuse.video.filters import make_filter
 from polyfuse.video.flicker import SteadinessOf
 from polyfuse.video.reader import describe, read_frames
 

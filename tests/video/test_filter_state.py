@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from polyfuse.video.exponential import make_filter
+from polyfuse.video.filters import make_filter
 from polyfuse.video.store import read_arrays, read_words, write_store
 
 Panned = Callable[..., list[NDArray[np.float32]]]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from polyfuse.video.exponential import FlowFilter
+from polyfuse.video.filters import FlowFilter
 from polyfuse.video.flow import Flow
 
 pytest.importorskip("cv2")

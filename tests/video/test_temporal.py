@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from polyfuse.errors import UsageError
 from polyfuse.video.cuts import is_cut
-from polyfuse.video.exponential import ExponentialFilter
+from polyfuse.video.filters import ExponentialFilter
 from polyfuse.video.flicker import flicker
 from polyfuse.video.temporal import Temporal, parse_temporal
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from polyfuse.errors import DependencyError, UsageError
 from polyfuse.io.source import shown
-from polyfuse.video.exponential import make_filter
+from polyfuse.video.filters import make_filter
 from polyfuse.video.pyav import load_av
 from polyfuse.video.temporal import TemporalFilter, parse_temporal
 

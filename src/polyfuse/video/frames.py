@@ -19,9 +19,8 @@ from polyfuse.fusion.conventions import decide
 from polyfuse.fusion.pair import same_size
 from polyfuse.fusion.record import make_record, settings
 from polyfuse.io import Pair
-from polyfuse.video.ahead import AHEAD, ahead
 from polyfuse.video.filters import make_filter
-from polyfuse.video.fusing import STRETCH_FRAMES, FrameFusion, step_of
+from polyfuse.video.fusing import AHEAD, STRETCH_FRAMES, FrameFusion, ahead, step_of
 from polyfuse.video.sequence import FrameFiles
 from polyfuse.video.store import SUFFIX, read_arrays, read_words, write_store
 from polyfuse.video.temporal import State, TemporalFilter

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +23,11 @@ RANGE_FRAMES = 64
 """Frames over which a range is measured, evenly spaced. Source: spec, section 8.2."""
 STRETCH_FRAMES = 8
 """Pairs over which the output of a model that stretches its result is measured."""
+AHEAD = 4
+"""Frames read ahead, and frames waiting to be written."""
 
 Pixels = NDArray[Any]
+Item = TypeVar("Item")
 
 
 class FrameFusion:
@@ -76,3 +81,16 @@ class FrameFusion:
 def step_of(num_frames: int, wanted: int) -> int:
     """Every which frame to take for about so many, evenly spaced."""
     return max(1, num_frames // wanted)
+
+
+def ahead(items: Iterator[Item], reader: ThreadPoolExecutor) -> Iterator[Item]:
+    """The same items, read in the reader's thread while the caller works."""
+    waiting = deque(reader.submit(next, items, None) for _ in range(AHEAD))
+    try:
+        while (item := waiting.popleft().result()) is not None:
+            waiting.append(reader.submit(next, items, None))
+            yield item
+    finally:
+        for future in waiting:
+            future.cancel()
+        reader.shutdown(wait=True)  # the caller closes `items`, which must not be running then

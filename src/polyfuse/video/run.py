@@ -23,9 +23,8 @@ from polyfuse.fusion.record import make_record, settings
 from polyfuse.io import Picture
 from polyfuse.io.source import file_sha256
 from polyfuse.transforms import RangeRecord, measure_range, parse_range
-from polyfuse.video.ahead import AHEAD, ahead
 from polyfuse.video.codecs import ClipOptions, Encoding
-from polyfuse.video.fusing import RANGE_FRAMES, STRETCH_FRAMES, FrameFusion, step_of
+from polyfuse.video.fusing import AHEAD, RANGE_FRAMES, STRETCH_FRAMES, FrameFusion, ahead, step_of
 from polyfuse.video.pairing import FramePairs
 from polyfuse.video.parts import Parts, parts_of
 from polyfuse.video.picture_stream import PictureFormat

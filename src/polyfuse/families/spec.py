@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from polyfuse.errors import InputError
@@ -93,6 +94,18 @@ class FusionModel(nn.Module):
     def spec(self) -> ModelSpec:
         """Declared facts of this configuration."""
         raise NotImplementedError
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes: the device of its parameters; the CPU for a model without any."""
+        parameter = next(self.parameters(), None)
+        return torch.device("cpu") if parameter is None else parameter.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the numbers the model takes: that of its parameters; float32 for a model without any."""
+        parameter = next(self.parameters(), None)
+        return torch.float32 if parameter is None else parameter.dtype
 
     def surveyed(self, windows: Windows) -> FusionModel:
         """This model for the tiles of one picture, with what depends on the whole picture measured and fixed."""

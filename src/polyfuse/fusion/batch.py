@@ -12,10 +12,12 @@ from typing import Any, Literal
 
 from polyfuse.errors import InputError, OutputError, PolyfuseError
 from polyfuse.families.spec import FusionModel
+from polyfuse.fusion.fuser import OnTile
 from polyfuse.fusion.options import FuseOptions
-from polyfuse.fusion.pair import OnTile, as_picture, fuse_pictures
+from polyfuse.fusion.pair import fuse_pictures
 from polyfuse.fusion.record import settings
 from polyfuse.fusion.result import Result, sidecar_path
+from polyfuse.fusion.sources import as_picture
 from polyfuse.io import Pair, Picture
 
 AHEAD = 2

@@ -64,6 +64,12 @@ class Conventions:
     rounded_a: bool
     """Whether colour of a becomes grey in whole levels of 8 bits."""
 
+    def carrier_of(self, a: Pixels, b: Pixels) -> Pixels | None:
+        """The one of two arrays, of the sources a and b, that gives the colour; None for a grey result."""
+        if self.carrier is None:
+            return None
+        return a if self.carrier == "a" else b
+
     def to_json(self) -> dict[str, Any]:
         """Plain dictionary for the sidecar."""
         return {

@@ -31,7 +31,6 @@ def make_record(
     seconds: float,
 ) -> dict[str, Any]:
     """Return the record as plain JSON values."""
-    parameter = next(model.parameters(), None)
     return {
         "schema": SCHEMA,
         "polyfuse": __version__,
@@ -43,7 +42,7 @@ def make_record(
             "exact": num_tiles == 1 or not model.spec.blended,
             "seconds": round(seconds, 4),
             "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "device": "cpu" if parameter is None else str(parameter.device),
+            "device": str(model.device),
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
             "numpy": np.__version__,

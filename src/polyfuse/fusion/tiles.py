@@ -1,11 +1,14 @@
-"""Cutting a picture into tiles with context, small enough for a memory budget."""
+"""Cutting a picture into tiles with context, small enough for a memory budget, and putting them together again."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from polyfuse.errors import UsageError
 from polyfuse.families.spec import ModelSpec
@@ -15,6 +18,10 @@ MIN_SIDE = 64
 """Smallest side chosen for the inner part of a tile, pixels."""
 BLENDED_WINDOW = 1024
 """Largest side chosen for a blended tile with its context, pixels. Source: DAE-Fuse spec, section 2.2."""
+ENCODER_BYTES = 4
+"""Bytes per pixel that encoding a picture takes beside the picture itself."""
+SUM_BYTES = 4
+"""Bytes per pixel that adding up blended tiles takes."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,29 @@ class Tile:
             for inner, outer in zip(self.inner, self.outer, strict=True)
         )
         return rows, columns
+
+
+def side_within(memory: int | None, height: int, width: int, spec: ModelSpec, result_bytes: int) -> int | None:
+    """Side of the tiles in which a picture has to be fused to stay within a memory budget.
+
+    Args:
+        memory: Bytes the whole process may use; None chooses, see `memory_limit`.
+        height: Of the picture.
+        width: Of the picture.
+        spec: Of the model that fuses it.
+        result_bytes: What the result takes while it is put together.
+
+    Returns:
+        Pixels; None if the picture fits in one piece, or the model can only take it in one.
+
+    Raises:
+        UsageError: If not even the smallest tile fits.
+    """
+    planes_bytes = (ENCODER_BYTES + SUM_BYTES * spec.blended) * height * width
+    held = memory_in_use() + result_bytes + planes_bytes + spec.fixed_bytes
+    spare = memory_limit(memory) - held
+    fits = spec.memory(height, width) <= spare or not spec.tileable
+    return None if fits else tile_side(spec, spare)
 
 
 def memory_limit(memory: int | None) -> int:
@@ -110,3 +140,42 @@ def _step(length: int, side: int, spec: ModelSpec) -> int:
     step = max(step, 2 * spec.halo)
     even = -(-length // -(-length // step))
     return max(-(-even // spec.multiple_of) * spec.multiple_of, 2 * spec.halo)
+
+
+def blended(
+    outputs: Iterable[tuple[Tile, NDArray[np.float32]]], height: int, width: int, halo: int
+) -> Iterator[tuple[Tile, NDArray[np.float32]]]:
+    """Sum of all tiles' outer parts, each faded out linearly over twice `halo` pixels around its inner part's border.
+
+    For models whose tiles only approximate the whole picture.
+
+    Args:
+        outputs: Tiles, at most two of which meet along an axis, with the model's output for their outer parts.
+        height: Of the picture.
+        width: Of the picture.
+        halo: Context of a tile, pixels.
+
+    Yields:
+        Each tile with the sum in its inner part, after the last tile has come. Weights of a pixel add up to one.
+    """
+    total, tiles = np.zeros((height, width), np.float32), []
+    for tile, fused in outputs:
+        rows, columns = (
+            _weights(inner, outer, length, halo)
+            for inner, outer, length in zip(tile.inner, tile.outer, (height, width), strict=True)
+        )
+        total[tile.outer] += fused * rows[:, None] * columns
+        tiles.append(tile)
+    for tile in tiles:
+        yield tile, total[tile.inner]
+
+
+def _weights(inner: slice, outer: slice, length: int, halo: int) -> NDArray[np.float32]:
+    """Weights of one axis for the pixels of `outer`; a side at the picture's border does not fade."""
+    centres = np.arange(outer.start, outer.stop) + 0.5
+    weights = np.ones(len(centres))
+    if inner.start > 0:
+        weights *= np.clip((centres - inner.start + halo) / (2 * halo), 0, 1)
+    if inner.stop < length:
+        weights *= np.clip((inner.stop + halo - centres) / (2 * halo), 0, 1)
+    return weights.astype(np.float32)

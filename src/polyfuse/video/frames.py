@@ -16,8 +16,9 @@ from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions, Outcome, Result, Writing
 from polyfuse.fusion.batch import check_targets, is_done, settled
 from polyfuse.fusion.conventions import decide
-from polyfuse.fusion.pair import same_size
-from polyfuse.fusion.record import make_record, settings
+from polyfuse.fusion.fuser import Fuser
+from polyfuse.fusion.record import settings
+from polyfuse.fusion.sources import same_size
 from polyfuse.io import Pair
 from polyfuse.video.filters import make_filter
 from polyfuse.video.fusing import AHEAD, STRETCH_FRAMES, FrameFusion, ahead, step_of
@@ -110,7 +111,7 @@ class _FramesRun:
         try:
             first_a, first_b, _ = same_size(*files.pair(0), self._options)
             conventions, notes = decide(first_a, first_b, self._options, self._model.provenance, files.ranges)
-            fusion = FrameFusion(self._model, self._options, conventions, self._filter)
+            fusion = FrameFusion(Fuser(self._model, self._options, conventions), self._filter)
             chosen = range(0, len(self._jobs), step_of(len(self._jobs), STRETCH_FRAMES))
             fusion.measure_output((a.array, b.array) for a, b in map(files.pair, chosen))
             for a, b in ahead(map(files.pair, range(start, len(self._jobs))), reader):
@@ -118,7 +119,7 @@ class _FramesRun:
                 one, other, size_notes = same_size(a, b, self._options)
                 image = fusion(one.array, other.array)
                 seconds = time.perf_counter() - began
-                record = make_record(one, other, self._model, conventions, self._options, num_tiles=1, seconds=seconds)
+                record = fusion.fuser.record(one, other, num_tiles=1, seconds=seconds)
                 record["settings"] = self._made_by
                 record["sequence"] = {"frame": number, "cut_before": number in self._filter.cuts}
                 yield number, Result(image, record, (*size_notes, *notes))

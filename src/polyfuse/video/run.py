@@ -18,8 +18,9 @@ from polyfuse._version import __version__
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions
 from polyfuse.fusion.conventions import Conventions, decide
-from polyfuse.fusion.pair import same_size
-from polyfuse.fusion.record import make_record, settings
+from polyfuse.fusion.fuser import Fuser
+from polyfuse.fusion.record import settings
+from polyfuse.fusion.sources import same_size
 from polyfuse.io import Picture
 from polyfuse.io.source import file_sha256
 from polyfuse.transforms import RangeRecord, measure_range, parse_range
@@ -100,7 +101,7 @@ class ClipRun:
             done = parts.num_frames
             written = join(target, pictures, parts, sound=self._clip.sound, overwrite=overwrite or resume)
         seconds = time.perf_counter() - started
-        record = make_record(first_a, first_b, self._model, conventions, self._options, num_tiles=1, seconds=seconds)
+        record = fusion.fuser.record(first_a, first_b, num_tiles=1, seconds=seconds)
         record["settings"] = self.made_by
         record["clip"] = {
             "frames": done,
@@ -124,7 +125,7 @@ class ClipRun:
 
     def _fusion(self, conventions: Conventions) -> FrameFusion:
         """What fuses the frames, the stretch of the output settled."""
-        fusion = FrameFusion(self._model, self._options, conventions, self._filter)
+        fusion = FrameFusion(Fuser(self._model, self._options, conventions), self._filter)
         step = step_of(self._pairs.b.num_frames, STRETCH_FRAMES)
         with closing(iter(self._pairs)) as source:
             fusion.measure_output((a.array, b.array) for index, (a, b) in enumerate(source) if index % step == 0)

@@ -6,20 +6,19 @@ import hashlib
 import json
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from polyfuse._version import __version__
 from polyfuse.errors import InputError, PolyfuseError, UsageError
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions, Outcome, Result, Writing
-from polyfuse.fusion.batch import check_targets, is_done, settled
+from polyfuse.fusion.batch import BeingWritten, Jobs, check_targets, is_done, settled
 from polyfuse.fusion.conventions import decide
 from polyfuse.fusion.fuser import Fuser
 from polyfuse.fusion.record import settings
 from polyfuse.fusion.sources import same_size
-from polyfuse.io import Pair
 from polyfuse.video.filters import make_filter
 from polyfuse.video.fusing import AHEAD, STRETCH_FRAMES, FrameFusion, ahead, step_of
 from polyfuse.video.sequence import FrameFiles
@@ -29,8 +28,6 @@ from polyfuse.video.temporal import State, TemporalFilter
 STATE_FRAMES = 16
 """Frames after which the filter's state is put on the disk: what is done again at most after an interruption."""
 STATE_FILE = f".polyfuse-temporal{SUFFIX}"
-
-Jobs = Sequence[tuple[Pair, Path]]
 
 
 def fuse_frames(
@@ -133,7 +130,7 @@ class _FramesRun:
         self, results: Iterator[tuple[int, Result | PolyfuseError]], writer: ThreadPoolExecutor
     ) -> Iterator[Outcome]:
         """What became of each frame once it is on the disk; the first that failed is the last that is begun."""
-        waiting: deque[Outcome | tuple[Pair, Path, Result, Future[None]]] = deque()
+        waiting: deque[Outcome | BeingWritten] = deque()
         for number, result in results:
             pair, path = self._jobs[number]
             if isinstance(result, PolyfuseError):

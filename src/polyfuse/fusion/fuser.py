@@ -37,7 +37,7 @@ class Fuser:
     """
 
     model: FusionModel
-    """What fuses."""
+    """Learned or classic, with its weights."""
     options: FuseOptions
     """What the user asked for: here the stretch of the output, the tiles and the memory."""
     conventions: Conventions

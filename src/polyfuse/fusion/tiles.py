@@ -14,6 +14,7 @@ from polyfuse.errors import UsageError
 from polyfuse.families.spec import ModelSpec
 
 DEFAULT_MEMORY = 4 << 30
+"""Most that is taken of free memory unless the user gives a limit, bytes."""
 MIN_SIDE = 64
 """Smallest side chosen for the inner part of a tile, pixels."""
 BLENDED_WINDOW = 1024
@@ -35,7 +36,7 @@ class Tile:
 
     @property
     def crop(self) -> tuple[slice, slice]:
-        """Where `inner` lies within `outer`."""
+        """Rows and columns of `inner`, counted from the corner of `outer`."""
         rows, columns = (
             slice(inner.start - outer.start, inner.stop - outer.start)
             for inner, outer in zip(self.inner, self.outer, strict=True)
@@ -67,12 +68,12 @@ def side_within(memory: int | None, height: int, width: int, spec: ModelSpec, re
 
 
 def memory_limit(memory: int | None) -> int:
-    """Bytes the process may use: what the user said, or half of what is free, at most 4 GiB, beside what it holds."""
+    """Bytes the process may use: `memory` if given, else what it holds and half of what is free, 4 GiB at most."""
     return memory_in_use() + min(DEFAULT_MEMORY, _memory_free() // 2) if memory is None else memory
 
 
 def _memory_free() -> int:
-    """Bytes that can be had without swapping; a plenty where the system does not say."""
+    """Bytes that can be had without swapping; 8 GiB on systems that do not tell."""
     try:
         with open("/proc/meminfo", encoding="ascii") as file:
             # Not the free pages: after some file traffic the page cache holds nearly all of them.
@@ -82,7 +83,7 @@ def _memory_free() -> int:
 
 
 def memory_in_use() -> int:
-    """Resident bytes of this process; its peak where the present value is not to be had."""
+    """Resident bytes of this process; on systems that do not tell them, the most it ever had."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -130,9 +131,10 @@ def tiles(height: int, width: int, side: int | None, spec: ModelSpec) -> Iterato
 
 
 def _step(length: int, side: int, spec: ModelSpec) -> int:
-    """From one tile's start to the next one's, pixels: about `side`, or less where tiles should be of one size.
+    """Pixels from the start of one tile to the start of the next.
 
-    Blended tiles depend on what they see, and no more than two of them may meet along an axis.
+    About `side`. For blended tiles less if that makes them of one size, because their output depends on how much they
+    see, but no less than twice the halo: along an axis at most two of them may overlap.
     """
     step = max(spec.multiple_of, side // spec.multiple_of * spec.multiple_of)
     if not spec.blended:

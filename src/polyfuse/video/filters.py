@@ -36,7 +36,7 @@ class ExponentialFilter(TemporalFilter):
         super().__init__(share)
 
     def _step(self, fused: Plane, a: Plane, b: Plane, before: State) -> tuple[Plane, State]:
-        """The frame with its low frequencies held back where nothing moves."""
+        """The frame, its low frequencies mixed with those of the frame before where nothing moves."""
         low, low_a, low_b = cells(fused), cells(a), cells(b)
         result = fused
         if before:

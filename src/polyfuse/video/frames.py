@@ -26,8 +26,9 @@ from polyfuse.video.store import SUFFIX, read_arrays, read_words, write_store
 from polyfuse.video.temporal import State, TemporalFilter
 
 STATE_FRAMES = 16
-"""Frames after which the filter's state is put on the disk: what is done again at most after an interruption."""
+"""After so many frames the filter's state is written; after an interruption at most as many are fused again."""
 STATE_FILE = f".polyfuse-temporal{SUFFIX}"
+"""Where that state is kept, beside the results, until the last frame is done."""
 
 
 def fuse_frames(
@@ -74,7 +75,7 @@ class _FramesRun:
         self._store = jobs[0][1].with_name(STATE_FILE)
 
     def outcomes(self) -> Iterator[Outcome]:
-        """Keep what is done, fuse the rest."""
+        """What became of each frame: those of an earlier run are kept, the rest are fused."""
         start, state = self._start()
         yield from (Outcome(pair, path, "kept") for pair, path in self._jobs[:start])
         if state:
@@ -129,7 +130,7 @@ class _FramesRun:
     def _written(
         self, results: Iterator[tuple[int, Result | PolyfuseError]], writer: ThreadPoolExecutor
     ) -> Iterator[Outcome]:
-        """What became of each frame once it is on the disk; the first that failed is the last that is begun."""
+        """What became of each frame once it is on the disk; after one that failed no other is begun."""
         waiting: deque[Outcome | BeingWritten] = deque()
         for number, result in results:
             pair, path = self._jobs[number]

@@ -20,9 +20,9 @@ from polyfuse.io import Picture
 from polyfuse.video.temporal import TemporalFilter
 
 RANGE_FRAMES = 64
-"""Frames over which a range is measured, evenly spaced. Source: spec, section 8.2."""
+"""About how many frames of a clip its range is measured on, evenly spaced. Source: spec, section 8.2."""
 STRETCH_FRAMES = 8
-"""Pairs over which the output of a model that stretches its result is measured."""
+"""About how many pairs are fused beforehand to measure the range of the output, where it is stretched."""
 AHEAD = 4
 """Frames read ahead, and frames waiting to be written."""
 

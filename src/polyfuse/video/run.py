@@ -38,7 +38,7 @@ OnFrame = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class ClipResult:
-    """What became of two clips."""
+    """The result of fusing two clips."""
 
     path: Path
     """The fused clip."""
@@ -53,7 +53,7 @@ class ClipResult:
     kept: bool = False
     """Whether an earlier run had made it in the same way."""
     num_resumed: int = 0
-    """Those of its frames that an earlier run, interrupted, had fused in the same way."""
+    """How many of its frames were taken over from an earlier run that was interrupted."""
 
 
 class ClipRun:
@@ -114,7 +114,7 @@ class ClipRun:
         return ClipResult(target, done, seconds, record, tuple(dict.fromkeys(told)), num_resumed=resumed)
 
     def _first(self) -> tuple[Picture, Picture, tuple[str, ...]]:
-        """The first frames as pictures that know their clips."""
+        """The first frames at one size, with path and digest of their clips, and a note if one was resampled."""
         with closing(iter(self._pairs)) as pairs:
             frames = next(pairs)
         one, other = (
@@ -124,7 +124,7 @@ class ClipRun:
         return same_size(one, other, self._options)
 
     def _fusion(self, conventions: Conventions) -> FrameFusion:
-        """What fuses the frames, the stretch of the output settled."""
+        """What fuses the frames, with the range of the output measured."""
         fusion = FrameFusion(Fuser(self._model, self._options, conventions), self._filter)
         step = step_of(self._pairs.b.num_frames, STRETCH_FRAMES)
         with closing(iter(self._pairs)) as source:
@@ -168,7 +168,7 @@ class ClipRun:
 def _encode(
     fusion: FrameFusion, plane: NDArray[np.float32], carrier: NDArray[Any] | None, encoder: PartEncoder, ticks: int
 ) -> None:
-    """Finish a frame and encode it, beside the fusion of the next."""
+    """Finish a frame and encode it, in another thread than the next one is fused in."""
     encoder.write(fusion.finish(plane, carrier), ticks)
 
 

@@ -1,4 +1,4 @@
-"""What a filter along time is: frames in, steadier frames out, a fresh start at every cut, a state that can be kept."""
+"""What filters along time have in common: how they are named, a fresh start at every cut, a state that can be kept."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ Plane = NDArray[np.float32]
 State = dict[str, NDArray[Any]]
 
 DEFAULT_SHARES = {"exponential": 0.6, "flow": 0.5}
-"""Share of the new frame by kind of filter. Source: spec, section 8.2."""
+"""Share of the new frame in the mix by kind of filter. Source: spec, section 8.2."""
 CUT_CHANGE = 0.15
-"""Mean absolute change of the fused frame that is a cut for certain."""
+"""Mean absolute change from one fused frame to the next, in [0, 1], above which it is certainly a cut."""
 CUT_DOUBTFUL = 0.05
-"""Change below which no histogram makes it a cut."""
+"""Change below which it is no cut, whatever the histograms say."""
 CUT_CORRELATION = 0.5
-"""Correlation of the histograms of two frames below which the change is a cut."""
+"""Between these two, a correlation of the frames' histograms below this makes it a cut."""
 BINS = 64
+"""Of these histograms."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +96,11 @@ class TemporalFilter(ABC):
         """The filtered frame, and what to carry over; `before` is empty after a cut, else it also has "fused"."""
 
     def state(self) -> State:
-        """All that the frames so far left behind, as arrays."""
+        """Everything the filter has to know of the frames so far, as arrays."""
         return {**self._carried, "count": np.array([self._count]), "cuts": np.array(self.cuts, np.int64)}
 
     def restore(self, state: State) -> None:
-        """Go on as the filter that had this state would."""
+        """Take over a state from `state`: this filter goes on as that one would have."""
         self._carried = {name: array.copy() for name, array in state.items() if name not in ("count", "cuts")}
         self._count, self.cuts = int(state["count"][0]), [int(number) for number in state["cuts"]]
 

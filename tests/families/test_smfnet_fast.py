@@ -12,8 +12,9 @@ from torch import Tensor
 from polyfuse import load
 from polyfuse.families.smfnet import SMFNet, SMFNetConfig
 from polyfuse.families.smfnet.fast import halo, survey_rounds
-from polyfuse.fusion import FuseOptions, fuse, pair
-from polyfuse.fusion.pair import as_picture, fuse_pictures
+from polyfuse.fusion import FuseOptions, fuse, tiles
+from polyfuse.fusion.pair import fuse_pictures
+from polyfuse.fusion.sources import as_picture
 from polyfuse.layers import strips
 from polyfuse.weights.store import WeightsInfo, save_weights
 
@@ -165,7 +166,7 @@ def test_halo_is_what_the_specification_counts() -> None:
 
 
 def test_small_budget_cuts_a_global_model_into_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pair, "memory_in_use", lambda: 0)
+    monkeypatch.setattr(tiles, "memory_in_use", lambda: 0)
     model = network(replace(SMALL, output="clip"))
     a, b = (x.numpy()[0, 0] for x in random_pair(1, 1, 140, 150))
     budget = model.spec.fixed_bytes + (130**2) * model.spec.bytes_per_pixel + 8 * a.size

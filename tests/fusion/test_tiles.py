@@ -14,7 +14,7 @@ from polyfuse.errors import UsageError
 from polyfuse.families.fnet.network import FNet
 from polyfuse.families.fnet_t import FNetT, FNetTConfig
 from polyfuse.families.spec import FusionModel, ModelSpec
-from polyfuse.fusion import pair, tiles
+from polyfuse.fusion import tiles
 from polyfuse.ops import native_coding
 from polyfuse.ops.native_kernels import kernel
 
@@ -140,7 +140,7 @@ def test_model_that_sees_everything_gets_one_tile(make_model: Maker, strip: tupl
 @pytest.fixture
 def empty_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that holds nothing yet, so that a budget means the same everywhere."""
-    monkeypatch.setattr(pair, "memory_in_use", lambda: 0)
+    monkeypatch.setattr(tiles, "memory_in_use", lambda: 0)
 
 
 @pytest.mark.usefixtures("empty_process")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from polyfuse.video.filters import FlowFilter
 from polyfuse.video.flow import Flow
-from polyfuse.video.warping import FlowFilter
 
 pytest.importorskip("cv2")
 

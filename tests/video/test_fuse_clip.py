@@ -14,7 +14,7 @@ from polyfuse.errors import InputError, OutputError, UsageError
 from polyfuse.families.classic import Average
 from polyfuse.registry import list_models
 from polyfuse.video import ClipOptions, fuse_clip
-from polyfuse.video.ahead import AHEAD, ahead
+from polyfuse.video.fusing import AHEAD, ahead
 
 av = pytest.importorskip("av")
 

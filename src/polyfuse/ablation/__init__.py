@@ -1,10 +1,8 @@
 """Ablation studies: the rows of a paper trained at a stated budget, scored, and set beside what it prints."""
 
-from polyfuse.ablation.budget import with_steps
 from polyfuse.ablation.comparison import Comparison, compare
 from polyfuse.ablation.lock import hold
-from polyfuse.ablation.pictures import Pictures, find_pictures
-from polyfuse.ablation.plan import Run, make_plan
+from polyfuse.ablation.plan import Pictures, Run, find_pictures, make_plan, with_steps
 from polyfuse.ablation.work import carry_out, read_scores
 from polyfuse.registry.studies import find_study
 from polyfuse.train.variants import Study, Variant, variant_recipe

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from polyfuse.ablation.budget import budget_of
-from polyfuse.ablation.pictures import Pictures
-from polyfuse.ablation.plan import Run
+from polyfuse.ablation.plan import Pictures, Run, budget_of
 from polyfuse.ablation.work import read_scores
 from polyfuse.evaluation import choose_metrics
 from polyfuse.evaluation.published import PublishedTable, published_variants

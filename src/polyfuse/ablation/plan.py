@@ -1,13 +1,19 @@
-"""Which runs a study takes, checked as a whole before the first of them."""
+"""What a study takes: its training runs and how long each trains, and the pictures that all of them are scored on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from pathlib import Path
 
+from polyfuse.data.pack import Pack
 from polyfuse.errors import UsageError
+from polyfuse.evaluation import pair_list_hash
+from polyfuse.io import Pair, find_pairs
+from polyfuse.io.source import file_sha256
 from polyfuse.train import Progress, Recipe, check_recipe, run_progress
+from polyfuse.train.recipe import StageConfig
 from polyfuse.train.variants import Study, Variant, variant_recipe
 
 
@@ -28,6 +34,16 @@ class Run:
     def name(self) -> str:
         """For messages."""
         return f"{self.variant.name}, seed {self.recipe.seed}"
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pairs to fuse and to score."""
+
+    pairs: tuple[Pair, ...]
+    """In natural order."""
+    sha256: str
+    """Of names and bytes, as tables of `polyfuse evaluate` print it."""
 
 
 def make_plan(study: Study, base: Recipe, variants: Sequence[Variant], num_seeds: int, out: Path) -> list[Run]:
@@ -55,3 +71,49 @@ def make_plan(study: Study, base: Recipe, variants: Sequence[Variant], num_seeds
             recipe, folder = variant_recipe(base, variant, seed), out / variant.name / f"seed{seed}"
             runs.append(Run(variant, recipe, folder, run_progress(recipe, folder)))
     return runs
+
+
+def find_pictures(a: Path, b: Path) -> Pictures:
+    """Find the pairs of two folders or files and read their bytes once.
+
+    Raises:
+        InputError: If a picture is missing or cannot be read.
+        UsageError: If `a` and `b` do not go together.
+    """
+    pairs = find_pairs(a, b)
+    hashes = ((pair.name, (file_sha256(pair.a), file_sha256(pair.b))) for pair in pairs)
+    return Pictures(tuple(pairs), pair_list_hash(hashes))
+
+
+def with_steps(recipe: Recipe, steps: int) -> Recipe:
+    """The recipe with that many steps in all; each stage, its warm-up and the averaging keep their share of them.
+
+    Args:
+        recipe: Any.
+        steps: Of all stages together.
+
+    Raises:
+        UsageError: If a stage would have none.
+    """
+    before = sum(stage.steps for stage in recipe.stages)
+    ends = [round(steps * end / before) for end in accumulate((stage.steps for stage in recipe.stages), initial=0)]
+    shares = [end - start for start, end in pairwise(ends)]
+    if min(shares) < 1:
+        raise UsageError(f"{steps} steps are too few for {len(shares)} stages: give more --steps.")
+    stages = tuple(_resized(stage, share) for stage, share in zip(recipe.stages, shares, strict=True))
+    return replace(recipe, stages=stages, ema=recipe.ema ** (before / steps))
+
+
+def _resized(stage: StageConfig, steps: int) -> StageConfig:
+    """The stage with that many steps."""
+    warmup = round(stage.optimiser.warmup * steps / stage.steps)
+    return replace(stage, steps=steps, optimiser=replace(stage.optimiser, warmup=warmup))
+
+
+def budget_of(recipe: Recipe) -> str:
+    """What a recipe trains on and for how long, in words."""
+    packs = [Pack(Path(path)) for path in recipe.data.train]
+    sets = sorted({f"{item.set}/{item.split}" for pack in packs for item in pack.items})
+    stages = ", ".join(f"{stage.kind} {stage.steps}" for stage in recipe.stages)
+    size, num_pairs = recipe.data.crop.size, sum(len(pack.items) for pack in packs)
+    return f"{stages} steps of {recipe.data.batch} crops of {size}x{size} out of {num_pairs} pairs of {', '.join(sets)}"

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
-from polyfuse.ablation.pictures import Pictures
-from polyfuse.ablation.plan import Run
+from polyfuse.ablation.plan import Pictures, Run
 from polyfuse.evaluation import Collected, Item, Method, Task, make_report, score_items
 from polyfuse.evaluation.records import document
 from polyfuse.fusion import FuseOptions, Writing, fuse_pairs

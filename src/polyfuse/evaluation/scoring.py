@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from polyfuse.errors import InputError
-from polyfuse.io import DEFAULT_MAX_PIXELS, Picture, read_picture
+from polyfuse.io import DEFAULT_MAX_PIXELS, Picture, Source, read_picture
 from polyfuse.io.channels import GREY_NOTE
 from polyfuse.io.source import shown
 from polyfuse.metrics import (
@@ -33,7 +33,6 @@ from polyfuse.metrics.cc import pearson
 from polyfuse.metrics.inputs import prepare
 from polyfuse.metrics.statistics import Plane, Statistics
 
-Source = str | os.PathLike[str] | Picture | NDArray[Any] | Tensor
 TWO_SIDED = ("MI", "VIF", "Qabf", "SSIM")
 """Metrics whose one-sided terms are shown: they reward a copy of one source (spec metrics 8)."""
 COPY = 0.999

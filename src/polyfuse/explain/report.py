@@ -20,7 +20,7 @@ from polyfuse.explain.families import finder
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions, Source
 from polyfuse.fusion.conventions import Conventions, decide, finished, model_input
-from polyfuse.fusion.pair import as_picture, same_size
+from polyfuse.fusion.sources import as_picture, same_size
 from polyfuse.fusion.stretch import stretched
 from polyfuse.io import Picture
 from polyfuse.transforms import quantise, resize, to_unit

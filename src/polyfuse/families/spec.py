@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
 
 from polyfuse.errors import InputError, UsageError
@@ -125,6 +126,18 @@ class FusionModel(nn.Module):
                 raise UsageError(f"{name} cannot be {value!r}: use {allowed}.")
         if changes:
             self.config = replace(self.config, **changes)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes: the device of its parameters; the CPU for a model without any."""
+        parameter = next(self.parameters(), None)
+        return torch.device("cpu") if parameter is None else parameter.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the numbers the model takes: that of its parameters; float32 for a model without any."""
+        parameter = next(self.parameters(), None)
+        return torch.float32 if parameter is None else parameter.dtype
 
     def surveyed(self, windows: Windows) -> FusionModel:
         """This model for the tiles of one picture, with what depends on the whole picture measured and fixed."""

@@ -1,6 +1,7 @@
-"""What has to be decided about a pair before its pixels move: ranges, who carries colour, luma, depth of the result.
+"""What is decided about a pair before any pixel is computed, and how pixels are prepared and finished by it.
 
-Everything here is pointwise once decided, so any window of the pictures can be prepared and finished by itself.
+Decided are the ranges of values, the source of the colour, the kind of luma, and the depth of the result. After that
+each pixel depends on itself alone, so any window of the pictures can be prepared and finished by itself.
 """
 
 from __future__ import annotations
@@ -36,33 +37,39 @@ from polyfuse.transforms import (
 
 Pixels = NDArray[Any]
 NARROW_SHARE = 1 / 8
-"""Share of its type's range under which a deep picture is worth a word of advice."""
+"""A 16-bit picture that uses less than this share of its type's range gets a note that advises another range."""
 STRIP_PIXELS = 1 << 16
-"""Pixels whose colour is taken off or put back at a time: what lies between stays in the cache and in pages it has."""
+"""Pixels converted from or to colour at a time, so few that intermediate values stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
 class Conventions:
-    """The decisions for one pair, or for all frames of a clip; enough to undo them."""
+    """What was decided for one pair, or for all frames of a clip; enough to undo every conversion."""
 
     range_a: RangeRecord
-    """How values of a became [0, 1]."""
+    """How values of a's file become [0, 1]."""
     range_b: RangeRecord
-    """How values of b became [0, 1]."""
+    """How values of b's file become [0, 1]."""
     carrier: Literal["a", "b"] | None
     """Source whose chroma the result gets; None for a grey result."""
     luma_a: LumaConvention
-    """Range of the luma that stands for a."""
+    """Range of the luma that the model sees of a."""
     luma_b: LumaConvention
-    """Range of the luma that stands for b."""
+    """Range of the luma that the model sees of b."""
     rendering: Literal["safe", "clip", "official"]
-    """How luma and chroma are joined."""
+    """How fused luma and chroma become RGB, see `FuseOptions.gamut`."""
     dtype: str
-    """Type of the result's pixels."""
+    """Type of the result's pixels: "uint8", "uint16" or "float32"."""
     reference: Literal["a", "b"]
-    """Source whose unit the result has where the types agree."""
+    """Source whose black and white levels the result has if it is of the same type."""
     rounded_a: bool
-    """Whether colour of a becomes grey in whole levels of 8 bits."""
+    """Whether the luma of a colour picture a is rounded to whole levels of 8 bits."""
+
+    def carrier_of(self, a: Pixels, b: Pixels) -> Pixels | None:
+        """The one of two arrays, of the sources a and b, that gives the colour; None for a grey result."""
+        if self.carrier is None:
+            return None
+        return a if self.carrier == "a" else b
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionary for the sidecar."""
@@ -118,7 +125,7 @@ def decide(
 
 
 def _blank_notes(name: str, picture: Picture) -> list[str]:
-    """A word on a source of one value."""
+    """A note if all values of a source are the same."""
     lowest = picture.array.min()
     if lowest < picture.array.max():
         return []
@@ -136,7 +143,7 @@ def _range_notes(name: str, picture: Picture, record: RangeRecord, option: str) 
 
 
 def _carrier(a: Picture, b: Picture, options: FuseOptions) -> tuple[Literal["a", "b"] | None, list[str]]:
-    """Who gives the colour, and a note where both could."""
+    """Source that gives the colour, and a note if it is not simply the only one that has any, b."""
     if options.grey or (a.is_grey and b.is_grey):
         if options.colour_from != "auto" and not options.grey:
             raise UsageError(f"{options.colour_from} is grey: drop --colour-from.")
@@ -153,7 +160,7 @@ def _carrier(a: Picture, b: Picture, options: FuseOptions) -> tuple[Literal["a",
 def _depth(
     a: Picture, b: Picture, carrier: Literal["a", "b"] | None, options: FuseOptions
 ) -> tuple[str, Literal["a", "b"], list[str]]:
-    """Type of the result, whose unit it has, and a note where levels are lost."""
+    """Type of the result, source whose levels it has, and a note if the deeper source loses some of its depth."""
     deeper: Literal["a", "b"] = "a" if a.depth >= b.depth else "b"
     deepest = max(a.depth, b.depth)
     reference = carrier or deeper
@@ -170,7 +177,7 @@ def _depth(
 
 
 def model_input(pixels: Pixels, conventions: Conventions, source: Literal["a", "b"]) -> NDArray[np.float32]:
-    """Luma of a window of `source` as the model sees it, (h, w) float32 in [0, 1]; pointwise, and in strips."""
+    """Luma of a window of `source` as the model sees it, (h, w) float32 in [0, 1]; colour is converted in strips."""
     if pixels.ndim == 2:
         return _seen(pixels, conventions, source)
     seen = np.empty(pixels.shape[:2], np.float32)
@@ -180,7 +187,7 @@ def model_input(pixels: Pixels, conventions: Conventions, source: Literal["a", "
 
 
 def _seen(pixels: Pixels, conventions: Conventions, source: Literal["a", "b"]) -> NDArray[np.float32]:
-    """`model_input` in one piece."""
+    """The same, converted in one piece."""
     record = conventions.range_a if source == "a" else conventions.range_b
     convention = conventions.luma_a if source == "a" else conventions.luma_b
     official = conventions.rendering == "official" or (source == "a" and conventions.rounded_a)
@@ -225,7 +232,7 @@ def _strips(pixels: Pixels) -> Iterator[slice]:
 
 
 def _coloured(fused: NDArray[np.float32], carrier: Pixels, conventions: Conventions) -> Pixels:
-    """Pixels of a colour result; all of it pointwise, so that strips give the bits of the whole."""
+    """Pixels of a colour result. Each depends on itself alone, so strips give the same bits as the whole picture."""
     from_a = conventions.carrier == "a"
     convention = conventions.luma_a if from_a else conventions.luma_b
     if conventions.rendering == "official" and convention == "studio":
@@ -238,7 +245,7 @@ def _coloured(fused: NDArray[np.float32], carrier: Pixels, conventions: Conventi
 
 
 def _in_file_unit(values: NDArray[Any], conventions: Conventions) -> Pixels:
-    """[0, 1] to the reference source's unit where the result has its type, else over the type's full range."""
+    """[0, 1] to the reference source's levels if the result has its type, else over the type's full range."""
     record = conventions.range_a if conventions.reference == "a" else conventions.range_b
     if record.dtype == conventions.dtype and record.high > record.low:
         return from_unit(values, record)

@@ -47,7 +47,7 @@ class FuseOptions:
     """Largest width times height that is read."""
 
     def __post_init__(self) -> None:
-        """Refuse what no run could honour."""
+        """Refuse values that no run could honour."""
         parse_range(self.range)
         parse_range(self.range_b)
         if self.stretch != "auto":
@@ -82,10 +82,10 @@ class FuseOptions:
 
 @cache
 def _choices() -> dict[str, tuple[str, ...]]:
-    """The texts that each option of few values may have. Kept, because reading type hints takes a millisecond."""
-    hints, found = get_type_hints(FuseOptions), {}
+    """The values of each option that has a fixed set of them. Cached: reading type hints takes a millisecond."""
+    hints, choices_of = get_type_hints(FuseOptions), {}
     for name in ("luma", "gamut", "colour_from", "bit_depth", "resize"):
         choices = [choice for hint in (hints[name], *get_args(hints[name])) for choice in get_args(hint)]
         texts = (choice for choice in (choices or get_args(hints[name])) if isinstance(choice, str))
-        found[name] = tuple(dict.fromkeys(texts))
-    return found
+        choices_of[name] = tuple(dict.fromkeys(texts))
+    return choices_of

@@ -17,7 +17,7 @@ from polyfuse.io import Picture
 
 SCHEMA = 1
 _LIMITS = ("tile", "memory", "max_pixels")
-"""Options that change how a result is computed, not what it is."""
+"""Options that change how a result is computed, not what it is; the record leaves them out."""
 
 
 def make_record(
@@ -31,7 +31,6 @@ def make_record(
     seconds: float,
 ) -> dict[str, Any]:
     """Return the record as plain JSON values."""
-    parameter = next(model.parameters(), None)
     return {
         "schema": SCHEMA,
         "polyfuse": __version__,
@@ -43,7 +42,7 @@ def make_record(
             "exact": num_tiles == 1 or not model.spec.blended,
             "seconds": round(seconds, 4),
             "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "device": "cpu" if parameter is None else str(parameter.device),
+            "device": str(model.device),
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
             "numpy": np.__version__,
@@ -53,7 +52,7 @@ def make_record(
 
 
 def settings(model: FusionModel, options: FuseOptions) -> dict[str, Any]:
-    """Model and options: what decides over the result, beside the sources."""
+    """Model and options: together with the sources they determine the result."""
     provenance = model.provenance
     config = getattr(model, "config", None)
     return {
@@ -68,7 +67,7 @@ def settings(model: FusionModel, options: FuseOptions) -> dict[str, Any]:
 
 
 def _source(picture: Picture) -> dict[str, Any]:
-    """One source as it was read."""
+    """The facts of one source as it was read."""
     return {
         "path": None if picture.path is None else str(picture.path),
         "sha256": picture.sha256,

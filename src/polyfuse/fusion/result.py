@@ -1,4 +1,4 @@
-"""What `fuse` gives back."""
+"""The result of `fuse`: a picture, and the record that is written beside it."""
 
 from __future__ import annotations
 

@@ -19,12 +19,12 @@ FLAT_BELOW = 1e-6
 
 @dataclass(frozen=True)
 class OutputRange:
-    """Raw values that become 0 and 1: measured on one picture, or one for all frames of a clip."""
+    """Raw values that become 0 and 1, measured on one picture, or over all frames of a clip."""
 
     low: float
-    """Becomes 0."""
+    """Raw value that becomes 0."""
     high: float
-    """Becomes 1."""
+    """Raw value that becomes 1."""
 
     @classmethod
     def measured(cls, raw: NDArray[np.float32], how: RangeSpec = MINMAX) -> OutputRange:
@@ -35,13 +35,13 @@ class OutputRange:
         return cls(float(raw.min()), float(raw.max()))
 
     def stretch(self, raw: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Map `low` to 0 and `high` to 1, values outside beyond them."""
+        """Map `low` to 0 and `high` to 1, linearly; values outside the range end up below 0 or above 1."""
         if self.high - self.low < FLAT_BELOW:
             return raw
         return cast("NDArray[np.float32]", (raw - np.float32(self.low)) / np.float32(self.high - self.low))
 
     def joined(self, other: OutputRange) -> OutputRange:
-        """The range that holds both."""
+        """The smallest range that holds both."""
         return OutputRange(min(self.low, other.low), max(self.high, other.high))
 
 
@@ -59,13 +59,18 @@ def parse_stretch(text: str) -> RangeSpec | None:
 
 
 def stretched(raw: NDArray[np.float32], spec: ModelSpec, wanted: str) -> NDArray[np.float32]:
-    """One raw output, stretched by its own range where that is wanted."""
+    """One raw output, stretched by its own range if a stretch is wanted, else as it is."""
     how = stretch_of(spec, wanted)
     return raw if how is None else OutputRange.measured(raw, how).stretch(raw)
 
 
 def stretch_of(spec: ModelSpec, wanted: str) -> RangeSpec | None:
-    """How the output of a model is stretched; None if it is only clamped. "auto" is as its authors published it."""
+    """How the output of a model is stretched; None if it is only clamped.
+
+    Args:
+        spec: Of the model; it says what its authors published.
+        wanted: The value of `--stretch`; "auto" follows the spec.
+    """
     if wanted == "auto":
         return MINMAX if spec.output == "minmax" else None
     return parse_stretch(wanted)

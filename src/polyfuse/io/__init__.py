@@ -3,7 +3,7 @@
 from polyfuse.io.atomic import atomic_path, write_text
 from polyfuse.io.header import DEFAULT_MAX_PIXELS, peek_size
 from polyfuse.io.pairs import Pair, check_sizes, find_pairs, natural_key, pairs_from_csv
-from polyfuse.io.picture import Picture
+from polyfuse.io.picture import Picture, Source
 from polyfuse.io.read import read_picture
 from polyfuse.io.source import SUFFIXES, is_clip
 from polyfuse.io.write import check_output, write_picture
@@ -13,6 +13,7 @@ __all__ = [
     "SUFFIXES",
     "Pair",
     "Picture",
+    "Source",
     "atomic_path",
     "check_output",
     "check_sizes",

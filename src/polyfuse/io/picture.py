@@ -1,8 +1,9 @@
 """A picture as it lies in a file: the pixels in their own depth, and what reading did to get them."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -53,6 +54,15 @@ class Picture:
     def depth(self) -> int:
         """Bits per channel: 8, 16 or 32 (float)."""
         return int(self.array.dtype.itemsize) * 8
+
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    Source = str | os.PathLike[str] | Picture | NDArray[Any] | Tensor
+else:
+    Source = object  # reading files needs no torch, so it is not loaded for the sake of a name
+"""What a caller may give as a picture: a path, a `Picture`, or an array or tensor of pixels."""
 
 
 def check_pixels(array: NDArray[Any], name: str = "the picture") -> None:

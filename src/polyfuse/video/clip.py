@@ -91,7 +91,7 @@ def fuse_clip(
 def _fitting_depth(
     options: FuseOptions, encoding: Encoding, infos: tuple[ClipInfo, ClipInfo]
 ) -> tuple[FuseOptions, tuple[str, ...]]:
-    """Options with a depth that the codec can hold.
+    """Options with a depth that the codec can hold, and a note if a source has more.
 
     Raises:
         UsageError: If the user asked for more.
@@ -106,7 +106,7 @@ def _fitting_depth(
 
 
 def _check_target(target: Path, infos: tuple[ClipInfo, ClipInfo], *, replacing: bool) -> None:
-    """Refuse to start where the result would replace a source or, unless `replacing`, anything; or a from itself."""
+    """Refuse clips that are one file, and a result that would replace a source or, unless `replacing`, any file."""
     first, second = (info.path for info in infos)
     if first.samefile(second):
         raise UsageError(f"{shown(first)} is given for both sides: give the clip of the other source as well")
@@ -116,7 +116,7 @@ def _check_target(target: Path, infos: tuple[ClipInfo, ClipInfo], *, replacing: 
 
 
 def _earlier(target: Path, infos: tuple[ClipInfo, ClipInfo], made_by: dict[str, Any]) -> dict[str, Any] | None:
-    """The record of an earlier run that made this result from these clips in this way."""
+    """The record of an earlier run that made this result from these clips in this way; None if there was none."""
     if not target.is_file():
         return None
     try:

@@ -15,7 +15,7 @@ from polyfuse.video.temporal import TemporalFilter, parse_temporal
 
 @dataclass(frozen=True)
 class Container:
-    """A file format for results."""
+    """A kind of file that holds a clip."""
 
     muxer: str
     """FFmpeg's name."""
@@ -54,6 +54,7 @@ CODECS = {
 }
 """Codecs of results by the name `--codec` takes."""
 MAX_CRF = 63
+"""Largest value any of the encoders takes."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class ClipOptions:
     """Carry over the sound of b."""
 
     def __post_init__(self) -> None:
-        """Refuse what no run could honour."""
+        """Refuse values that no run could honour."""
         parse_temporal(self.temporal)
         if self.codec != "auto" and self.codec not in CODECS:
             raise UsageError(f"codec {self.codec!r} is unknown: use auto, {', '.join(CODECS)}.")
@@ -99,9 +100,9 @@ class Encoding:
     muxer: str
     """FFmpeg's name of the container."""
     codec: Codec
-    """The encoder."""
+    """The encoder with its fixed settings."""
     crf: int | None
-    """Its quality."""
+    """Quality, lower is better; None for a lossless codec."""
 
     @property
     def depth(self) -> int:

@@ -28,20 +28,20 @@ Plane = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Steadiness:
-    """Figures of a clip, each as it is and over that of its less steady source; NaN where nothing can be said."""
+    """Figures of a clip: each as it is, and divided by that of the less steady source; NaN where it is not defined."""
 
     flicker: float
     """Mean absolute second difference of the frames' means, [0, 2]."""
     flicker_ratio: float
-    """At most about 1.2 for a steady method."""
+    """The same divided by that of the less steady source; at most about 1.2 for a steady method."""
     warping: float
     """Mean difference from the frame before it, moved as the source moved, [0, 1]."""
     warping_ratio: float
-    """At most about 1.1 for a steady method."""
+    """The same divided by that of the less steady source; at most about 1.1 for a steady method."""
     pixel_flicker: float
     """Mean absolute second difference of still pixels, [0, 2]."""
     pixel_ratio: float
-    """The same over that of the less steady source."""
+    """The same divided by that of the less steady source."""
 
 
 class SteadinessOf:
@@ -74,8 +74,8 @@ class SteadinessOf:
             frames: (H, W) in [0, 1] each.
         """
         own = self._figures(frames)
-        found = [(value, over(value, *of)) for value, *of in zip(own, *self._sources, strict=True)]
-        return Steadiness(*(number for figure in found for number in figure))
+        with_ratios = [(value, over(value, *of)) for value, *of in zip(own, *self._sources, strict=True)]
+        return Steadiness(*(number for both in with_ratios for number in both))
 
     def _figures(self, frames: Sequence[Plane]) -> tuple[float, float, float]:
         """Flicker, warping error, flicker of still pixels."""
@@ -88,7 +88,7 @@ class SteadinessOf:
 
 
 def over(value: float, *sources: float) -> float:
-    """A figure over that of the less steady source that has one."""
+    """A figure divided by that of the less steady source; sources for which it is not defined do not count."""
     return value / max(source for source in (*sources, FLOOR) if not math.isnan(source))
 
 
@@ -119,7 +119,7 @@ def warping_error(frames: Sequence[Plane], motions: Sequence[Motion], flow: Flow
     Args:
         frames: What is judged, (H, W) in [0, 1] each.
         motions: From each frame of the source to the next, one fewer.
-        flow: What found them.
+        flow: What computed the motions; it moves the frames along them.
 
     Returns:
         Mean over frames of the mean over valid pixels, in [0, 1]; NaN if no pair of frames counts.
@@ -145,9 +145,9 @@ def pixel_flicker(frames: Sequence[Plane], motions: Sequence[Motion]) -> float:
         Mean over frames of the mean over still pixels, in [0, 2]; NaN if no pixel is still.
     """
     still = [(motion.backward**2).sum(2) < STILL**2 for motion in motions]
-    found = []
+    changes = []
     for number, (before, after) in enumerate(pairwise(still)):
         one, two, three = frames[number : number + 3]
         if (both := before & after).any():
-            found.append(float(np.abs(three - 2 * two + one)[both].mean()))
-    return float(np.mean(found)) if found else float("nan")
+            changes.append(float(np.abs(three - 2 * two + one)[both].mean()))
+    return float(np.mean(changes)) if changes else float("nan")

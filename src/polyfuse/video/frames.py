@@ -6,31 +6,29 @@ import hashlib
 import json
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from polyfuse._version import __version__
 from polyfuse.errors import InputError, PolyfuseError, UsageError
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions, Outcome, Result, Writing
-from polyfuse.fusion.batch import check_targets, is_done, settled
+from polyfuse.fusion.batch import BeingWritten, Jobs, check_targets, is_done, settled
 from polyfuse.fusion.conventions import decide
-from polyfuse.fusion.pair import same_size
-from polyfuse.fusion.record import make_record, settings
-from polyfuse.io import Pair
-from polyfuse.video.ahead import AHEAD, ahead
+from polyfuse.fusion.fuser import Fuser
+from polyfuse.fusion.record import settings
+from polyfuse.fusion.sources import same_size
 from polyfuse.video.filters import make_filter
-from polyfuse.video.fusing import STRETCH_FRAMES, FrameFusion, step_of
+from polyfuse.video.fusing import AHEAD, STRETCH_FRAMES, FrameFusion, ahead, step_of
 from polyfuse.video.sequence import FrameFiles
 from polyfuse.video.store import SUFFIX, read_arrays, read_words, write_store
 from polyfuse.video.temporal import State, TemporalFilter
 
 STATE_FRAMES = 16
-"""Frames after which the filter's state is put on the disk: what is done again at most after an interruption."""
+"""After so many frames the filter's state is written; after an interruption at most as many are fused again."""
 STATE_FILE = f".polyfuse-temporal{SUFFIX}"
-
-Jobs = Sequence[tuple[Pair, Path]]
+"""Where that state is kept, beside the results, until the last frame is done."""
 
 
 def fuse_frames(
@@ -77,7 +75,7 @@ class _FramesRun:
         self._store = jobs[0][1].with_name(STATE_FILE)
 
     def outcomes(self) -> Iterator[Outcome]:
-        """Keep what is done, fuse the rest."""
+        """What became of each frame: those of an earlier run are kept, the rest are fused."""
         start, state = self._start()
         yield from (Outcome(pair, path, "kept") for pair, path in self._jobs[:start])
         if state:
@@ -111,7 +109,7 @@ class _FramesRun:
         try:
             first_a, first_b, _ = same_size(*files.pair(0), self._options)
             conventions, notes = decide(first_a, first_b, self._options, self._model.provenance, files.ranges)
-            fusion = FrameFusion(self._model, self._options, conventions, self._filter)
+            fusion = FrameFusion(Fuser(self._model, self._options, conventions), self._filter)
             chosen = range(0, len(self._jobs), step_of(len(self._jobs), STRETCH_FRAMES))
             fusion.measure_output((a.array, b.array) for a, b in map(files.pair, chosen))
             for a, b in ahead(map(files.pair, range(start, len(self._jobs))), reader):
@@ -119,7 +117,7 @@ class _FramesRun:
                 one, other, size_notes = same_size(a, b, self._options)
                 image = fusion(one.array, other.array)
                 seconds = time.perf_counter() - began
-                record = make_record(one, other, self._model, conventions, self._options, num_tiles=1, seconds=seconds)
+                record = fusion.fuser.record(one, other, num_tiles=1, seconds=seconds)
                 record["settings"] = self._made_by
                 record["sequence"] = {"frame": number, "cut_before": number in self._filter.cuts}
                 yield number, Result(image, record, (*size_notes, *notes))
@@ -132,8 +130,8 @@ class _FramesRun:
     def _written(
         self, results: Iterator[tuple[int, Result | PolyfuseError]], writer: ThreadPoolExecutor
     ) -> Iterator[Outcome]:
-        """What became of each frame once it is on the disk; the first that failed is the last that is begun."""
-        waiting: deque[Outcome | tuple[Pair, Path, Result, Future[None]]] = deque()
+        """What became of each frame once it is on the disk; after one that failed no other is begun."""
+        waiting: deque[Outcome | BeingWritten] = deque()
         for number, result in results:
             pair, path = self._jobs[number]
             if isinstance(result, PolyfuseError):

@@ -1,78 +1,105 @@
-"""One frame after another under conventions that hold for all of them: fused, stretched alike, filtered, finished."""
+"""Fusing one frame after another under conventions that hold for all of them, and reading frames ahead of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import reduce
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polyfuse.families.spec import FusionModel
-from polyfuse.fusion import FuseOptions
-from polyfuse.fusion.conventions import Conventions, finished, model_input
-from polyfuse.fusion.pair import fuse_plane, same_size
-from polyfuse.fusion.stretch import OutputRange, stretch_of
+from polyfuse.fusion.conventions import Pixels, finished, model_input
+from polyfuse.fusion.fuser import Fuser
+from polyfuse.fusion.sources import same_size
+from polyfuse.fusion.stretch import OutputRange
 from polyfuse.io import Picture
 from polyfuse.video.temporal import TemporalFilter
 
 RANGE_FRAMES = 64
-"""Frames over which a range is measured, evenly spaced. Source: spec, section 8.2."""
+"""About how many frames of a clip its range is measured on, evenly spaced. Source: spec, section 8.2."""
 STRETCH_FRAMES = 8
-"""Pairs over which the output of a model that stretches its result is measured."""
+"""About how many pairs are fused beforehand to measure the range of the output, where it is stretched."""
+AHEAD = 4
+"""Frames read ahead, and frames waiting to be written."""
 
-Pixels = NDArray[Any]
+Item = TypeVar("Item")
 
 
 class FrameFusion:
     """Fuses the frames of a clip or of a folder, in their order.
 
     Args:
-        model: What fuses them.
-        options: How.
-        conventions: What was decided for all of them.
-        temporal: Filter along time, if one is wanted.
+        fuser: What fuses one pair of frames, under conventions that hold for all of them.
+        temporal: Filter along time; None for none.
     """
 
-    def __init__(
-        self, model: FusionModel, options: FuseOptions, conventions: Conventions, temporal: TemporalFilter | None
-    ) -> None:
-        self._model, self._options, self._conventions, self._filter = model, options, conventions, temporal
-        self._range: OutputRange | None = None
+    def __init__(self, fuser: Fuser, temporal: TemporalFilter | None) -> None:
+        self.fuser = fuser
+        """What fuses one pair; `measure_output` adds the range of the output to it."""
+        self._filter = temporal
 
     def measure_output(self, pairs: Iterable[tuple[Pixels, Pixels]]) -> None:
-        """Settle which raw output becomes black and white, for a model that stretches its result."""
-        how = stretch_of(self._model.spec, self._options.stretch)
+        """Measure which raw output becomes black and white in all frames, where the output is stretched at all.
+
+        Args:
+            pairs: Frames of a and b to measure it on; not looked at where nothing is stretched.
+        """
+        how = self.fuser.stretch
         if how is not None:
-            planes = (self._planes(*pair)[2] for pair in pairs)
-            self._range = reduce(OutputRange.joined, (OutputRange.measured(plane, how) for plane in planes))
+            planes = (self.fuser.plane(*self._same_size(*pair))[0] for pair in pairs)
+            output_range = reduce(OutputRange.joined, (OutputRange.measured(plane, how) for plane in planes))
+            self.fuser = replace(self.fuser, output_range=output_range)
 
     def __call__(self, a: Pixels, b: Pixels) -> Pixels:
         """The next frame in the result's depth and colour, (H, W) or (H, W, 3)."""
         return self.finish(*self.plane(a, b))
 
-    def finish(self, plane: NDArray[np.float32], carrier: Pixels | None) -> Pixels:
-        """A frame of what `plane` gave, whichever thread asks and whatever comes meanwhile."""
-        return finished(plane, carrier, self._conventions)
-
     def plane(self, a: Pixels, b: Pixels) -> tuple[NDArray[np.float32], Pixels | None]:
-        """Fused luma of the next frame, (H, W), and the pixels its colour comes from, if it has any."""
-        one, other, plane = self._planes(a, b)
-        if self._range is not None:
-            plane = self._range.stretch(plane)
-        if self._filter is not None:
-            seen_a, seen_b = model_input(one, self._conventions, "a"), model_input(other, self._conventions, "b")
-            plane = self._filter(np.clip(plane, 0, 1), seen_a, seen_b)
-        return plane, {"a": one, "b": other}.get(self._conventions.carrier or "")
+        """Fuse the next frame up to its luma.
 
-    def _planes(self, a: Pixels, b: Pixels) -> tuple[Pixels, Pixels, NDArray[np.float32]]:
-        """Both frames at one size, and the model's raw output."""
-        one, other, _ = same_size(Picture(a), Picture(b), self._options)
-        plane, _ = fuse_plane(one, other, self._model, self._conventions, self._options)
-        return one.array, other.array, plane
+        Args:
+            a: Frame of the first source, (H, W) or (H, W, 3).
+            b: Frame of the second.
+
+        Returns:
+            Fused luma, (H, W), stretched and filtered, and the pixels its colour comes from; None for a grey result.
+        """
+        one, other = self._same_size(a, b)
+        conventions = self.fuser.conventions
+        raw, _ = self.fuser.plane(one, other)
+        plane = self.fuser.stretched(raw)
+        if self._filter is not None:
+            seen_a, seen_b = model_input(one.array, conventions, "a"), model_input(other.array, conventions, "b")
+            plane = self._filter(np.clip(plane, 0, 1), seen_a, seen_b)
+        return plane, conventions.carrier_of(one.array, other.array)
+
+    def finish(self, plane: NDArray[np.float32], carrier: Pixels | None) -> Pixels:
+        """Pixels of a frame from what `plane` gave for it; in any thread, whichever frames are fused meanwhile."""
+        return finished(plane, carrier, self.fuser.conventions)
+
+    def _same_size(self, a: Pixels, b: Pixels) -> tuple[Picture, Picture]:
+        """Two frames as pictures of one size."""
+        one, other, _ = same_size(Picture(a), Picture(b), self.fuser.options)
+        return one, other
 
 
 def step_of(num_frames: int, wanted: int) -> int:
-    """Every which frame to take for about so many, evenly spaced."""
+    """Distance from one frame to the next for about `wanted` of them, evenly spaced over `num_frames`."""
     return max(1, num_frames // wanted)
+
+
+def ahead(items: Iterator[Item], reader: ThreadPoolExecutor) -> Iterator[Item]:
+    """The same items, none of them None, read in the reader's thread while the caller works on those before."""
+    waiting = deque(reader.submit(next, items, None) for _ in range(AHEAD))
+    try:
+        while (item := waiting.popleft().result()) is not None:
+            waiting.append(reader.submit(next, items, None))
+            yield item
+    finally:
+        for future in waiting:
+            future.cancel()
+        reader.shutdown(wait=True)  # the caller closes `items`, which must not be running then

@@ -10,7 +10,8 @@ from polyfuse.io.source import shown
 from polyfuse.video.reader import ClipInfo, Frame, read_frames
 
 LOST_SHARE = 0.02
-"""Share of its announced frames, beside one, that a clip may lack before it counts as cut off: headers round."""
+"""Share of the frames its header announces that a clip may lack before it counts as cut off. One more may always be
+missing, because headers give rounded durations."""
 
 
 class FramePairs:
@@ -57,7 +58,7 @@ class FramePairs:
             self._ending = f"b ends after {float(end):.2f} s: the rest of a is left out"
 
     def _counted(self, name: str, info: ClipInfo) -> Iterator[Frame]:
-        """The frames of one clip, with a tally."""
+        """The frames of one clip, while those decoded and those damaged are counted."""
         for frame in read_frames(info):
             self._seen[name] += 1
             self._damaged[name] += frame.is_damaged

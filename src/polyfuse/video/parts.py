@@ -25,7 +25,7 @@ from polyfuse.video.store import SUFFIX, read_arrays, read_words, write_store
 from polyfuse.video.temporal import State
 
 _STATE = "filter."
-"""Before the names of the filter's arrays."""
+"""What the names of the filter's arrays begin with in the file of a part."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Packet:
     """One encoded frame."""
 
     data: bytes
-    """What the encoder gave."""
+    """The encoded bytes."""
     pts: int
     """Time stamp in units of the clip's time base."""
     dts: int
-    """When it must be decoded."""
+    """Time at which it must be decoded, in the same units."""
     duration: int
     """How long it lasts; 0 if the encoder does not say."""
     is_key: bool
@@ -45,11 +45,11 @@ class Packet:
 
     @classmethod
     def of(cls, packet: Any) -> Packet:
-        """What is kept of a packet of PyAV."""
+        """Copy what has to be kept of a packet of PyAV."""
         return cls(bytes(packet), packet.pts, packet.dts, packet.duration or 0, packet.is_keyframe)
 
     def for_stream(self, stream: Any, time_base: Fraction) -> Any:
-        """The same as a packet of PyAV."""
+        """A packet of PyAV that can be muxed into a stream."""
         packet = load_av().Packet(self.data)
         packet.pts, packet.dts, packet.time_base = self.pts, self.dts, time_base
         packet.duration, packet.is_keyframe, packet.stream = self.duration, self.is_key, stream

@@ -19,7 +19,7 @@ from polyfuse.io.source import open_source, shown
 from polyfuse.video.pyav import CONVERSION, load_av, reading
 
 _PROBES = 5
-"""Places of a clip that are looked at for colour."""
+"""Into so many stretches a clip is divided; a frame at the start of each is looked at for colour."""
 _NEUTRAL = 8
 """Levels of 255 by which the channels of a grey picture differ at most after lossy coding."""
 
@@ -40,16 +40,16 @@ class Frame:
 
 @dataclass(frozen=True)
 class ClipInfo:
-    """What a clip says of itself, and whether it has colour."""
+    """What the header of a clip says, and whether its frames have colour."""
 
     path: Path
-    """The file."""
+    """The file it is in."""
     codec: str
     """FFmpeg's name of the codec."""
     width: int
-    """Columns."""
+    """Columns of a frame."""
     height: int
-    """Rows."""
+    """Rows of a frame."""
     depth: int
     """Bits that a decoded value gets: 8, or 16 for everything deeper."""
     is_grey: bool
@@ -75,7 +75,7 @@ class ClipInfo:
         return 1 / self.rate
 
     def resized(self, width: int, height: int) -> ClipInfo:
-        """The same at another size."""
+        """The same facts for frames that were resampled."""
         return replace(self, width=width, height=height)
 
 
@@ -156,7 +156,7 @@ def _has_colour(frame: Any) -> bool:
 
 
 def _later_colour(container: Any, stream: Any, path: Path) -> bool:
-    """The same at some places of the clip: it may begin in black."""
+    """Whether a frame at one of some later places has colour; the clip may begin in black, which has none."""
     if not container.duration:
         return False
     begin = (container.start_time or 0) / 1_000_000

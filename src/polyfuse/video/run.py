@@ -18,14 +18,14 @@ from polyfuse._version import __version__
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions
 from polyfuse.fusion.conventions import Conventions, decide
-from polyfuse.fusion.pair import same_size
-from polyfuse.fusion.record import make_record, settings
+from polyfuse.fusion.fuser import Fuser
+from polyfuse.fusion.record import settings
+from polyfuse.fusion.sources import same_size
 from polyfuse.io import Picture
 from polyfuse.io.source import file_sha256
 from polyfuse.transforms import RangeRecord, measure_range, parse_range
-from polyfuse.video.ahead import AHEAD, ahead
 from polyfuse.video.codecs import ClipOptions, Encoding
-from polyfuse.video.fusing import RANGE_FRAMES, STRETCH_FRAMES, FrameFusion, step_of
+from polyfuse.video.fusing import AHEAD, RANGE_FRAMES, STRETCH_FRAMES, FrameFusion, ahead, step_of
 from polyfuse.video.pairing import FramePairs
 from polyfuse.video.parts import Parts, parts_of
 from polyfuse.video.picture_stream import PictureFormat
@@ -38,7 +38,7 @@ OnFrame = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class ClipResult:
-    """What became of two clips."""
+    """The result of fusing two clips."""
 
     path: Path
     """The fused clip."""
@@ -53,7 +53,7 @@ class ClipResult:
     kept: bool = False
     """Whether an earlier run had made it in the same way."""
     num_resumed: int = 0
-    """Those of its frames that an earlier run, interrupted, had fused in the same way."""
+    """How many of its frames were taken over from an earlier run that was interrupted."""
 
 
 class ClipRun:
@@ -101,7 +101,7 @@ class ClipRun:
             done = parts.num_frames
             written = join(target, pictures, parts, sound=self._clip.sound, overwrite=overwrite or resume)
         seconds = time.perf_counter() - started
-        record = make_record(first_a, first_b, self._model, conventions, self._options, num_tiles=1, seconds=seconds)
+        record = fusion.fuser.record(first_a, first_b, num_tiles=1, seconds=seconds)
         record["settings"] = self.made_by
         record["clip"] = {
             "frames": done,
@@ -114,7 +114,7 @@ class ClipRun:
         return ClipResult(target, done, seconds, record, tuple(dict.fromkeys(told)), num_resumed=resumed)
 
     def _first(self) -> tuple[Picture, Picture, tuple[str, ...]]:
-        """The first frames as pictures that know their clips."""
+        """The first frames at one size, with path and digest of their clips, and a note if one was resampled."""
         with closing(iter(self._pairs)) as pairs:
             frames = next(pairs)
         one, other = (
@@ -124,8 +124,8 @@ class ClipRun:
         return same_size(one, other, self._options)
 
     def _fusion(self, conventions: Conventions) -> FrameFusion:
-        """What fuses the frames, the stretch of the output settled."""
-        fusion = FrameFusion(self._model, self._options, conventions, self._filter)
+        """What fuses the frames, with the range of the output measured."""
+        fusion = FrameFusion(Fuser(self._model, self._options, conventions), self._filter)
         step = step_of(self._pairs.b.num_frames, STRETCH_FRAMES)
         with closing(iter(self._pairs)) as source:
             fusion.measure_output((a.array, b.array) for index, (a, b) in enumerate(source) if index % step == 0)
@@ -168,7 +168,7 @@ class ClipRun:
 def _encode(
     fusion: FrameFusion, plane: NDArray[np.float32], carrier: NDArray[Any] | None, encoder: PartEncoder, ticks: int
 ) -> None:
-    """Finish a frame and encode it, beside the fusion of the next."""
+    """Finish a frame and encode it, in another thread than the next one is fused in."""
     encoder.write(fusion.finish(plane, carrier), ticks)
 
 

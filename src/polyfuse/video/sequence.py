@@ -38,7 +38,7 @@ class FrameFiles:
         return self._a.range, self._b.range
 
     def pair(self, number: int) -> tuple[Picture, Picture]:
-        """The frames of a number, from 0.
+        """Both frames of a pair, which are counted from 0.
 
         Raises:
             InputError: If one cannot be read, or has another depth than the sequence.
@@ -59,7 +59,7 @@ class _Side:
         self.range = measure_range(arrays, parse_range(spec), name=shown(paths[0].parent))
 
     def read(self, number: int) -> Picture:
-        """A frame as the sequence needs it."""
+        """A frame by its number, grey ones made colour if others of the sequence have colour."""
         path = self._paths[number]
         picture = self._picture(path)
         if picture.array.dtype.name != self.range.dtype:
@@ -71,7 +71,7 @@ class _Side:
         return picture
 
     def _picture(self, path: Path) -> Picture:
-        """A frame as it is."""
+        """A frame as its file holds it."""
         return read_picture(path, page=self._options.page, max_pixels=self._options.max_pixels)
 
     def _check_sizes(self) -> None:

@@ -1,4 +1,4 @@
-"""Arrays with a few words of JSON in one file that is either complete or not there."""
+"""Files that hold arrays and some JSON values, and are either complete or not there."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def write_store(path: Path, arrays: State, words: dict[str, Any], *, called: Pat
         path: The file.
         arrays: By name.
         words: Plain JSON values.
-        called: What a failure is told of.
+        called: The file that messages of failure name.
 
     Raises:
         OutputError: If it cannot be written.

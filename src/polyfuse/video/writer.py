@@ -81,7 +81,7 @@ class PartEncoder:
         self._container, self._stream, self._packets = None, None, []
 
     def _keep(self, packets: list[Any]) -> None:
-        """Collect packets."""
+        """Add encoded packets to the part under way."""
         self._packets += [Packet.of(packet) for packet in packets]
 
 

@@ -10,8 +10,7 @@ import torch
 
 from polyfuse.explain import Explanation, explain
 from polyfuse.families.smfnet import SMFNet
-from polyfuse.families.smfnet.explained.kernels import relative_change, sobel
-from polyfuse.families.smfnet.explained.regions import region_correlations
+from polyfuse.families.smfnet.explained.findings import region_correlations, relative_change, sobel
 from polyfuse.fusion import fuse
 
 PICTURES = ["overview", "features", "reconstructions", "exchange", "messages", "scales", "attention", "gradients"]
@@ -82,7 +81,7 @@ def test_fused_picture_is_stretched_as_by_fuse(found: Explanation, model: SMFNet
 
 def test_network_without_a_graph_has_no_sheets_of_it_even_of_one_pixel(small_smfnet: Callable[..., SMFNet]) -> None:
     shown = explain(*np.zeros((2, 1, 1), np.uint8), model=small_smfnet(graph=False))
-    names = [name for name, _ in shown.findings.drawings(shown)]
+    names = [name for name, _ in shown.draw(shown, shown.findings)]
     assert names == [name for name in PICTURES if name not in ("exchange", "messages")]
 
 

@@ -22,7 +22,7 @@ def model(small_smfnet: Callable[..., SMFNet]) -> SMFNet:
 
 
 @pytest.fixture(scope="module")
-def found(model: SMFNet, pair: tuple[Path, Path]) -> Explanation:
+def explanation(model: SMFNet, pair: tuple[Path, Path]) -> Explanation:
     return explain(*pair, model=model)
 
 
@@ -74,8 +74,10 @@ def test_numbers_are_those_of_the_models_values(
     np.testing.assert_allclose(numbers["graph"]["b"]["mean_exchange"], exchange, rtol=1e-5)
 
 
-def test_fused_picture_is_stretched_as_by_fuse(found: Explanation, model: SMFNet, pair: tuple[Path, Path]) -> None:
-    difference = found.fused.astype(int) - fuse(*pair, model=model).image
+def test_fused_picture_is_stretched_as_by_fuse(
+    explanation: Explanation, model: SMFNet, pair: tuple[Path, Path]
+) -> None:
+    difference = explanation.fused.astype(int) - fuse(*pair, model=model).image
     assert np.abs(difference).max() <= 1  # another form of the network: rounding to 8 bits may differ
 
 
@@ -97,9 +99,11 @@ def test_bright_regions_are_told_from_the_rest() -> None:
     a = torch.tensor([[0.0, 0.02, 0.01, 0.9, 1.0, 0.95]])[None, None]
     b = torch.tensor([[0.1, 0.4, 0.3, 0.2, 0.6, 0.5]])[None, None]
     fused = torch.where(a > 0.5, a, b)
-    found = region_correlations(fused, a, b)
-    assert (found["bright"]["share"], found["bright"]["a"], found["rest"]["b"]) == pytest.approx((0.5, 1, 1), abs=1e-4)
-    assert found["bright"]["b"] < 0.999
+    regions = region_correlations(fused, a, b)
+    assert (regions["bright"]["share"], regions["bright"]["a"], regions["rest"]["b"]) == pytest.approx(
+        (0.5, 1, 1), abs=1e-4
+    )
+    assert regions["bright"]["b"] < 0.999
 
 
 def test_change_is_in_lengths_of_sobels_kernel() -> None:

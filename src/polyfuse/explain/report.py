@@ -86,7 +86,7 @@ def explain(
     """
     chosen = (options or FuseOptions()).changed({"bit_depth": "8"})
     ready = registry.load(model, weights=weights) if isinstance(model, str) else model
-    known = explainer(ready)
+    family = explainer(ready)
     full_a, full_b = as_picture(a, chosen, "a"), as_picture(b, chosen, "b")
     names = _names(full_a, full_b)
     full_a, full_b, size_notes = same_size(full_a, full_b, chosen)
@@ -101,7 +101,7 @@ def explain(
     plane_a = _on_device(ready, model_input(pixels_a, conventions, "a"))
     plane_b = _on_device(ready, model_input(pixels_b, conventions, "b"))
     with torch.inference_mode():
-        findings = known.find(ready, plane_a, plane_b)
+        findings = family.find(ready, plane_a, plane_b)
     fused = stretched(findings.fused_luma, ready.spec, chosen.stretch)
     carrier = {"a": pixels_a, "b": pixels_b}.get(conventions.carrier or "")
     return Explanation(
@@ -111,7 +111,7 @@ def explain(
         fused=finished(fused, carrier, conventions),
         record=_record(ready, full_a, full_b, conventions, size),
         findings=findings,
-        draw=known.draw,
+        draw=family.draw,
         notes=(*size_notes, *notes),
     )
 

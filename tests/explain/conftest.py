@@ -106,15 +106,15 @@ def sheets(
     def draw(model: FusionModel, family: str, names: list[str]) -> dict[str, Any]:
         arguments = ["explain", *map(str, pair), "-o", str(tmp_path), "--model", family]
         assert run([*arguments, "--weights", str(weights_of(model))]) == 0
-        pictures, numbers = [tmp_path / f"{name}.png" for name in names], tmp_path / "numbers.json"
-        assert capsys.readouterr().out.splitlines() == [str(path) for path in (*pictures, numbers)]
+        pictures, numbers_path = [tmp_path / f"{name}.png" for name in names], tmp_path / "numbers.json"
+        assert capsys.readouterr().out.splitlines() == [str(path) for path in (*pictures, numbers_path)]
         for path in pictures:
             with Image.open(path) as image:
                 pixels = np.asarray(image.convert("RGB"))
             assert 800 <= pixels.shape[1] <= 2000
             assert pixels.std() > 5
-        found: dict[str, Any] = json.loads(numbers.read_text(encoding="utf-8"))
-        assert found["family"] == family
-        return found
+        numbers: dict[str, Any] = json.loads(numbers_path.read_text(encoding="utf-8"))
+        assert numbers["family"] == family
+        return numbers
 
     return draw

@@ -60,6 +60,6 @@ def test_reduced_network_has_no_sheet_of_what_it_lacks_even_of_one_pixel(
     change: dict, missing: str, small_dae_fuse: Callable[..., DAEFuse]
 ) -> None:
     shown = explain(*np.zeros((2, 1, 1), np.uint8), model=small_dae_fuse(**change))
-    names = [name for name, _ in shown.findings.drawings(shown)]
+    names = [name for name, _ in shown.draw(shown, shown.findings)]
     assert names == [name for name in PICTURES if name != missing]
     assert shown.findings.blocks["share_a"].item() == 0.5

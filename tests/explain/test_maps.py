@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from polyfuse.drawing.maps import energy_map, shown_limit, shown_range, strongest_channels
+from polyfuse.drawing.maps import energy_map, shown_limit, shown_range, stretched_like, strongest_channels
+from polyfuse.fusion.stretch import OutputRange
 
 
 def test_energy_is_the_root_mean_square_over_channels() -> None:
@@ -33,3 +34,11 @@ def test_constant_map_has_a_range_of_some_width() -> None:
 
 def test_signed_scale_holds_the_percentiles_of_every_map() -> None:
     assert shown_limit(np.arange(-101.0, 0), np.arange(50.0)) == pytest.approx(100)
+
+
+def test_results_are_stretched_as_fusing_stretches_them() -> None:
+    rng = np.random.default_rng(4)
+    fused, without = rng.normal(0.3, 7, (2, 31, 17)).astype(np.float32)
+    for reference in (fused, np.full_like(fused, 0.7)):
+        expected = OutputRange.measured(reference).stretch(without)
+        np.testing.assert_array_equal(stretched_like(without, reference), expected)

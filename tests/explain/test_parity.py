@@ -52,6 +52,6 @@ def published(shared_dir: Path) -> Explanation:
 @pytest.mark.parametrize("block", ["u", "v", "z"])
 def test_published_network_has_the_shares_of_the_specification(published: Explanation, block: str) -> None:
     estimates = published.findings.parts[block].estimates
-    found = [(e.threshold, e.below_threshold, e.null_before, e.null_after) for e in estimates]
+    shares = [(e.threshold, e.below_threshold, e.null_before, e.null_after) for e in estimates]
     # the table is rounded to four digits; the rest is for another order of sums
-    np.testing.assert_allclose(found, TABLE[block], rtol=0, atol=5e-4)
+    np.testing.assert_allclose(shares, TABLE[block], rtol=0, atol=5e-4)

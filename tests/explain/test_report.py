@@ -34,9 +34,9 @@ def test_maps_are_those_of_the_models_code(network: FNet) -> None:
 def test_null_shares_are_those_of_the_models_estimates(network: FNet) -> None:
     plane = np.linspace(0, 1, 60, dtype=np.float32).reshape(6, 10)
     tensor = torch.from_numpy(plane)[None, None]
-    found = network.explain(tensor, tensor)
+    tensors = network.explain(tensor, tensor)
     estimates = explain(plane, plane, model=network).findings.parts["z"].estimates
-    direct = [float((found[f"after_z.{k}"].abs() < 1e-3).double().mean()) for k in range(len(estimates))]
+    direct = [float((tensors[f"after_z.{k}"].abs() < 1e-3).double().mean()) for k in range(len(estimates))]
     assert [estimate.null_after for estimate in estimates] == direct
 
 
@@ -57,9 +57,9 @@ def test_mirrored_borders_are_explained_as_they_are_fused() -> None:
 
 
 def test_large_pictures_are_reduced_with_a_note(network: FNet, pair: tuple[Path, Path]) -> None:
-    found = explain(*pair, model=network, max_side=13)
-    assert found.findings.fused_luma.shape == (9, 13)
-    assert any("explained at 13x9" in note for note in found.notes)
+    explanation = explain(*pair, model=network, max_side=13)
+    assert explanation.findings.fused_luma.shape == (9, 13)
+    assert any("explained at 13x9" in note for note in explanation.notes)
 
 
 def test_no_limit_takes_pictures_as_they_are(network: FNet, pair: tuple[Path, Path]) -> None:
@@ -101,14 +101,14 @@ def test_sources_of_different_size_are_refused(network: FNet) -> None:
 
 def test_resize_brings_sources_to_one_size(network: FNet) -> None:
     options = FuseOptions(resize="a")
-    found = explain(np.zeros((3, 3), np.uint8), np.zeros((4, 5), np.uint8), model=network, options=options)
-    assert found.source_a.shape == (4, 5)
+    explanation = explain(np.zeros((3, 3), np.uint8), np.zeros((4, 5), np.uint8), model=network, options=options)
+    assert explanation.source_a.shape == (4, 5)
 
 
 def test_stretch_is_that_of_fuse(pair: tuple[Path, Path], small_smfnet: Callable[..., FusionModel]) -> None:
     for wanted in ("auto", "none", "percentile:5,95"):
         options = FuseOptions(stretch=wanted)
-        found = explain(*pair, model=small_smfnet(), options=options).fused
+        explained = explain(*pair, model=small_smfnet(), options=options).fused
         expected = fuse(*pair, model=small_smfnet(), options=options).image
         # explained by the plain form, fused by the fast one: their last bits may round to neighbours
-        assert np.abs(found.astype(int) - expected.astype(int)).max() <= 1
+        assert np.abs(explained.astype(int) - expected.astype(int)).max() <= 1

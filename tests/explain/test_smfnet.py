@@ -10,8 +10,7 @@ import torch
 
 from polyfuse.explain import Explanation, explain
 from polyfuse.families.smfnet import SMFNet
-from polyfuse.families.smfnet.explained.kernels import relative_change, sobel
-from polyfuse.families.smfnet.explained.regions import region_correlations
+from polyfuse.families.smfnet.explained.findings import region_correlations, relative_change, sobel
 from polyfuse.fusion import fuse
 
 PICTURES = ["overview", "features", "reconstructions", "exchange", "messages", "scales", "attention", "gradients"]
@@ -23,7 +22,7 @@ def model(small_smfnet: Callable[..., SMFNet]) -> SMFNet:
 
 
 @pytest.fixture(scope="module")
-def found(model: SMFNet, pair: tuple[Path, Path]) -> Explanation:
+def explanation(model: SMFNet, pair: tuple[Path, Path]) -> Explanation:
     return explain(*pair, model=model)
 
 
@@ -75,14 +74,16 @@ def test_numbers_are_those_of_the_models_values(
     np.testing.assert_allclose(numbers["graph"]["b"]["mean_exchange"], exchange, rtol=1e-5)
 
 
-def test_fused_picture_is_stretched_as_by_fuse(found: Explanation, model: SMFNet, pair: tuple[Path, Path]) -> None:
-    difference = found.fused.astype(int) - fuse(*pair, model=model).image
+def test_fused_picture_is_stretched_as_by_fuse(
+    explanation: Explanation, model: SMFNet, pair: tuple[Path, Path]
+) -> None:
+    difference = explanation.fused.astype(int) - fuse(*pair, model=model).image
     assert np.abs(difference).max() <= 1  # another form of the network: rounding to 8 bits may differ
 
 
 def test_network_without_a_graph_has_no_sheets_of_it_even_of_one_pixel(small_smfnet: Callable[..., SMFNet]) -> None:
     shown = explain(*np.zeros((2, 1, 1), np.uint8), model=small_smfnet(graph=False))
-    names = [name for name, _ in shown.findings.drawings(shown)]
+    names = [name for name, _ in shown.draw(shown, shown.findings)]
     assert names == [name for name in PICTURES if name not in ("exchange", "messages")]
 
 
@@ -98,9 +99,11 @@ def test_bright_regions_are_told_from_the_rest() -> None:
     a = torch.tensor([[0.0, 0.02, 0.01, 0.9, 1.0, 0.95]])[None, None]
     b = torch.tensor([[0.1, 0.4, 0.3, 0.2, 0.6, 0.5]])[None, None]
     fused = torch.where(a > 0.5, a, b)
-    found = region_correlations(fused, a, b)
-    assert (found["bright"]["share"], found["bright"]["a"], found["rest"]["b"]) == pytest.approx((0.5, 1, 1), abs=1e-4)
-    assert found["bright"]["b"] < 0.999
+    regions = region_correlations(fused, a, b)
+    assert (regions["bright"]["share"], regions["bright"]["a"], regions["rest"]["b"]) == pytest.approx(
+        (0.5, 1, 1), abs=1e-4
+    )
+    assert regions["bright"]["b"] < 0.999
 
 
 def test_change_is_in_lengths_of_sobels_kernel() -> None:

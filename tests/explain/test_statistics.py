@@ -30,8 +30,8 @@ def values() -> torch.Tensor:
 
 
 def test_histograms_count_every_value(values: torch.Tensor) -> None:
-    found = counted(values, values * 2)
-    assert (found.histogram_before.sum(), found.histogram_after.sum()) == (values.numel(), values.numel())
+    estimate = counted(values, values * 2)
+    assert (estimate.histogram_before.sum(), estimate.histogram_after.sum()) == (values.numel(), values.numel())
 
 
 def test_histogram_is_that_of_numpy_between_the_end_bins(values: torch.Tensor) -> None:
@@ -42,8 +42,8 @@ def test_histogram_is_that_of_numpy_between_the_end_bins(values: torch.Tensor) -
 
 def test_end_bins_take_the_outliers() -> None:
     outliers = torch.tensor([-7.0, -0.6, 0.0, 0.6, 9.0, 1e30]).reshape(1, 1, 2, 3)
-    found = counted(outliers, outliers).histogram_before
-    assert (found[0], found[NUM_BINS // 2], found[-1]) == (2, 1, 3)
+    counts = counted(outliers, outliers).histogram_before
+    assert (counts[0], counts[NUM_BINS // 2], counts[-1]) == (2, 1, 3)
 
 
 def test_bins_cover_the_range_evenly_with_zero_in_the_middle_of_one() -> None:
@@ -53,9 +53,9 @@ def test_bins_cover_the_range_evenly_with_zero_in_the_middle_of_one() -> None:
 
 
 def test_null_shares_are_those_of_direct_computation(values: torch.Tensor) -> None:
-    found = counted(values, values / 50)
+    estimate = counted(values, values / 50)
     direct = tuple(float((v.abs() < 1e-3).double().mean()) for v in (values, values / 50))
-    assert (found.null_before, found.null_after) == direct
+    assert (estimate.null_before, estimate.null_after) == direct
 
 
 def test_share_below_the_threshold_is_that_of_direct_computation(values: torch.Tensor) -> None:

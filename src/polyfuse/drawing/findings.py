@@ -1,18 +1,13 @@
-"""What every family's findings have in common: the raw result, numbers, and drawings."""
+"""What every family's findings have in common: the raw result, and numbers."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from polyfuse.drawing.canvas import Canvas
-    from polyfuse.explain.report import Explanation
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +20,3 @@ class Findings(ABC):
     @abstractmethod
     def numbers(self) -> dict[str, Any]:
         """The family's part of numbers.json, as plain JSON values."""
-
-    @abstractmethod
-    def drawings(self, explanation: Explanation) -> Iterator[tuple[str, Canvas]]:
-        """Name and sheet of every picture, drawn when it is asked for; "overview" comes first."""

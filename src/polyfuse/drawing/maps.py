@@ -1,6 +1,6 @@
-"""How 64 code maps become pictures: the energy of all, the strongest of them, and the scale each is shown on.
+"""How maps become pictures: the energy of many channels, the strongest of them, and the scale each is shown on.
 
-The paper shows such pictures without saying how they were made; these definitions are ours (spec section 11).
+The FNet paper shows such pictures without saying how they were made; these definitions are ours (spec section 11).
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from torch import Tensor
 NUM_STRONGEST = 16
 PERCENTILES = (1.0, 99.0)
 """Each map is shown between these percentiles of its own values."""
+FLAT_BELOW = 1e-6
+"""A result whose values span less counts as constant and stays as it is, as in `polyfuse.fusion.stretch`."""
 
 
 def as_array(values: Tensor) -> NDArray[np.float32]:
@@ -57,3 +59,15 @@ def shown_range(values: NDArray[Any]) -> tuple[float, float]:
 def shown_limit(*signed: NDArray[Any]) -> float:
     """Limit m of a scale from -m to m, zero in its middle, that holds the 1st to 99th percentile of every map given."""
     return max(1e-6, *(abs(limit) for values in signed for limit in shown_range(values)))
+
+
+def stretched_like(values: NDArray[np.float32], reference: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`values` on the scale on which the smallest value of `reference` is 0, black, and its largest is 1, white.
+
+    This is how fusing stretches a result to its full range; one reference makes several results comparable.
+    """
+    low, high = float(reference.min()), float(reference.max())
+    if high - low < FLAT_BELOW:
+        return values
+    stretched: NDArray[np.float32] = (values - np.float32(low)) / np.float32(high - low)
+    return stretched

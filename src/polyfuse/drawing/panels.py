@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from polyfuse.drawing.canvas import CAPTION, FAINT, HEADING, SMALL, TITLE, Canvas, panel_height
-
-if TYPE_CHECKING:
-    from polyfuse.explain.report import Explanation
+from polyfuse.drawing.pictures import Pictures
 
 MARGIN, GAP = 0.5, 0.4
 """Inches, around the sheet and between panels."""
 _HEAD, _BAR, _LEGEND, _BETWEEN = 0.95, 0.5, 0.25, 0.5
+"""Inches: heading above the panels, colour bars below them, legend under those, and space between rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +80,7 @@ def left_of(column: int, width: float) -> float:
 
 
 def _draw(canvas: Canvas, row: Row, top: float, width: float) -> None:
-    """Heading, panels, colour bars and legend."""
+    """Draw one row from `top` downward: heading, panels, colour bars and legend."""
     canvas.text(MARGIN, top, row.title, HEADING, weight="bold")
     canvas.text(MARGIN, top + 0.3, row.line, CAPTION, color=FAINT)
     high = panel_height(row.panels[0].pixels, width)
@@ -100,8 +99,12 @@ def as_picture8(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.round(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
-def pictures_row(explanation: Explanation, title: str) -> Row:
+def pictures_row(pictures: Pictures, title: str) -> Row:
     """Both sources and the result."""
-    a, b = explanation.names
-    pictures = ((f"a: {a}", explanation.source_a), (f"b: {b}", explanation.source_b), ("fused", explanation.fused))
-    return Row(title, "two sources and the result", [Panel(name, pixels) for name, pixels in pictures])
+    a, b = pictures.names
+    panels = (
+        Panel(f"a: {a}", pictures.source_a),
+        Panel(f"b: {b}", pictures.source_b),
+        Panel("fused", pictures.fused),
+    )
+    return Row(title, "two sources and the result", panels)

@@ -1,37 +1,57 @@
-"""Which families can be explained, and by what."""
+"""Which families can be explained: what finds something in a pair, and what draws that."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
 from polyfuse import registry
+from polyfuse.drawing.canvas import Canvas
 from polyfuse.drawing.findings import Findings
+from polyfuse.drawing.pictures import Pictures
 from polyfuse.errors import UsageError
-from polyfuse.families.daefuse import explained as dae_fuse
+from polyfuse.families.daefuse import explained as daefuse
 from polyfuse.families.fnet import explained as fnet
 from polyfuse.families.smfnet import explained as smfnet
 from polyfuse.families.spec import FusionModel
 
-Find = Callable[[FusionModel, Tensor, Tensor], Findings]
-"""From a model and a pair, (1, 1, H, W) each, to what is shown of it."""
+Draw = Callable[[Pictures, Any], Iterator[tuple[str, Canvas]]]
+"""From the pictures and what `find` of the same family returned to the name and sheet of every picture, each drawn when
+it is asked for; "overview" comes first."""
 
-FAMILIES: dict[str, Find] = {"fnet": fnet.find, "smfnet": smfnet.find, "daefuse": dae_fuse.find}
+
+@dataclass(frozen=True)
+class Explainer:
+    """How one family is explained."""
+
+    find: Callable[[FusionModel, Tensor, Tensor], Findings]
+    """From a model and a pair, (1, 1, H, W) each, to what is shown of it."""
+    draw: Draw
+    """Draws what `find` returned."""
+
+
+EXPLAINERS = {
+    "fnet": Explainer(fnet.find, fnet.draw),
+    "smfnet": Explainer(smfnet.find, smfnet.draw),
+    "daefuse": Explainer(daefuse.find, daefuse.draw),
+}
 """By `spec.family`."""
 
 
-def finder(model: FusionModel) -> Find:
+def explainer(model: FusionModel) -> Explainer:
     """How the family of `model` is explained.
 
     Raises:
         UsageError: If it has nothing to show.
     """
-    found = FAMILIES.get(model.spec.family)
-    if found is None:
-        names = ", ".join(entry.name for entry in registry.list_models() if entry.family in FAMILIES)
+    known = EXPLAINERS.get(model.spec.family)
+    if known is None:
+        names = ", ".join(entry.name for entry in registry.list_models() if entry.family in EXPLAINERS)
         raise UsageError(
             f"model {model.provenance.name} has nothing to show but its result: "
             f"name one of {names} with --model, and --weights where it needs them."
         )
-    return found
+    return known

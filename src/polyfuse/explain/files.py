@@ -50,7 +50,7 @@ def save(explanation: Explanation, folder: str | os.PathLike[str], *, overwrite:
         OutputError: If the folder is not free or a file cannot be written; no file is left half-written.
     """
     check_ready(folder, overwrite=overwrite)
-    for name, canvas in explanation.findings.drawings(explanation):
+    for name, canvas in explanation.draw(explanation, explanation.findings):
         path = Path(folder) / f"{name}.png"
         content = canvas.png()
         with atomic_path(path, overwrite) as temporary:

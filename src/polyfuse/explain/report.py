@@ -15,8 +15,9 @@ from torch import Tensor
 from polyfuse import registry
 from polyfuse._version import __version__
 from polyfuse.drawing.findings import Findings
+from polyfuse.drawing.pictures import Pictures
 from polyfuse.errors import UsageError
-from polyfuse.explain.families import finder
+from polyfuse.explain.families import Draw, explainer
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions, Source
 from polyfuse.fusion.conventions import Conventions, decide, finished, model_input
@@ -30,24 +31,17 @@ SCHEMA = 1
 DEFAULT_MAX_SIDE = 640
 """Pixels. A pass keeps up to 6 kB per pixel, 2 GB for 640x480."""
 _LONGEST_NAME = 28
+"""Characters of a source's name in a caption."""
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
+class Explanation(Pictures):
     """What a model took from which source, and the figures behind it. `polyfuse.explain.save` draws it."""
 
-    names: tuple[str, str]
-    """What the sources a and b are called in captions."""
-    source_a: NDArray[np.uint8]
-    """a as the model's range shows it, (H, W) or (H, W, 3)."""
-    source_b: NDArray[np.uint8]
-    """b likewise."""
-    fused: NDArray[np.uint8]
-    """The result in 8 bits, (H, W) or (H, W, 3)."""
     findings: Findings
     """What the model found; the class depends on its family."""
-    record: dict[str, Any]
-    """Model, sources, size and conventions."""
+    draw: Draw
+    """Draws `findings`; it comes from the same family."""
     notes: tuple[str, ...] = ()
     """What the user should know, one line each."""
 
@@ -92,7 +86,7 @@ def explain(
     """
     chosen = (options or FuseOptions()).changed({"bit_depth": "8"})
     ready = registry.load(model, weights=weights) if isinstance(model, str) else model
-    find = finder(ready)
+    family = explainer(ready)
     full_a, full_b = as_picture(a, chosen, "a"), as_picture(b, chosen, "b")
     names = _names(full_a, full_b)
     full_a, full_b, size_notes = same_size(full_a, full_b, chosen)
@@ -107,17 +101,18 @@ def explain(
     plane_a = _on_device(ready, model_input(pixels_a, conventions, "a"))
     plane_b = _on_device(ready, model_input(pixels_b, conventions, "b"))
     with torch.inference_mode():
-        findings = find(ready, plane_a, plane_b)
+        findings = family.find(ready, plane_a, plane_b)
     fused = stretched(findings.fused_luma, ready.spec, chosen.stretch)
     carrier = {"a": pixels_a, "b": pixels_b}.get(conventions.carrier or "")
     return Explanation(
-        names,
-        quantise(to_unit(pixels_a, conventions.range_a), 8),
-        quantise(to_unit(pixels_b, conventions.range_b), 8),
-        finished(fused, carrier, conventions),
-        findings,
-        _record(ready, full_a, full_b, conventions, size),
-        (*size_notes, *notes),
+        names=names,
+        source_a=quantise(to_unit(pixels_a, conventions.range_a), 8),
+        source_b=quantise(to_unit(pixels_b, conventions.range_b), 8),
+        fused=finished(fused, carrier, conventions),
+        record=_record(ready, full_a, full_b, conventions, size),
+        findings=findings,
+        draw=family.draw,
+        notes=(*size_notes, *notes),
     )
 
 
@@ -138,7 +133,10 @@ def _reduced(height: int, width: int, max_side: int | None) -> tuple[int, int]:
 
 
 def _names(a: Picture, b: Picture) -> tuple[str, str]:
-    """File stems, with the folder before them where both stems are the same; "a" and "b" without files."""
+    """What the sources are called: file stems, behind their folders' names where both stems are the same.
+
+    "a" and "b" where a source comes from no file.
+    """
     if a.path is None or b.path is None:
         return "a", "b"
     stems = a.path.stem, b.path.stem
@@ -158,7 +156,7 @@ def _short(name: str) -> str:
 def _record(
     model: FusionModel, a: Picture, b: Picture, conventions: Conventions, size: tuple[int, int]
 ) -> dict[str, Any]:
-    """Where the numbers come from."""
+    """Model, sources, size and conventions, as plain JSON values: where the numbers come from."""
     provenance = model.provenance
     return {
         "model": provenance.name,

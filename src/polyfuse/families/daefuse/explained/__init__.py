@@ -1,5 +1,6 @@
 """DAE-Fuse: reconstructions, detail and base, where attention looks, which source each place depends on."""
 
-from polyfuse.families.daefuse.explained.findings import DAEFuseFindings, find
+from polyfuse.families.daefuse.explained.findings import find
+from polyfuse.families.daefuse.explained.sheets import draw
 
-__all__ = ["DAEFuseFindings", "find"]
+__all__ = ["draw", "find"]

@@ -1,6 +1,6 @@
 """FNet: what each of its three codes gives, and what the learned thresholds did."""
 
-from polyfuse.families.fnet.explained.findings import PARTS, FNetFindings, Part, find
-from polyfuse.families.fnet.explained.statistics import EstimateStatistics
+from polyfuse.families.fnet.explained.findings import find
+from polyfuse.families.fnet.explained.sheets import draw
 
-__all__ = ["PARTS", "EstimateStatistics", "FNetFindings", "Part", "find"]
+__all__ = ["draw", "find"]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from polyfuse.drawing.canvas import CAPTION, FAINT, HEADING, INK, MINUS, SMALL, TITLE, Canvas
-from polyfuse.explain.report import Explanation
-from polyfuse.families.fnet.explained.findings import PARTS, Part
-from polyfuse.families.fnet.explained.sheets import MARGIN, part_titles
+from polyfuse.drawing.panels import MARGIN
+from polyfuse.drawing.pictures import Pictures
+from polyfuse.families.fnet.explained.findings import PARTS, Part, part_titles
 from polyfuse.families.fnet.explained.statistics import HISTOGRAM_LIMIT, NULL_BELOW, EstimateStatistics, bin_edges
 
 if TYPE_CHECKING:
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 COLOURS = {"u": "#D55E00", "v": "#0072B2", "z": "#009E73"}
 """Okabe and Ito's, which readers with any colour vision tell apart."""
 _SMALLEST_SHARE = 1e-5
-"""Per cent, the lower end of the histograms."""
+"""Per cent, the lower end of the histograms' logarithmic scale."""
 
 
-def threshold_chart(explanation: Explanation, parts: dict[str, Part]) -> Canvas:
+def threshold_chart(pictures: Pictures, parts: dict[str, Part]) -> Canvas:
     """Bars: thresholds and momenta of the three blocks, estimate by estimate."""
     width, height, gap = 6.0, 3.6, 0.9
     canvas = Canvas(2 * (MARGIN + width) + gap + 0.3, height + 3.3)
-    canvas.text(MARGIN, 0.3, f"The learned thresholds of {explanation.record['model']}", TITLE, weight="bold")
+    canvas.text(MARGIN, 0.3, f"The learned thresholds of {pictures.record['model']}", TITLE, weight="bold")
     canvas.text(
         MARGIN,
         0.78,
@@ -35,11 +35,14 @@ def threshold_chart(explanation: Explanation, parts: dict[str, Part]) -> Canvas:
         CAPTION,
         color=FAINT,
     )
-    titles = part_titles(explanation)
+    titles = part_titles(pictures.names)
     blocks = {name: parts[name].estimates for name in PARTS}
     charts = (
         ("Threshold", {name: [e.threshold for e in estimates] for name, estimates in blocks.items()}),
-        ("Momentum (weight of the last change)", {n: [e.momentum for e in found] for n, found in blocks.items()}),
+        (
+            "Momentum (weight of the last change)",
+            {name: [e.momentum for e in estimates] for name, estimates in blocks.items()},
+        ),
     )
     for column, (title, series) in enumerate(charts):
         left = MARGIN + 0.35 + column * (width + gap)
@@ -66,7 +69,7 @@ def _bars(axes: Axes, series: dict[str, list[float]], *, numbers: bool) -> None:
     axes.set_xlabel("estimate", fontsize=CAPTION, color=INK)
 
 
-def histogram_chart(explanation: Explanation, parts: dict[str, Part]) -> Canvas:
+def histogram_chart(pictures: Pictures, parts: dict[str, Part]) -> Canvas:
     """Values before and after each threshold: a row for each part, a column for each estimate."""
     blocks = [(name, parts[name].estimates) for name in PARTS]
     count = max(len(estimates) for _, estimates in blocks)
@@ -85,7 +88,7 @@ def histogram_chart(explanation: Explanation, parts: dict[str, Part]) -> Canvas:
     )
     for row, (name, estimates) in enumerate(blocks):
         top = 1.75 + row * (height + 1.15)
-        canvas.text(MARGIN, top, part_titles(explanation)[name], HEADING, weight="bold", color=COLOURS[name])
+        canvas.text(MARGIN, top, part_titles(pictures.names)[name], HEADING, weight="bold", color=COLOURS[name])
         for k, estimate in enumerate(estimates):
             left = MARGIN + 0.35 + k * (width + 0.35)
             shares = f"null {_per_cent(estimate.null_before)} → {_per_cent(estimate.null_after)}"
@@ -117,7 +120,7 @@ def _steps(axes: Axes, estimate: EstimateStatistics, colour: str, *, labelled: b
 
 
 def _plain(axes: Axes) -> None:
-    """No box, quiet ticks."""
+    """Take the frame off above and at the right, and make the ticks small and faint."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     axes.tick_params(labelsize=SMALL, colors=FAINT)

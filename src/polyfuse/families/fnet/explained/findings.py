@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,13 +21,10 @@ from polyfuse.families.fnet.explained.statistics import (
 )
 from polyfuse.families.spec import FusionModel
 
-if TYPE_CHECKING:
-    from polyfuse.drawing.canvas import Canvas
-    from polyfuse.explain.report import Explanation
-
 PARTS = ("u", "v", "z")
 """From a alone, from b alone, from both together; their contributions add up to the fused luma."""
 _PROBE_SIDE = 8
+"""Pixels, of the picture that is passed only to read the thresholds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,51 +60,44 @@ class FNetFindings(Findings):
             "blocks": {name: _block_numbers(part) for name, part in self.parts.items()},
         }
 
-    def drawings(self, explanation: Explanation) -> Iterator[tuple[str, Canvas]]:
-        """Overview, a contribution and a code for each part, thresholds and histograms."""
-        from polyfuse.families.fnet.explained.charts import histogram_chart, threshold_chart
-        from polyfuse.families.fnet.explained.sheets import code_sheet, contribution_sheet, overview
 
-        yield "overview", overview(explanation, self.parts)
-        for part in PARTS:
-            yield f"contribution_{part}", contribution_sheet(explanation, self.parts, part)
-        for part in PARTS:
-            yield f"code_{part}", code_sheet(explanation, self.parts, part)
-        yield "thresholds", threshold_chart(explanation, self.parts)
-        yield "histograms", histogram_chart(explanation, self.parts)
+def part_titles(names: tuple[str, str]) -> dict[str, str]:
+    """What the three parts are called in captions, by what the sources a and b are called."""
+    a, b = names
+    return {"u": f"From {a} alone", "v": f"From {b} alone", "z": "From both together"}
 
 
 def find(model: FusionModel, a: Tensor, b: Tensor) -> FNetFindings:
     """One plain pass over a pair, (1, 1, H, W) each; what every threshold did is counted as it happens."""
     counter = EstimateCounter(_thresholds(model, a))
-    found = model.explain(a, b, counter)
-    parts = {name: _part(name, found, counter) for name in PARTS}
-    return FNetFindings(as_array(found["fused"][0, 0]), parts)
+    tensors = model.explain(a, b, counter)
+    parts = {name: _part(name, tensors, counter) for name in PARTS}
+    return FNetFindings(as_array(tensors["fused"][0, 0]), parts)
 
 
 def _thresholds(model: FusionModel, like: Tensor) -> dict[str, list[float]]:
-    """Thresholds by block, found on a tiny picture."""
+    """Thresholds by block, read in a pass over a tiny picture with the type and device of `like`."""
     plane = torch.zeros((1, 1, _PROBE_SIDE, _PROBE_SIDE), dtype=like.dtype, device=like.device)
-    found = model.explain(plane, plane)
-    return {name: found[f"thresholds_{name}"].tolist() for name in PARTS}
+    tensors = model.explain(plane, plane)
+    return {name: tensors[f"thresholds_{name}"].tolist() for name in PARTS}
 
 
-def _part(name: str, found: dict[str, Tensor], counter: EstimateCounter) -> Part:
-    """What is shown of one block."""
-    code = found[f"code_{name}"][0]
+def _part(name: str, tensors: dict[str, Tensor], counter: EstimateCounter) -> Part:
+    """What is shown of one block, from what `FNet.explain` returned and what was counted meanwhile."""
+    code = tensors[f"code_{name}"][0]
     channels = strongest_channels(code)
     return Part(
-        as_array(found[f"fused_{name}"][0, 0]),
+        as_array(tensors[f"fused_{name}"][0, 0]),
         as_array(energy_map(code)),
         as_array(code[channels]),
         tuple(channels),
         code.shape[0],
-        counter.statistics(name, found[f"momenta_{name}"].tolist()),
+        counter.statistics(name, tensors[f"momenta_{name}"].tolist()),
     )
 
 
 def _block_numbers(part: Part) -> dict[str, Any]:
-    """One part of `numbers`."""
+    """One part of `FNetFindings.numbers`."""
     return {
         "mean_contribution": float(part.contribution.mean()),
         "channels": part.num_channels,

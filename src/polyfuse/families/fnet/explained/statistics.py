@@ -78,12 +78,12 @@ class EstimateCounter:
 
     def statistics(self, block: str, momenta: Sequence[float]) -> tuple[EstimateStatistics, ...]:
         """What was counted for `block`, estimate by estimate."""
-        found = []
+        estimates = []
         for k, (threshold, momentum) in enumerate(zip(self._thresholds[block], momenta, strict=True)):
             before, after = self._counts[f"before_{block}.{k}"], self._counts[f"after_{block}.{k}"]
             shares = before.below / before.total, before.null / before.total, after.null / after.total
-            found.append(EstimateStatistics(threshold, momentum, *shares, before.histogram, after.histogram))
-        return tuple(found)
+            estimates.append(EstimateStatistics(threshold, momentum, *shares, before.histogram, after.histogram))
+        return tuple(estimates)
 
 
 def _parsed(name: str) -> tuple[str, str, int]:

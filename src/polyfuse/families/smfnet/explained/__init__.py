@@ -1,5 +1,6 @@
 """SMFNet: base, detail and graph features, what each is good for, gates, scales and attention."""
 
-from polyfuse.families.smfnet.explained.findings import SMFNetFindings, find
+from polyfuse.families.smfnet.explained.findings import find
+from polyfuse.families.smfnet.explained.sheets import draw
 
-__all__ = ["SMFNetFindings", "find"]
+__all__ = ["draw", "find"]

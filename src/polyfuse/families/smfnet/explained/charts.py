@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from polyfuse.drawing.canvas import CAPTION, FAINT, HEADING, INK, SMALL, TITLE, Canvas, signed
 from polyfuse.drawing.panels import MARGIN
-from polyfuse.families.smfnet.explained.kernels import relative_change, sobel
-
-if TYPE_CHECKING:
-    from polyfuse.families.smfnet.explained.findings import Array, SMFNetFindings
+from polyfuse.families.smfnet.explained.findings import Array, SMFNetFindings, relative_change, sobel
 
 COLOURS = {"base": "#0072B2", "detail": "#D55E00", "graph": "#009E73"}
 """Okabe and Ito's, which readers with any colour vision tell apart."""
 _MATRIX = 0.78
-"""Inches."""
+"""Inches, side of an attention matrix."""
 _LABEL = 4.3
+"""Inches, width of the labels to the left of the matrices."""
 _CALLS = {2: ("a", "b"), 4: ("a, first half", "a, second half", "b, first half", "b, second half")}
+"""Titles of the calls of one attention, by their number."""
 _NUM_KERNELS = 6
+"""Kernels shown of each operator, those that changed most."""
 
 
-def correlation_bars(canvas: Canvas, found: SMFNetFindings, left: float, top: float, width: float, high: float) -> None:
+def correlation_bars(
+    canvas: Canvas, findings: SMFNetFindings, left: float, top: float, width: float, high: float
+) -> None:
     """One bar for each branch, from -1 to 1."""
     axes = canvas.axes(left + 0.7, top, width, high)
-    names = list(found.branches)
-    values = [found.correlations[name] for name in names]
+    names = list(findings.branches)
+    values = [findings.correlations[name] for name in names]
     bars = axes.barh(range(len(names)), values, color=[COLOURS[name] for name in names], height=0.6)
     axes.bar_label(bars, [signed(value) for value in values], fontsize=SMALL, color=INK, padding=4)
     axes.set_yticks(range(len(names)), names)
@@ -38,13 +38,13 @@ def correlation_bars(canvas: Canvas, found: SMFNetFindings, left: float, top: fl
     axes.tick_params(labelsize=SMALL, colors=FAINT)
 
 
-def attention_chart(found: SMFNetFindings) -> Canvas:
+def attention_chart(findings: SMFNetFindings) -> Canvas:
     """A row for each attention and call, a column for each head."""
-    rows = [(place, call) for place, matrices in found.attention.items() for call in range(len(matrices))]
-    heads = max(matrices.shape[1] for matrices in found.attention.values())
+    rows = [(place, call) for place, matrices in findings.attention.items() for call in range(len(matrices))]
+    heads = max(matrices.shape[1] for matrices in findings.attention.values())
     step = _MATRIX + 0.12
     top = 2.25
-    bottom = top + len(rows) * step + len(found.attention) * 0.3
+    bottom = top + len(rows) * step + len(findings.attention) * 0.3
     canvas = Canvas(max(2 * MARGIN + _LABEL + heads * step, 10.5), bottom + 0.3)
     canvas.text(MARGIN, 0.3, "Which channels mix with which", TITLE, weight="bold")
     line = (
@@ -52,11 +52,11 @@ def attention_chart(found: SMFNetFindings) -> Canvas:
         "Above each column the learned temperature of its head: the larger, the more a head chooses."
     )
     canvas.text(MARGIN, 0.78, line, CAPTION, color=FAINT)
-    limit = max(float(matrices.max()) for matrices in found.attention.values())
+    limit = max(float(matrices.max()) for matrices in findings.attention.values())
     top, shown = 2.25, None
-    for place, matrices in found.attention.items():
+    for place, matrices in findings.attention.items():
         canvas.text(MARGIN, top + 0.28, place, SMALL, weight="bold")
-        for head, temperature in enumerate(found.temperatures[place]):
+        for head, temperature in enumerate(findings.temperatures[place]):
             centre = MARGIN + _LABEL + head * step + _MATRIX / 2
             canvas.text(centre, top + 0.02, f"{temperature:.2f}", SMALL, ha="center", color=FAINT)
         for call, of_heads in enumerate(matrices):
@@ -71,12 +71,13 @@ def attention_chart(found: SMFNetFindings) -> Canvas:
 
 
 def _call_title(call: int, calls: int) -> str:
+    """Which of several calls of one attention this is; nothing where there is only one."""
     return "" if calls == 1 else _CALLS[calls][call]
 
 
-def gradient_chart(found: SMFNetFindings) -> Canvas:
+def gradient_chart(findings: SMFNetFindings) -> Canvas:
     """A row for each operator: Sobel's kernel, the mean of the learned ones, those that changed most, all changes."""
-    rows = [(place, axis) for place in found.gradients for axis in range(2)]
+    rows = [(place, axis) for place in findings.gradients for axis in range(2)]
     cell, step, high = 1.25, 1.4, 2.1
     left_bars = MARGIN + (_NUM_KERNELS + 2) * step + 0.75
     canvas = Canvas(left_bars + 3.2 + MARGIN, 1.75 + len(rows) * high + 0.2)
@@ -87,10 +88,10 @@ def gradient_chart(found: SMFNetFindings) -> Canvas:
         "weights, not to this pair."
     )
     canvas.text(MARGIN, 0.78, line, CAPTION, color=FAINT)
-    limit = max(2.0, *(float(np.abs(kernels).max()) for kernels in found.gradients.values()))
+    limit = max(2.0, *(float(np.abs(kernels).max()) for kernels in findings.gradients.values()))
     for index, (place, axis) in enumerate(rows):
         top = 1.75 + index * high
-        kernels, change = found.gradients[place][axis], relative_change(found.gradients[place])[axis]
+        kernels, change = findings.gradients[place][axis], relative_change(findings.gradients[place])[axis]
         canvas.text(MARGIN, top, f"{place}, along {'xy'[axis]}", HEADING, weight="bold")
         order = np.argsort(-change, kind="stable")[:_NUM_KERNELS]
         shown = [("Sobel", sobel()[axis]), ("mean", kernels.mean(axis=0))]
@@ -110,7 +111,7 @@ def gradient_chart(found: SMFNetFindings) -> Canvas:
 
 
 def _kernel(canvas: Canvas, left: float, top: float, side: float, kernel: Array, limit: float) -> None:
-    """Nine cells with their values."""
+    """Draw one kernel: nine cells with their values."""
     shown = canvas.picture(left, top, side, side, kernel, cmap="RdBu_r", vmin=-limit, vmax=limit)
     for (row, column), value in np.ndenumerate(kernel):
         ink = "white" if abs(value) > 0.6 * limit else INK

@@ -19,7 +19,7 @@ from polyfuse.drawing.panels import pictures_row, sheet
 from polyfuse.drawing.pictures import Pictures
 from polyfuse.errors import DependencyError, OutputError
 from polyfuse.explain import Explanation, check_ready, explain, save
-from polyfuse.explain.families import EXPLAINERS, Explainer
+from polyfuse.registry import FAMILIES
 from polyfuse.families.fnet.network import FNet
 from polyfuse.families.spec import FusionModel
 from polyfuse.weights.store import WeightsInfo, save_weights

@@ -7,23 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from polyfuse import registry
 from polyfuse._version import __version__
 from polyfuse.drawing.findings import Findings
 from polyfuse.drawing.pictures import Pictures
 from polyfuse.errors import UsageError
-from polyfuse.explain.families import Draw, explainer
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions, Source
-from polyfuse.fusion.conventions import Conventions, decide, finished, model_input
+from polyfuse.fusion.conventions import Conventions, decide
+from polyfuse.fusion.fuser import Fuser
 from polyfuse.fusion.sources import as_picture, same_size
-from polyfuse.fusion.stretch import stretched
 from polyfuse.io import Picture
+from polyfuse.registry.explained import Draw, explainer
 from polyfuse.transforms import quantise, resize, to_unit
 
 SCHEMA = 1
@@ -98,28 +95,19 @@ def explain(
             "--max-side 0 takes them as they are",
         )
     pixels_a, pixels_b = resize(full_a.array, size), resize(full_b.array, size)
-    plane_a = _on_device(ready, model_input(pixels_a, conventions, "a"))
-    plane_b = _on_device(ready, model_input(pixels_b, conventions, "b"))
+    fuser = Fuser(ready, chosen, conventions)
     with torch.inference_mode():
-        findings = family.find(ready, plane_a, plane_b)
-    fused = stretched(findings.fused_luma, ready.spec, chosen.stretch)
-    carrier = {"a": pixels_a, "b": pixels_b}.get(conventions.carrier or "")
+        findings = family.find(ready, fuser.tensor(pixels_a, "a"), fuser.tensor(pixels_b, "b"))
     return Explanation(
         names=names,
         source_a=quantise(to_unit(pixels_a, conventions.range_a), 8),
         source_b=quantise(to_unit(pixels_b, conventions.range_b), 8),
-        fused=finished(fused, carrier, conventions),
+        fused=fuser.finish(findings.fused_luma, conventions.carrier_of(pixels_a, pixels_b)),
         record=_record(ready, full_a, full_b, conventions, size),
         findings=findings,
         draw=family.draw,
         notes=(*size_notes, *notes),
     )
-
-
-def _on_device(model: FusionModel, plane: NDArray[np.float32]) -> Tensor:
-    """(H, W) array as a (1, 1, H, W) tensor where the model lives."""
-    parameter = next(model.parameters(), torch.zeros(()))
-    return torch.from_numpy(np.ascontiguousarray(plane))[None, None].to(parameter.device, parameter.dtype)
 
 
 def _reduced(height: int, width: int, max_side: int | None) -> tuple[int, int]:
@@ -162,7 +150,7 @@ def _record(
         "model": provenance.name,
         "family": model.spec.family,
         "weights_sha256": provenance.weights_sha256,
-        "border": getattr(getattr(model, "config", None), "border", None),
+        "border": model.configuration().get("border"),
         "sources": {
             name: {"path": None if p.path is None else str(p.path), "sha256": p.sha256, "dtype": p.array.dtype.name}
             for name, p in (("a", a), ("b", b))

@@ -14,7 +14,7 @@ from polyfuse.transforms.ranges import RangeSpec, parse_range
 
 MINMAX = RangeSpec("minmax")
 FLAT_BELOW = 1e-6
-"""A smaller span counts as constant, and a constant output stays as it is (spec/ambiguities S11)."""
+"""A smaller span counts as constant, and a constant output stays as it is (spec ambiguities S11)."""
 
 
 @dataclass(frozen=True)

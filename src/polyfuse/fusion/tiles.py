@@ -18,7 +18,7 @@ DEFAULT_MEMORY = 4 << 30
 MIN_SIDE = 64
 """Smallest side chosen for the inner part of a tile, pixels."""
 BLENDED_WINDOW = 1024
-"""Largest side chosen for a blended tile with its context, pixels. Source: DAE-Fuse spec, section 2.2."""
+"""Largest side chosen for a blended tile with its context, pixels. Source: spec daefuse 2.2."""
 ENCODER_BYTES = 4
 """Bytes per pixel that encoding a picture takes beside the picture itself."""
 SUM_BYTES = 4

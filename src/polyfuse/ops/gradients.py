@@ -35,7 +35,7 @@ def signed_gradient(x: Tensor) -> Tensor:
     Returns:
         (N, 2, H, W): derivative to the right, derivative downwards, per pixel.
 
-    Source: FNet stage I (the official code uses kornia's SpatialGradient defaults, spec section 6).
+    Source: FNet stage I (the official code uses kornia's SpatialGradient defaults, spec fnet 6).
     """
     horizontal, vertical = _sobel(x)
     padded = functional.pad(x, (1, 1, 1, 1), mode="replicate")
@@ -51,7 +51,7 @@ def gradient_magnitude(x: Tensor) -> Tensor:
     Returns:
         (N, 1, H, W), not negative.
 
-    Source: FNet stage II, official code (spec section 7).
+    Source: FNet stage II, official code (spec fnet 7).
     """
     both = functional.conv2d(x, torch.cat(_sobel(x)), padding=1)
     return both.abs().sum(dim=1, keepdim=True)

@@ -1,6 +1,6 @@
 """The three thresholding functions of l0 and l1 sparse coding.
 
-Source: FNet paper, sections II-A and III-C; constants from the official code (spec section 2).
+Source: FNet paper, sections II-A and III-C; constants from the official code (spec fnet 2).
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class _FastSigmoidalThreshold(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        """Spec section 2: dS/dx = gate + slope, dS/dtheta = -sign(x) (shrink gate + slope), both zero at x = 0."""
+        """As in spec fnet 2, dS/dx = gate + slope, dS/dtheta = -sign(x) (shrink gate + slope), both zero at x = 0."""
         code, gate, threshold = ctx.saved_tensors
         distance = code.abs().sub_(ctx.shrink * on_hand(threshold))
         slope = torch.ops.aten.sigmoid_backward(distance.mul_(ctx.steepness), gate)  # distance gate (1 - gate)

@@ -17,7 +17,7 @@ CELL = 8
 MOTION = 0.04
 """Change of a source's low frequencies at which the old frame's weight falls to 1/e, in [0, 1]."""
 TRUST = 0.05
-"""Difference of the moved frame from the new one at which its weight falls to 1/e. Source: spec, section 8.2."""
+"""Difference of the moved frame from the new one at which its weight falls to 1/e. Source: spec daefuse 8.2."""
 
 
 class ExponentialFilter(TemporalFilter):
@@ -26,7 +26,8 @@ class ExponentialFilter(TemporalFilter):
     `low` are means of cells, the correction is interpolated between them: detail is never filtered, so edges leave no
     ghosts. `still` = exp(-change / MOTION), where change is that of the sources' low frequencies, the larger of the
     two: what the cameras saw change is not held back.
-    # ours: the spec filters low frequencies everywhere; a body that moves by its own width then leaves a shade behind.
+    # ours: spec daefuse 8.2 filters low frequencies everywhere; a body that moves by its own width then leaves a shade
+    # behind.
 
     Args:
         share: Of the new frame, in (0, 1]; 1 changes nothing.

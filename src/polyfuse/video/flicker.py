@@ -54,7 +54,7 @@ class SteadinessOf:
     Raises:
         InputError: If the numbers of frames differ, or frames are too small for flow.
         DependencyError: If OpenCV is missing.
-    Source: spec, section 8.3.
+    Source: spec daefuse 8.3.
     """
 
     def __init__(self, a: Sequence[Plane], b: Sequence[Plane]) -> None:
@@ -135,7 +135,7 @@ def warping_error(frames: Sequence[Plane], motions: Sequence[Motion], flow: Flow
 def pixel_flicker(frames: Sequence[Plane], motions: Sequence[Motion]) -> float:
     """Mean absolute second difference of the pixels that are still.
 
-    # ours: still in both steps of the difference; the spec names one.
+    # ours: still in both steps of the difference; spec daefuse 8.3 names one.
 
     Args:
         frames: What is judged, (H, W) in [0, 1] each.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from polyfuse.errors import DependencyError, InputError
 
 DARK = 0.1
-"""Mean luma of the visible frame below which flow comes from the infrared one. Source: spec, section 8.2."""
+"""Mean luma of the visible frame below which flow comes from the infrared one. Source: spec daefuse 8.2."""
 SMALLEST = 32
 """Shortest side of a frame: of 12 to 15 rows, OpenCV's search reads beyond its pyramid and ends the program."""
 
@@ -54,7 +54,7 @@ class Flow:
 
         Raises:
             InputError: If a side is shorter than `SMALLEST`.
-        Source: spec, section 8.3.
+        Source: spec daefuse 8.3.
         """
         height, width = after.shape
         if min(height, width) < SMALLEST:

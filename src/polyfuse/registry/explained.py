@@ -8,15 +8,13 @@ from typing import Any
 
 from torch import Tensor
 
-from polyfuse import registry
 from polyfuse.drawing.canvas import Canvas
 from polyfuse.drawing.findings import Findings
 from polyfuse.drawing.pictures import Pictures
 from polyfuse.errors import UsageError
-from polyfuse.families.daefuse import explained as daefuse
-from polyfuse.families.fnet import explained as fnet
-from polyfuse.families.smfnet import explained as smfnet
 from polyfuse.families.spec import FusionModel
+from polyfuse.registry.catalogue import FAMILIES, names_with
+from polyfuse.registry.loading import list_models
 
 Draw = Callable[[Pictures, Any], Iterator[tuple[str, Canvas]]]
 """From the pictures and what `find` of the same family returned to the name and sheet of every picture, each drawn when
@@ -33,25 +31,18 @@ class Explainer:
     """Draws what `find` returned."""
 
 
-EXPLAINERS = {
-    "fnet": Explainer(fnet.find, fnet.draw),
-    "smfnet": Explainer(smfnet.find, smfnet.draw),
-    "daefuse": Explainer(daefuse.find, daefuse.draw),
-}
-"""By `spec.family`."""
-
-
 def explainer(model: FusionModel) -> Explainer:
     """How the family of `model` is explained.
 
     Raises:
         UsageError: If it has nothing to show.
     """
-    known = EXPLAINERS.get(model.spec.family)
-    if known is None:
-        names = ", ".join(entry.name for entry in registry.list_models() if entry.family in EXPLAINERS)
+    known = names_with("explained")
+    if model.spec.family not in known:
+        names = ", ".join(entry.name for entry in list_models() if entry.family in known)
         raise UsageError(
             f"model {model.provenance.name} has nothing to show but its result: "
             f"name one of {names} with --model, and --weights where it needs them."
         )
-    return known
+    wing = FAMILIES[model.spec.family].module("explained")
+    return Explainer(wing.find, wing.draw)

@@ -2,26 +2,17 @@
 
 import builtins
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from torch import Tensor
 
 from polyfuse.cli import run
-from polyfuse.drawing.canvas import Canvas
-from polyfuse.drawing.findings import Findings
-from polyfuse.drawing.panels import pictures_row, sheet
-from polyfuse.drawing.pictures import Pictures
 from polyfuse.errors import DependencyError, OutputError
-from polyfuse.explain import Explanation, check_ready, explain, save
-from polyfuse.registry import FAMILIES
+from polyfuse.explain import Explanation, check_ready, save
 from polyfuse.families.fnet.network import FNet
-from polyfuse.families.spec import FusionModel
 from polyfuse.weights.store import WeightsInfo, save_weights
 
 PICTURES = [
@@ -35,18 +26,6 @@ PICTURES = [
     "thresholds.png",
     "histograms.png",
 ]
-
-
-@dataclass(frozen=True, eq=False)
-class Level(Findings):
-    """All that there is to find in a mean of two pictures."""
-
-    @property
-    def level(self) -> float:
-        return float(self.fused_luma.mean())
-
-    def numbers(self) -> dict[str, Any]:
-        return {"level": self.level}
 
 
 @pytest.fixture(scope="module")
@@ -104,20 +83,6 @@ def test_numbers_hold_the_learned_thresholds(folder: Path, network: FNet) -> Non
     numbers = json.loads((folder / "numbers.json").read_text(encoding="utf-8"))
     thresholds = [estimate["threshold"] for estimate in numbers["blocks"]["v"]["estimates"]]
     assert thresholds == network.coder_v.thresholds().tolist()
-
-
-def test_family_from_outside_is_drawn_by_its_own_drawer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def find(model: FusionModel, a: Tensor, b: Tensor) -> Level:
-        return Level(model(a, b)[0, 0].numpy())
-
-    def draw(pictures: Pictures, findings: Level) -> Iterator[tuple[str, Canvas]]:
-        yield "overview", sheet(f"level {findings.level:.1f}", "", [pictures_row(pictures, "The pictures")], 4.4)
-
-    with monkeypatch.context() as registered:
-        registered.setitem(EXPLAINERS, "average", Explainer(find, draw))
-        explanation = explain(*np.full((2, 6, 8), 0.5, np.float32), model="average")
-    assert [path.name for path in save(explanation, tmp_path)] == ["overview.png", "numbers.json"]
-    assert json.loads((tmp_path / "numbers.json").read_text(encoding="utf-8"))["level"] == 0.5
 
 
 def test_folder_that_is_not_empty_is_refused(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from torch import nn
 from polyfuse.errors import UsageError
 from polyfuse.registry.catalogue import FAMILIES, names_with
 from polyfuse.registry.loading import load
-from polyfuse.train import loop
 from polyfuse.train.attached import stages_of
+from polyfuse.train.loop import run
 from polyfuse.train.recipe import Recipe
 from polyfuse.train.stage import Training
 
@@ -81,7 +81,7 @@ def train(
         TrainingError: If a loss or gradient is not finite; a checkpoint of the state before is left.
         KeyboardInterrupt: After a checkpoint, if interrupted.
     """
-    return loop.run(
+    return run(
         training_of(recipe.family),
         recipe,
         out,

@@ -1,1 +1,6 @@
-"""Pictures to work on: the synthetic street and yard scenes, and later the data sets and their splits."""
+"""Data sets to train on: their folder layouts, packs of their luma, and crops of these."""
+
+from polyfuse.data.layouts import PairSet, find_set
+from polyfuse.data.pack import Pack, PackItem, write_pack
+
+__all__ = ["Pack", "PackItem", "PairSet", "find_set", "write_pack"]

@@ -1,1 +1,1 @@
-"""One file per network or classic method, all with the same face."""
+"""One wing a family, the classic methods, and `spec`, the face that every model shows."""

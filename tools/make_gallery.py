@@ -62,7 +62,8 @@ def main() -> None:
     for name, config in SCENES.items():
         scene = render_scene(config)
         pictures = {"visible": scene.visible, "thermal": scene.thermal}
-        pictures |= {key: polyfuse.fuse(scene.thermal, scene.visible, model=model).image for key, model in models.items()}
+        for key, model in models.items():
+            pictures[key] = polyfuse.fuse(scene.thermal, scene.visible, model=model).image
         for key, picture in pictures.items():
             print(f"{name:6} {key:15} {contrasts(scene, picture)}", flush=True)
             if key not in MEASURED or key in SHOWN:

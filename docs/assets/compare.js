@@ -16,13 +16,15 @@
     const sides = ["left", "right"].map(side => {
       const wanted = gallery.dataset[side]
       const image = make("img", { className: `compare__${side}`, width: 640, height: 480 })
-      const select = make("select", {}, ...pictures.map(({ name }) => make("option", { value: name, textContent: name })))
+      const options = pictures.map(({ name }) => make("option", { value: name, textContent: name }))
+      const select = make("select", {}, ...options)
       select.value = wanted
       return { side, image, select, label: make("span", { className: `compare__label compare__label--${side}` }) }
     })
     const [left, right] = sides
 
-    const slider = make("input", { type: "range", min: 0, max: 100, step: 1, value: 50, className: "compare__slider" })
+    const slider = make("input", { type: "range", min: 0, max: 100, step: 1, className: "compare__slider" })
+    slider.value = gallery.dataset.start ?? 50
     slider.setAttribute("aria-label", `${gallery.dataset.title}: where the left picture ends`)
     const view = make("div", { className: "compare__view" },
       right.image, left.image, make("span", { className: "compare__handle" }), left.label, right.label, slider)

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import polyfuse
-from polyfuse.data.synthetic import Scene, SceneConfig, render_scene
 from polyfuse.io import write_picture
+from polyfuse.scenes import Scene, SceneConfig, render_scene
 
 OUT = Path(__file__).parents[1] / "docs/assets/gallery"
 QUALITY = 80

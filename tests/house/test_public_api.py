@@ -1,6 +1,8 @@
 """The public names are the documented ones, and each explains itself."""
 
 import re
+from importlib import import_module
+from inspect import isclass, isroutine
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,59 @@ PUBLIC = [
     "list_models",
     "load",
 ]
+MODULES = {
+    "data": ["Pack", "PackItem", "PairSet", "find_set", "write_pack"],
+    "evaluation": [
+        "BASELINES",
+        "Collected",
+        "Evaluation",
+        "Item",
+        "Method",
+        "Report",
+        "Scored",
+        "Task",
+        "check_ready",
+        "choose_metrics",
+        "evaluate",
+        "find_items",
+        "make_report",
+        "pair_list_hash",
+        "save",
+        "score_items",
+    ],
+    "explain": ["Explanation", "Findings", "check_ready", "explain", "save"],
+    "fusion": ["FuseOptions", "Outcome", "Result", "Source", "Writing", "fuse", "fuse_pairs"],
+    "registry": [
+        "DEFAULT",
+        "FAMILIES",
+        "Family",
+        "ModelEntry",
+        "export_checkpoint",
+        "import_checkpoint",
+        "list_models",
+        "load",
+        "read_card",
+        "register",
+    ],
+    "scenes": ["Box", "LABELS", "Scene", "SceneConfig", "apply_gain", "render_scene", "render_sequence"],
+    "train": ["LAST", "Progress", "Recipe", "bundled_recipes", "check_recipe", "load_recipe", "run_progress", "train"],
+    "video": ["ClipOptions", "ClipResult", "fuse_clip", "fuse_frames"],
+}
+"""Public names of the packages behind `polyfuse`; those of `metrics` are its metrics and what scores with them."""
+METRIC_TOOLS = {
+    "ARROWS",
+    "METRICS",
+    "Metric",
+    "PROTOCOLS",
+    "Protocol",
+    "Scores",
+    "UndefinedMetricWarning",
+    "computable_metrics",
+    "find_metric",
+    "find_protocol",
+    "metrics_of",
+    "score",
+}
 REPOSITORY = Path(__file__).resolve().parents[2]
 API_PAGES = REPOSITORY / "docs" / "reference"
 
@@ -73,3 +128,34 @@ def test_reference_pages_show_every_public_name() -> None:
     text = "\n".join(page.read_text(encoding="utf-8") for page in API_PAGES.glob("*.md"))
     shown = set(re.findall(r"^::: polyfuse\.(?:\w+\.)*(\w+)$", text, re.MULTILINE))
     assert {name for name in PUBLIC if not name.startswith("__")} <= shown
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_package_lists_its_public_names(name: str) -> None:
+    module = import_module(f"polyfuse.{name}")
+    assert sorted(module.__all__) == MODULES[name]
+    assert all(hasattr(module, public) for public in module.__all__)
+
+
+def test_every_metric_is_public_by_its_own_name() -> None:
+    metrics = import_module("polyfuse.metrics")
+    assert {name.lower() for name in metrics.METRICS} | METRIC_TOOLS | {"mef_ssim"} == set(metrics.__all__)
+    assert all(getattr(metrics, name.lower()) is metric for name, metric in metrics.METRICS.items())
+
+
+@pytest.mark.parametrize("name", [*MODULES, "metrics"])
+def test_public_function_or_class_of_a_package_explains_itself(name: str) -> None:
+    module = import_module(f"polyfuse.{name}")
+    named = {public: getattr(module, public) for public in module.__all__}
+    silent = [
+        public
+        for public, value in named.items()
+        if (isroutine(value) or isclass(value)) and not (value.__doc__ or "").strip()
+    ]
+    assert not silent
+
+
+@pytest.mark.parametrize("name", [*MODULES, "metrics", "errors"])
+def test_reference_has_a_place_for_every_public_package(name: str) -> None:
+    text = "\n".join(page.read_text(encoding="utf-8") for page in API_PAGES.glob("*.md"))
+    assert re.search(rf"^::: polyfuse\.{name}(\.|$)", text, re.MULTILINE)

@@ -43,6 +43,8 @@ from polyfuse.metrics.te import te
 from polyfuse.metrics.vif import vif
 from polyfuse.metrics.viff import viff
 
+mef_ms_ssim = mef_ssim  # the name in METRICS, in lower case, as for every other metric
+
 __all__ = [
     "ARROWS",
     "METRICS",
@@ -65,6 +67,7 @@ __all__ = [
     "fmi_none",
     "fmi_wavelet",
     "labf",
+    "mef_ms_ssim",
     "mef_ssim",
     "metrics_of",
     "mi",

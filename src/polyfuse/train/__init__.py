@@ -1,7 +1,7 @@
-"""Training: recipes, stages, and the loop that runs them.
+"""Training by a recipe: `train(load_recipe("fnet-cpu", ["data.train=x.pack"]), Path("run"))`."""
 
-The engine in this room knows no family. `train` and `check_recipe` do, through the registry; they come on first use.
-"""
+# The engine in this room is told the family and imports none. `train` and `check_recipe` look it up in the registry, so
+# they come on first use.
 
 from importlib import import_module
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The compiled kernel `native/maps.c`: SMFNet's graph pixel by pixel, and layer norms, on maps with the channels last.
+"""The compiled kernel `native/map_layers.c`: SMFNet's graph pixel by pixel, and layer norms, on maps with the channels last.
 
 Inference on a CPU; where it is not built or the processor lacks the instructions, callers go the way of PyTorch.
 """
@@ -16,7 +16,7 @@ from polyfuse.ops import native_kernels
 from polyfuse.ops.native_kernels import maps_kernel, supports_maps
 from polyfuse.ops.native_packing import GROUP, by_group, pair_words
 
-NODES = 3  # as in native/maps.c
+NODES = 3  # as in native/graph.h
 TILE = 48
 LARGEST_HEAD = 16
 

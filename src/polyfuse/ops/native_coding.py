@@ -17,6 +17,7 @@ from polyfuse.ops.native_kernels import built_kernel
 from polyfuse.ops.native_packing import Plane, expansion_weights, operand_words, reduction_weights
 from polyfuse.ops.precision import BF16_SET, Precision
 from polyfuse.ops.sparse_coding import CodingForm, CodingStep, bf16_keeping_sums, step_reductions
+from polyfuse.ops.threads import threads
 
 KERNEL, CHANNELS, TILE = 9, 64, 48  # as in native/lzsc.c
 MARGIN = KERNEL // 2
@@ -52,7 +53,7 @@ def coding_form(precision: Precision) -> CodingForm:
     memory = _Memory()
 
     def code_and_read(e: Tensor, steps: Sequence[CodingStep], reads: Sequence[Tensor]) -> list[Tensor]:
-        with torch.no_grad(), ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        with torch.no_grad(), ThreadPoolExecutor(threads()) as pool:
             pictures = [_Picture(name, picture, pool, memory).run(steps, reads) for picture in e]
         return [torch.stack(planes)[:, None] for planes in zip(*pictures, strict=True)]
 
@@ -149,6 +150,6 @@ class _Picture:
 
     def _in_bands(self, work: Callable[[tuple[int, int]], None]) -> None:
         """Run `work` on every band of rows."""
-        rows = -(-self.height // (BANDS_PER_THREAD * torch.get_num_threads()))
+        rows = -(-self.height // (BANDS_PER_THREAD * threads()))
         bands = [(row, min(row + rows, self.height)) for row in range(0, self.height, rows)]
         list(self.pool.map(work, bands))

@@ -1,4 +1,4 @@
-"""The compiled kernel `native/map_layers.c`: SMFNet's graph pixel by pixel, and layer norms, on maps with the channels last.
+"""The compiled graph of SMFNet, layer norms and sums for attentions, on maps (H, W, C); see `native/map_layers.c`.
 
 Inference on a CPU; where it is not built or the processor lacks the instructions, callers go the way of PyTorch.
 """

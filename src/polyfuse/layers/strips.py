@@ -24,16 +24,16 @@ MIN_ROWS = 16
 
 @dataclass(frozen=True)
 class Strip:
-    """A few rows of a map."""
+    """A few rows of a map that one thread works on at a time."""
 
     inner: slice
-    """Rows that it fills."""
+    """Rows of the result that this strip is responsible for."""
     outer: slice
-    """The same with context, as far as the map goes."""
+    """Rows of the input that these depend on: `inner` and its context, as far as the map goes."""
 
     @property
     def crop(self) -> slice:
-        """Where `inner` lies within `outer`."""
+        """Rows of `outer`, counted from its first, that are `inner`."""
         return slice(self.inner.start - self.outer.start, self.inner.stop - self.outer.start)
 
 

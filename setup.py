@@ -48,13 +48,13 @@ setup(
     ext_modules=[
         Extension(
             f"polyfuse.ops._{name}",
-            sources=[f"src/polyfuse/ops/native/{name}.c"],
+            sources=[f"src/polyfuse/ops/native/{source}.c"],
             depends=glob("src/polyfuse/ops/native/*"),
             define_macros=[("Py_LIMITED_API", "0x030B0000")] if STABLE_ABI else [],
             py_limited_api=STABLE_ABI,
             optional=True,  # no compiler: a warning, and a package that works the same, slower
         )
-        for name in ("lzsc", "maps")
+        for name, source in (("lzsc", "lzsc"), ("maps", "map_layers"))
     ],
     cmdclass={"build_ext": BuildKernel, "bdist_wheel": NamedByContent},
     options={"bdist_wheel": {"py_limited_api": "cp311"}} if STABLE_ABI else {},

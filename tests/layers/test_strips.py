@@ -1,8 +1,5 @@
 """Strips cover a map, give the same whoever works them off, and leave PyTorch's settings as they were."""
 
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 
@@ -14,7 +11,7 @@ from torch import Tensor
 
 from polyfuse.errors import PolyfuseError
 from polyfuse.layers import strips
-from polyfuse.layers.strips import MIN_ROWS, STRIP_BYTES, Strip, each_strip, side_by_side, threads_for_strips
+from polyfuse.layers.strips import MIN_ROWS, STRIP_BYTES, Strip, each_strip
 
 BOTH = pytest.mark.parametrize("threads", [1, 2, 3])
 
@@ -29,9 +26,9 @@ def as_before() -> Iterator[None]:
 @given(st.integers(1, 400), st.integers(1, 5), st.integers(0, 4), st.integers(1, 1000))
 def test_strips_cover_every_row_once(height: int, threads: int, halo: int, columns: int) -> None:
     like = torch.empty(height, 1, 1).expand(height, columns, 24)
-    found = strips._strips(like, halo, threads)
-    assert [row for strip in found for row in range(height)[strip.inner]] == list(range(height))
-    for strip in found:
+    cut = strips._strips(like, halo, threads)
+    assert [row for strip in cut for row in range(height)[strip.inner]] == list(range(height))
+    for strip in cut:
         assert strip.outer == slice(max(0, strip.inner.start - halo), min(height, strip.inner.stop + halo))
         assert range(height)[strip.outer][strip.crop] == range(height)[strip.inner]
 
@@ -105,52 +102,3 @@ def test_an_error_in_a_strip_reaches_the_caller(threads: int, monkeypatch: pytes
 
     with pytest.raises(PolyfuseError, match="no strip but the first"):
         each_strip(torch.empty(100, 4, 8), 0, work)
-
-
-FORKED = """
-import os, torch
-from polyfuse.layers.strips import each_strip
-torch.set_num_threads(2)
-like = torch.empty(64, 4, 8)
-first = each_strip(like, 0, lambda strip: strip.inner.start)
-child = os.fork()
-if child == 0:
-    os._exit(0 if each_strip(like, 0, lambda strip: strip.inner.start) == first else 1)
-raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_forked_process_starts_threads_of_its_own() -> None:
-    subprocess.run([sys.executable, "-c", FORKED], check=True, timeout=60)
-
-
-@BOTH
-def test_threads_are_lent_to_strips_and_given_back(threads: int) -> None:
-    torch.set_num_threads(threads)
-    there = threading.Barrier(threads, timeout=20)
-
-    def work(_: Strip) -> int:
-        there.wait()
-        return torch.get_num_threads()
-
-    for _ in range(2):
-        with threads_for_strips():
-            assert torch.get_num_threads() == 1
-            assert each_strip(torch.empty(threads * MIN_ROWS, 4, 8), 0, work) == [1] * threads
-            with threads_for_strips():
-                assert each_strip(torch.empty(threads * MIN_ROWS, 4, 8), 0, work) == [1] * threads
-        assert torch.get_num_threads() == threads
-    with pytest.raises(PolyfuseError, match="enough"), threads_for_strips():
-        raise PolyfuseError("enough")
-    assert torch.get_num_threads() == threads
-
-
-@BOTH
-def test_calls_side_by_side_are_answered_in_order(threads: int) -> None:
-    torch.set_num_threads(threads)
-    with torch.inference_mode():
-        found = side_by_side(
-            [lambda n=n: (n, torch.get_num_threads(), torch.is_inference_mode_enabled()) for n in range(4)]
-        )
-    assert found == [(n, 1, True) for n in range(4)]

@@ -67,7 +67,7 @@ class Layer:
 
     @classmethod
     def of(cls, conv: nn.Module, dtype: torch.dtype, *, leak: float = 1.0) -> Layer:
-        """The layer of a `nn.Conv2d`."""
+        """The layer that computes what a `nn.Conv2d` computes, in `dtype`, and a rectifier after it."""
         conv = cast(nn.Conv2d, conv)
         return cls(conv.weight, conv.bias, dtype, groups=conv.groups, dilation=conv.dilation[0], leak=leak)
 
@@ -88,21 +88,21 @@ class Layer:
         if self._compiled is not None and pad_columns:
             margin = 0 if pad_rows or self.pointwise else self.dilation
             return self._compiled(x, slice(margin, len(x) - margin), out, add)
-        found = self._convolved(x, pad_rows, pad_columns)
+        result = self._convolved(x, pad_rows, pad_columns)
         if add is not None:
-            found += add
+            result += add
         if self.leak != 1:
-            functional.leaky_relu_(found, self.leak)
-        return found if out is None else out.copy_(found)
+            functional.leaky_relu_(result, self.leak)
+        return result if out is None else out.copy_(result)
 
     def _convolved(self, x: Tensor, pad_rows: bool, pad_columns: bool) -> Tensor:
-        """By PyTorch, without the rectifier."""
+        """The convolution alone, computed by PyTorch."""
         if self.pointwise:
             return functional.linear(x, self.weight, self.bias)
         padding = (pad_rows * self.dilation, pad_columns * self.dilation)
         planes = x[None].permute(0, 3, 1, 2)
-        found = functional.conv2d(planes, self.weight, self.bias, 1, padding, self.dilation, self.groups)
-        return found.permute(0, 2, 3, 1)[0].contiguous()
+        convolved = functional.conv2d(planes, self.weight, self.bias, 1, padding, self.dilation, self.groups)
+        return convolved.permute(0, 2, 3, 1)[0].contiguous()
 
 
 def _channels_last(weight: Tensor) -> Tensor:

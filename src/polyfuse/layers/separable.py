@@ -70,11 +70,11 @@ class SeparableBlock:
         rows = rows or slice(0, len(x))
         if self._compiled is not None:
             return self._compiled(x, rows, out)
-        found = self._layer_by_layer(x, rows)
-        return found if out is None else out.copy_(found)
+        result = self._layer_by_layer(x, rows)
+        return result if out is None else out.copy_(result)
 
     def _layer_by_layer(self, x: Tensor, rows: slice) -> Tensor:
-        """The same by PyTorch."""
+        """What `__call__` gives, by one operation of PyTorch after another."""
         after_expand, after_mix, after_reduce = self._activations
         core = x if self._norm is None else normed(x, self._norm)
         wide = after_expand(self._expand(core))
@@ -82,7 +82,7 @@ class SeparableBlock:
             mixed = self._mix(reflected(wide), pad_rows=False, pad_columns=False)[rows]
         else:
             mixed = self._mix(wide)[rows]
-        found = after_mix(mixed)
+        result = after_mix(mixed)
         if self._reduce is not None:
-            found = after_reduce(self._reduce(found))
-        return found.add_(core[rows]).add_(x[rows]) if self._residual else found
+            result = after_reduce(self._reduce(result))
+        return result.add_(core[rows]).add_(x[rows]) if self._residual else result

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from polyfuse.metrics.metric import Alone, Metric
 from polyfuse.metrics.statistics import Plane
-from polyfuse.ops.histograms import entropy
+from polyfuse.ops.entropy import entropy
 
 SURVEY_GUARD = 1e-7
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from polyfuse.metrics.metric import Added, Metric
 from polyfuse.metrics.statistics import Match
-from polyfuse.ops.histograms import entropy
+from polyfuse.ops.entropy import entropy
 
 
 def mutual_information(match: Match) -> Tensor:

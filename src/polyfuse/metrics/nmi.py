@@ -8,7 +8,7 @@ from torch import Tensor
 from polyfuse.metrics.metric import Added, Joint, Metric
 from polyfuse.metrics.mi import mutual_information
 from polyfuse.metrics.statistics import Match, Statistics
-from polyfuse.ops.histograms import entropy
+from polyfuse.ops.entropy import entropy
 
 SURVEY_GUARD = 1e-10
 

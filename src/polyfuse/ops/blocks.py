@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 _ROWS = {2: torch.int16, 4: torch.int32, 8: torch.int64, 16: torch.complex128}
-"""A type of each size, bytes; its values are moved and never computed with."""
+"""A type for each number of bytes that a row of a block may have; its values are moved, never computed with."""
 
 
 def to_blocks(planes: Tensor, side: int) -> Tensor:

@@ -24,5 +24,5 @@ def correlation(x: Tensor, y: Tensor, *, per_sample: bool = False) -> Tensor:
     x, y = (values.flatten(1) if per_sample else values.reshape(1, -1) for values in (x, y))
     x, y = x - x.mean(dim=1, keepdim=True), y - y.mean(dim=1, keepdim=True)
     norms = torch.linalg.vector_norm(x, dim=1) * torch.linalg.vector_norm(y, dim=1)
-    found: Tensor = ((x * y).sum(dim=1) / (EPSILON + norms)).clamp(-1, 1)
-    return found if per_sample else found[0]
+    coefficient: Tensor = ((x * y).sum(dim=1) / (EPSILON + norms)).clamp(-1, 1)
+    return coefficient if per_sample else coefficient[0]

@@ -1,4 +1,4 @@
-"""Entropy of distributions, as a share of the largest possible."""
+"""Entropy of distributions, in nats or as a share of the largest possible."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ import math
 
 import torch
 from torch import Tensor
+
+
+def entropy(shares: Tensor) -> Tensor:
+    """-sum h ln h in nats over all axes but the first, empty bins skipped; (N,) of the type of `shares`."""
+    terms: Tensor = torch.special.entr(shares)
+    return terms.flatten(1).sum(dim=1)
 
 
 def normalised_entropy(probabilities: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Histograms of 8-bit levels, one picture or two jointly, and the entropies made from them."""
+"""Histograms of 8-bit levels, one picture or two jointly."""
 
 from __future__ import annotations
 
@@ -47,9 +47,3 @@ def _counts(index: Tensor, bins: int) -> Tensor:
     if index.is_cuda:
         return index.new_zeros(bins).scatter_add_(0, index, torch.ones_like(index))
     return torch.bincount(index, minlength=bins)
-
-
-def entropy(shares: Tensor) -> Tensor:
-    """-sum h ln h in nats over all axes but the first, empty bins skipped; (N,) float64."""
-    terms: Tensor = torch.special.entr(shares)
-    return terms.flatten(1).sum(dim=1)

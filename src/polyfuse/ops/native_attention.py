@@ -28,7 +28,7 @@ class Attention:
 
     Args:
         key: (heads, keys, width), times the factor of the products.
-        value: (heads, keys, outputs); `takes` both.
+        value: (heads, keys, outputs); `takes` says whether widths and outputs fit.
         unit_length: Whether each query is divided by its length in each head.
     """
 
@@ -43,17 +43,17 @@ class Attention:
         self._key = pair_words(key[..., 0::2], key[..., 1::2]).mT.contiguous()
         self._value = pair_words(value[:, 0::2], value[:, 1::2]).contiguous()
 
-    def __call__(self, query: Tensor, found: Tensor, *, apart: bool = False) -> None:
-        """Add to `found` what each query gets.
+    def __call__(self, query: Tensor, total: Tensor, *, apart: bool = False) -> None:
+        """Add to `total` what each query gets: the values, weighed by the softmax of its products with their keys.
 
         Args:
             query: (N, heads times width), bfloat16.
-            found: (N, outputs), the sum over the heads; or, with `apart`, (N, heads times outputs), head by head.
-            apart: Whether each head has its own channels in `found`.
+            total: (N, outputs), the sum over the heads; or, with `apart`, (N, heads times outputs), head by head.
+            apart: Whether each head has its own channels in `total`.
         """
-        assert query.stride(1) == found.stride(1) == 1
+        assert query.stride(1) == total.stride(1) == 1
         self._module.attention(
             query.data_ptr(), (len(query), query.stride(0)), (self._heads, self._width, self._keys, self._outputs),
             (self._key.data_ptr(), self._value.data_ptr()), int(self._unit_length),
-            found.data_ptr(), (found.stride(0), self._outputs * apart),
+            total.data_ptr(), (total.stride(0), self._outputs * apart),
         )  # fmt: skip

@@ -10,7 +10,7 @@ from polyfuse.ops.native_kernels import maps_kernel, supports_maps
 SIDE = 2
 PLANES = 3  # a, b and the larger of both
 READ = 8
-"""Channels of a residual; the first `SIDE`^2 are pixels."""
+"""Channels of a residual in blocks; the first `SIDE`^2 are the pixels of a block, the others are not looked at."""
 
 
 def takes(planes: Tensor, dtype: torch.dtype) -> bool:
@@ -20,11 +20,11 @@ def takes(planes: Tensor, dtype: torch.dtype) -> bool:
 
 
 class Blocks:
-    """Two planes (H, W), float32, that `takes` accepts.
+    """Two planes between which and their blocks the kernel goes both ways.
 
     Args:
-        a: One, rows in one piece.
-        b: The other, likewise.
+        a: (H, W), float32, one that `takes` accepts.
+        b: Likewise, of the same shape.
         reach: Blocks of context on each side; beyond the border the edge pixels go on.
     """
 
@@ -40,13 +40,19 @@ class Blocks:
     def pack(self, rows: slice) -> Tensor:
         """Rows of blocks with their context: (rows + 2 reach, columns + 2 reach, 12), bfloat16."""
         count, columns = rows.stop - rows.start + 2 * self._reach, self.shape[1] + 2 * self._reach
-        found = torch.empty(count, columns, PLANES * SIDE**2, dtype=torch.bfloat16)
-        self._module.pack(*self._facts, (rows.start - self._reach, count), found.data_ptr())
-        return found
+        blocks = torch.empty(count, columns, PLANES * SIDE**2, dtype=torch.bfloat16)
+        self._module.pack(*self._facts, (rows.start - self._reach, count), blocks.data_ptr())
+        return blocks
 
-    def unpack(self, rows: slice, residual: Tensor, found: Tensor) -> None:
-        """Put the larger plane plus a residual (rows, columns + 2 reach, 8) into rows of `found` (H, W), float32."""
+    def unpack(self, rows: slice, residual: Tensor, fused: Tensor) -> None:
+        """Fill rows of `fused` (H, W), float32, with the larger plane plus a residual in blocks.
+
+        Args:
+            rows: Rows of blocks that are filled.
+            residual: (rows, columns + 2 reach, 8), bfloat16: context at the sides only.
+            fused: Its rows may lie apart.
+        """
         count = rows.stop - rows.start
         assert residual.is_contiguous()
         assert residual.shape == (count, self.shape[1] + 2 * self._reach, READ)
-        self._module.unpack(*self._facts, (rows.start, count), residual.data_ptr(), found.data_ptr(), found.stride(0))
+        self._module.unpack(*self._facts, (rows.start, count), residual.data_ptr(), fused.data_ptr(), fused.stride(0))

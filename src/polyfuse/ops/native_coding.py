@@ -17,6 +17,7 @@ from polyfuse.ops.native_kernels import built_kernel
 from polyfuse.ops.native_packing import Plane, expansion_weights, operand_words, reduction_weights
 from polyfuse.ops.precision import BF16_SET, Precision
 from polyfuse.ops.sparse_coding import CodingForm, CodingStep, bf16_keeping_sums, step_reductions
+from polyfuse.ops.threads import threads
 
 KERNEL, CHANNELS, TILE = 9, 64, 48  # as in native/lzsc.c
 MARGIN = KERNEL // 2
@@ -52,7 +53,7 @@ def coding_form(precision: Precision) -> CodingForm:
     memory = _Memory()
 
     def code_and_read(e: Tensor, steps: Sequence[CodingStep], reads: Sequence[Tensor]) -> list[Tensor]:
-        with torch.no_grad(), ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        with torch.no_grad(), ThreadPoolExecutor(threads()) as pool:
             pictures = [_Picture(name, picture, pool, memory).run(steps, reads) for picture in e]
         return [torch.stack(planes)[:, None] for planes in zip(*pictures, strict=True)]
 
@@ -94,23 +95,23 @@ class _Picture:
 
     def run(self, steps: Sequence[CodingStep], reads: Sequence[Tensor]) -> list[Tensor]:
         """Go through all steps; returns one (H, W) plane per read."""
-        found: list[Plane] = []  # planes d of the coming step
-        found_prev: list[Plane] = []  # planes d' of the coming step
-        waiting: list[Plane] = []  # planes d' of the step after it
+        reduced: list[Plane] = []  # what `down` of the coming step makes of the code before it
+        reduced_prev: list[Plane] = []  # what its `down_prev` makes of the code before that
+        waiting: list[Plane] = []  # the same for the step after it
         for k, step in enumerate(steps):
-            planes = [*self.e, *found, *found_prev]
+            planes = [*self.e, *reduced, *reduced_prev]
             reductions, last = torch.cat(step_reductions(steps, k, reads)), k + 1 == len(steps)
             if last and self.bf16:
                 reductions = bf16_keeping_sums(reductions)
             exact = self.bf16 and self.count == 1 and k >= FIRST_EXACT_STEP
             outputs = list(self._step(step, planes, reductions, exact_first=exact, store=not last))
-            found, found_prev, waiting = outputs[: self.count], waiting, outputs[self.count :]
+            reduced, reduced_prev, waiting = outputs[: self.count], waiting, outputs[self.count :]
             self.old, self.older = self.older, self.old
         rows, columns = slice(MARGIN, MARGIN + self.height), slice(MARGIN, MARGIN + self.width)
         return [torch.from_numpy(output[rows, columns].copy()) for output in outputs]
 
     def _empty_planes(self, count: int) -> Plane:
-        """`count` zero planes with their borders."""
+        """`count` planes of zeros, borders included, (count, H + 8, stride)."""
         return np.zeros((count, self.height + 2 * MARGIN, self.stride), np.float32)
 
     def _step(
@@ -148,7 +149,7 @@ class _Picture:
         return outputs
 
     def _in_bands(self, work: Callable[[tuple[int, int]], None]) -> None:
-        """Run `work` on every band of rows."""
-        rows = -(-self.height // (BANDS_PER_THREAD * torch.get_num_threads()))
+        """Call `work` with first and last row (exclusive) of every band, by whichever thread is free."""
+        rows = -(-self.height // (BANDS_PER_THREAD * threads()))
         bands = [(row, min(row + rows, self.height)) for row in range(0, self.height, rows)]
         list(self.pool.map(work, bands))

@@ -16,7 +16,7 @@ OUTPUTS = range(8, 49, 8)
 
 
 def takes(weight: Tensor, groups: int, dtype: torch.dtype) -> bool:
-    """Whether the kernel computes a convolution with `weight`, (outputs, inputs / groups, H, W), on maps of a type."""
+    """Whether the kernel computes a convolution with `weight`, (outputs, inputs / groups, H, W), on maps of `dtype`."""
     outputs, inputs, *sides = weight.shape
     shaped = groups == 1 and sides in ([3, 3], [1, 1]) and outputs in OUTPUTS and inputs % 2 == 0
     return shaped and dtype == torch.bfloat16 and supports_maps(weight.device, dtype, outputs)
@@ -26,7 +26,7 @@ class Dense:
     """The kernel with one set of weights.
 
     Args:
-        weight: (outputs, inputs, 3, 3) or (outputs, inputs, 1, 1), `takes` it.
+        weight: (outputs, inputs, 3, 3) or (outputs, inputs, 1, 1), one that `takes` accepts.
         bias: (outputs,), or None.
         dilation: Pixels between taps.
         leak: What values below zero are multiplied by.
@@ -48,19 +48,19 @@ class Dense:
         """
         x = x if x.stride(-1) == 1 else x.contiguous()
         height, width, _ = x.shape
-        found = x.new_empty(rows.stop - rows.start, width, self._shape[1]) if out is None else out
-        assert found.stride(-1) == 1
+        result = x.new_empty(rows.stop - rows.start, width, self._shape[1]) if out is None else out
+        assert result.stride(-1) == 1
         added = (0, (0, 0))
         if add is not None:
             add = add if add.stride(-1) == 1 else add.contiguous()
-            assert add.shape == found.shape
+            assert add.shape == result.shape
             added = (add.data_ptr(), (add.stride(0), add.stride(1)))
         self._module.dense(
-            x.data_ptr(), (height, width, x.stride(0), x.stride(1)), (rows.start, len(found)),
+            x.data_ptr(), (height, width, x.stride(0), x.stride(1)), (rows.start, len(result)),
             self._shape, (self._weight.data_ptr(), self._bias.data_ptr()),
-            self._leak, *added, found.data_ptr(), (found.stride(0), found.stride(1)),
+            self._leak, *added, result.data_ptr(), (result.stride(0), result.stride(1)),
         )  # fmt: skip
-        return found
+        return result
 
 
 def _in_vectors(x: Tensor) -> Tensor:

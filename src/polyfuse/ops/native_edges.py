@@ -12,7 +12,7 @@ LANES = 16
 
 
 def takes(weight: Tensor, dtype: torch.dtype) -> bool:
-    """Whether the kernel filters maps of a type with such a `weight`, (C, 1, H, W)."""
+    """Whether the kernel filters maps of `dtype` with a `weight` of that shape, (C, 1, H, W)."""
     fits = weight.shape[1:] == (1, 3, 3) and dtype == torch.bfloat16
     return fits and supports_maps(weight.device, dtype, len(weight))
 

@@ -13,7 +13,7 @@ from types import ModuleType
 import torch
 
 MAX_CHANNELS = 64
-"""Of the maps that the kernel "maps" takes."""
+"""Most channels of a map that the kernel "maps" takes."""
 MAPS_SETS: dict[torch.dtype, tuple[str, ...]] = {
     torch.bfloat16: ("avx512_bf16",),
     torch.float32: ("avx512", "avx2"),
@@ -38,7 +38,7 @@ def built_kernel(name: str) -> ModuleType:
 
 
 def maps_kernel() -> ModuleType:
-    """The kernel "maps", where `supports_maps` said yes."""
+    """The module "maps", for callers that know from `supports_maps` that it is there."""
     return built_kernel("maps")
 
 
@@ -55,5 +55,5 @@ def maps_instruction_set(dtype: torch.dtype) -> str | None:
 
 
 def supports_maps(device: torch.device, dtype: torch.dtype, channels: int) -> bool:
-    """Whether the kernel "maps" takes maps of that kind."""
+    """Whether the kernel "maps" takes maps of that device, type and number of channels."""
     return device.type == "cpu" and channels <= MAX_CHANNELS and maps_instruction_set(dtype) is not None

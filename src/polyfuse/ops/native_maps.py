@@ -1,4 +1,4 @@
-"""The compiled kernel `native/maps.c`: SMFNet's graph pixel by pixel, and layer norms, on maps with the channels last.
+"""The compiled graph of SMFNet, layer norms and sums for attentions, on maps (H, W, C); see `native/map_layers.c`.
 
 Inference on a CPU; where it is not built or the processor lacks the instructions, callers go the way of PyTorch.
 """
@@ -16,13 +16,13 @@ from polyfuse.ops import native_kernels
 from polyfuse.ops.native_kernels import maps_kernel, supports_maps
 from polyfuse.ops.native_packing import GROUP, by_group, pair_words
 
-NODES = 3  # as in native/maps.c
+NODES = 3  # as in native/graph.h
 TILE = 48
 LARGEST_HEAD = 16
 
 
 def counts(query: Tensor, heads: int) -> bool:
-    """Whether `count` takes maps like `query`."""
+    """Whether the kernel can `count` maps like `query`: bfloat16, with heads of 16 channels at most."""
     channels = query.shape[-1]
     return (
         query.dtype == torch.bfloat16
@@ -33,22 +33,22 @@ def counts(query: Tensor, heads: int) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Passing:
-    """Messages among three nodes of C channels."""
+    """How three nodes of C channels each are renewed by messages from each other, with the weights of a gated unit."""
 
     gates: Tensor
-    """(2C, 2C): reset and update, from message and node."""
+    """Weights of the gates reset and update, (2C, 2C); they read message and node."""
     gate_bias: Tensor
-    """(2C,)."""
+    """Biases of both gates, (2C,)."""
     candidate: Tensor
-    """(C, 2C), from message and what reset leaves of the node."""
+    """Weights of the candidate, (C, 2C), which reads the message and what reset leaves of the node."""
     candidate_bias: Tensor
-    """(C,)."""
+    """Its biases, (C,)."""
     edges: Tensor
     """(2, C): what weighs a node less its first and its second neighbour."""
     gamma: float
     """Share of the renewed node that is added."""
     iterations: int
-    """Rounds."""
+    """How many times messages are passed."""
     by_parity: bool
     """Whether edge c mod 2 weighs channel c of either neighbour, instead of each edge its own."""
 
@@ -59,8 +59,8 @@ class Reasoner:
     Args:
         exchange: (2, C): what weighs b - a for the gate of a and of b.
         rounds: How often the sources exchange.
-        passings: Messages of a and of b.
-        dtype: Of the maps; `supports_maps` it.
+        passings: Messages among the nodes of a, and among those of b.
+        dtype: Of the maps, one that `supports_maps` accepts.
     """
 
     def __init__(self, exchange: Tensor, rounds: int, passings: tuple[Passing, Passing], dtype: torch.dtype) -> None:
@@ -79,23 +79,22 @@ class Reasoner:
         """Three maps (H, W, C) of each source, before their ReLU, to one (H, W, 3C) of each."""
         height, width, channels = nodes_a[0].shape
         nodes = [node.contiguous() for node in (*nodes_a, *nodes_b)]
-        found_a, found_b = nodes[0].new_empty(2, height, width, NODES * channels)
+        renewed_a, renewed_b = nodes[0].new_empty(2, height, width, NODES * channels)
         addresses = tuple(node.data_ptr() for node in nodes)
-        into, gates = (found_a.data_ptr(), found_b.data_ptr()), (self._exchange.data_ptr(), self._rounds)
+        into, gates = (renewed_a.data_ptr(), renewed_b.data_ptr()), (self._exchange.data_ptr(), self._rounds)
 
         self._module.reason(self._name, (0, height * width), channels, addresses, into, gates, *self._hows)
-        return found_a, found_b
+        return renewed_a, renewed_b
 
 
 def normed(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> Tensor:
-    """Layer normalisation of a bfloat16 map (H, W, C) over its channels, in float32; `supports_maps` it."""
+    """Layer normalisation of a bfloat16 map (H, W, C) over its channels, in float32; where `supports_maps` says yes."""
     module = maps_kernel()
     x, weight, bias = x.contiguous(), weight.float().contiguous(), bias.float().contiguous()
-    found, channels = torch.empty_like(x), x.shape[-1]
-    module.norm(
-        x.data_ptr(), x.numel() // channels, channels, weight.data_ptr(), bias.data_ptr(), epsilon, found.data_ptr()
-    )
-    return found
+    normalised, channels = torch.empty_like(x), x.shape[-1]
+    pixels, scale = x.numel() // channels, (weight.data_ptr(), bias.data_ptr())
+    module.norm(x.data_ptr(), pixels, channels, *scale, epsilon, normalised.data_ptr())
+    return normalised
 
 
 def count(query: Tensor, key: Tensor, heads: int) -> tuple[Tensor, Tensor]:

@@ -42,15 +42,15 @@ class Block:
     """What is computed: x -> [norm] -> expand -> mix -> [reduce] -> [+ norm(x) + x]."""
 
     expand: Filters
-    """(M, C, 1, 1)."""
+    """First convolution, 1x1, weight (M, C, 1, 1)."""
     mix: Filters
-    """(M, 1, 3, 3), depthwise."""
+    """Second, 3x3 and depthwise, weight (M, 1, 3, 3)."""
     reduce: Filters | None
-    """(O, M, 1, 1); without it M channels come out."""
+    """Third, 1x1, weight (O, M, 1, 1); without it the M channels of the second come out."""
     norm: Norm | None
-    """Of the input."""
+    """Layer normalisation of the input before the first convolution, if any."""
     activations: tuple[Activation, Activation, Activation]
-    """After each of the convolutions."""
+    """What follows on each of the three convolutions."""
     reflect: bool
     """Whether `mix` sees its input mirrored around the border, instead of zeros."""
     residual: bool
@@ -58,7 +58,7 @@ class Block:
 
 
 def takes(block: Block, dtype: torch.dtype) -> bool:
-    """Whether the kernel computes `block` on maps of a type."""
+    """Whether the kernel computes `block` on maps of `dtype`."""
     wide, channels = block.expand.weight.shape[:2]
     depthwise = block.mix.weight.shape[1] == 1
     even = channels % 2 == 0 and wide % 2 == 0
@@ -70,7 +70,7 @@ class Separable:
     """The kernel with the weights of one block.
 
     Args:
-        block: Which, one that it `takes`.
+        block: One that `takes` accepts.
     """
 
     def __init__(self, block: Block) -> None:
@@ -95,13 +95,13 @@ class Separable:
         block = self._block
         x = x if x.stride(-1) == 1 and block.norm is None else x.contiguous()
         height, width, channels = x.shape
-        found = x.new_empty(rows.stop - rows.start, width, self._outputs) if out is None else out
+        result = x.new_empty(rows.stop - rows.start, width, self._outputs) if out is None else out
         self._module.separable(
-            x.data_ptr(), (height, width, x.stride(0), x.stride(1)), (rows.start, len(found)),
+            x.data_ptr(), (height, width, x.stride(0), x.stride(1)), (rows.start, len(result)),
             (channels, self._wide, self._outputs), self._norm, self._weights, self._codes,
-            int(block.reflect), int(block.residual), found.data_ptr(),
+            int(block.reflect), int(block.residual), result.data_ptr(),
         )  # fmt: skip
-        return found
+        return result
 
 
 def _pointwise(filters: Filters) -> list[Tensor]:
@@ -111,7 +111,7 @@ def _pointwise(filters: Filters) -> list[Tensor]:
 
 
 def _bias(filters: Filters) -> Tensor:
-    """Bias, or zeros, in whole vectors."""
+    """Biases in whole vectors; zeros where the convolution has none."""
     return _in_lanes(filters.weight.new_zeros(len(filters.weight)) if filters.bias is None else filters.bias)
 
 

@@ -12,7 +12,7 @@ from polyfuse.ops.native_kernels import instruction_set
 Precision = Literal["float32", "bf16", "tf32"]
 """Arithmetic of the convolutions: "bf16" multiplies bfloat16 and sums float32; "tf32" matters on CUDA alone."""
 BF16_SET = "avx512_bf16"
-"""Instructions that multiply bfloat16 themselves."""
+"""Name of the instruction set that multiplies bfloat16 without widening it first."""
 
 
 def best_precision() -> Precision:
@@ -21,5 +21,5 @@ def best_precision() -> Precision:
 
 
 def needs_gradients(module: nn.Module, *inputs: Tensor) -> bool:
-    """Whether autograd would want to know how `module` treats `inputs`."""
+    """Whether gradients are recorded and any input or parameter of `module` asks for one."""
     return torch.is_grad_enabled() and any(x.requires_grad for x in (*inputs, *module.parameters()))

@@ -104,20 +104,20 @@ def code_and_read_differentiable(
     FNet with 4 x 64 x 64 where float32 takes 0.66 s.
     """
     count = e.shape[1]
-    found: list[Tensor] = []  # planes d of the coming step, if any
-    found_prev: list[Tensor] = []  # planes d' of the coming step
-    waiting: list[Tensor] = []  # planes d' of the step after it
+    reduced: list[Tensor] = []  # what `down` of the coming step makes of the code before it, if there is one
+    reduced_prev: list[Tensor] = []  # what its `down_prev` makes of the code before that
+    waiting: list[Tensor] = []  # the same for the step after it
     x = x_prev = e.new_empty(0)
     outputs = e.new_empty(0)
     for k, step in enumerate(steps):
-        pre = expand(torch.cat([e, *found, *found_prev], dim=1), torch.cat(step.expansions, dim=1), operand)
+        pre = expand(torch.cat([e, *reduced, *reduced_prev], dim=1), torch.cat(step.expansions, dim=1), operand)
         if step.keep is not None:
             pre = _add_scaled(pre, x, step.keep)
         if step.keep_prev is not None:
             pre = _add_scaled(pre, x_prev, step.keep_prev)
         x_prev, x = x, _threshold(step, pre)
         outputs = reduce(x, torch.cat(step_reductions(steps, k, reads)), operand)
-        found, found_prev, waiting = [outputs[:, :count]], waiting, [outputs[:, count:]]
+        reduced, reduced_prev, waiting = [outputs[:, :count]], waiting, [outputs[:, count:]]
     return list(outputs.split(1, dim=1))
 
 
@@ -137,7 +137,7 @@ class _AddScaled(torch.autograd.Function):
 
 
 def _add_scaled(total: Tensor, x: Tensor, scale: Tensor) -> Tensor:
-    """Total + scale * x."""
+    """Sum of `total` and `scale` times `x`, with a cheap gradient."""
     result: Tensor = _AddScaled.apply(total, x, scale)  # type: ignore[no-untyped-call]
     return result
 
@@ -164,8 +164,8 @@ class _InBands:
 
     def run(self, reads: Sequence[Tensor]) -> list[Tensor]:
         """Go through all steps; returns one (N, 1, H, W) per read."""
-        found: list[Tensor] = []
-        found_prev: list[Tensor] = []
+        reduced: list[Tensor] = []
+        reduced_prev: list[Tensor] = []
         waiting: list[Tensor] = []
         outputs = self.e
         split = self.operand == torch.bfloat16
@@ -175,9 +175,9 @@ class _InBands:
             reductions = torch.cat(step_reductions(self.steps, k, reads))
             if split and k + 1 == len(self.steps):
                 reductions = bf16_keeping_sums(reductions)
-            planes = torch.cat([e, *found, *found_prev], dim=1)
+            planes = torch.cat([e, *reduced, *reduced_prev], dim=1)
             outputs = self._step(step, planes, torch.cat(expansions, dim=1), reductions)
-            found, found_prev, waiting = [outputs[:, : self.count]], waiting, [outputs[:, self.count :]]
+            reduced, reduced_prev, waiting = [outputs[:, : self.count]], waiting, [outputs[:, self.count :]]
         return list(outputs.split(1, dim=1))
 
     def _scratch_like(self, code: Tensor) -> tuple[Tensor, Tensor]:
@@ -206,7 +206,7 @@ class _InBands:
 
 
 def _threshold(step: CodingStep, pre: Tensor, scratch: tuple[Tensor, Tensor] | None = None) -> Tensor:
-    """Threshold `pre`, which nobody else needs."""
+    """The thresholded code of a step; without gradients `pre` may be overwritten."""
     if step.threshold != "sigmoidal":
         return apply_threshold(step.threshold, pre, step.theta, steepness=step.steepness, shrink=step.shrink)
     if torch.is_grad_enabled():

@@ -27,27 +27,27 @@ class CodingStep:
     """One thresholded estimate of a sparse-coding block. Weights are (out, in, 9, 9) as in `torch.nn.Conv2d`."""
 
     theta: Tensor
-    """Threshold, scalar tensor."""
+    """Where the threshold lies, scalar tensor."""
     input: Tensor
-    """W, (K, c, size, size)."""
+    """W, the expansion of the planes e that are coded, (K, c, size, size)."""
     down: Tensor | None = None
     """Reduction of x_{k-1}, (c, K, size, size)."""
     up: Tensor | None = None
-    """Expansion of what `down` found, (K, c, size, size)."""
+    """Expansion of what `down` makes of it, (K, c, size, size)."""
     down_prev: Tensor | None = None
     """Reduction of x_{k-2}, (c, K, size, size)."""
     up_prev: Tensor | None = None
-    """Expansion of what `down_prev` found, (K, c, size, size)."""
+    """Expansion of what `down_prev` makes of it, (K, c, size, size)."""
     keep: Tensor | None = None
     """Weight of x_{k-1} itself, scalar tensor."""
     keep_prev: Tensor | None = None
     """Weight of x_{k-2} itself, scalar tensor."""
     threshold: ThresholdKind = "sigmoidal"
-    """Thresholding function S."""
+    """Which thresholding function S is."""
     steepness: float = STEEPNESS
-    """gamma of the sigmoidal threshold."""
+    """gamma: how steep the sigmoidal threshold is."""
     shrink: float = SHRINK
-    """alpha of the sigmoidal threshold."""
+    """alpha: share of theta that the sigmoidal threshold takes off large values."""
 
     @property
     def expansions(self) -> list[Tensor]:

@@ -1,13 +1,13 @@
 /* Attention of many queries to few keys, bfloat16: what each query gets is added to what is there already.
  *
- *   found[q] += softmax over keys of (query[q] . key) times value, for each head
+ *   out[q] += softmax over keys of (query[q] . key) times value, for each head
  *
- * Products and sums are float32, probabilities are rounded to bfloat16 before they weigh the values. Layouts, `lanes` being
- * the keys rounded up to a multiple of 32, with zeros there:
+ * Products and sums are float32, probabilities are rounded to bfloat16 before they weigh the values. Layouts, `lanes`
+ * being the keys rounded up to a multiple of 32, with zeros there:
  *   query     (count, heads, width), queries `query_step` values apart; width is a multiple of 16
  *   key       (heads, width / 2, lanes): words of two bfloat16
  *   value     (heads, lanes / 2, outputs): words of two bfloat16, of two keys; outputs are a multiple of 16
- *   found     (count, outputs), `found_step` values apart, and `head_step` from one head to the next
+ *   out     (count, outputs), `out_step` values apart, and `head_step` from one head to the next
  */
 
 #define QUERIES 8
@@ -20,15 +20,15 @@ struct attention {
   int64_t heads, width, keys, outputs;
   const uint32_t *key, *value;
   int unit; /* whether queries are brought to unit length */
-  uint16_t *found;
-  int64_t found_step, head_step;
+  uint16_t *out;
+  int64_t out_step, head_step;
 };
 
 INLINE int64_t key_lanes(const struct attention *s) { return (s->keys + 31) / 32 * 32; }
 
 /* Products of `queries` queries with all keys, and the largest of each. */
-INLINE void score(const struct attention *s, const int queries, const uint16_t *query, const uint32_t *key, float *scores,
-                  float *largest) {
+INLINE void score(const struct attention *s, const int queries, const uint16_t *query, const uint32_t *key,
+                  float *scores, float *largest) {
   const int64_t lanes = key_lanes(s);
   const __m512 none = _mm512_set1_ps(-INFINITY);
   __m512 most[QUERIES];
@@ -53,7 +53,8 @@ INLINE void score(const struct attention *s, const int queries, const uint16_t *
     const __mmask16 second = left >= 32 ? 0xffff : left > 16 ? mask_of((int)left - 16) : 0;
 #pragma GCC unroll 8
     for (int p = 0; p < queries; p++) {
-      const __m512 one = _mm512_mask_mov_ps(none, first, sums[p][0]), two = _mm512_mask_mov_ps(none, second, sums[p][1]);
+      const __m512 one = _mm512_mask_mov_ps(none, first, sums[p][0]);
+      const __m512 two = _mm512_mask_mov_ps(none, second, sums[p][1]);
       _mm512_storeu_ps(scores + p * lanes + at, one);
       _mm512_storeu_ps(scores + p * lanes + at + 16, two);
       most[p] = _mm512_max_ps(most[p], _mm512_max_ps(one, two));
@@ -84,20 +85,20 @@ INLINE __m512 power_below(__m512 score, __m512 most, __m512 factor) {
 INLINE float weigh(const struct attention *s, float *scores, float largest, float scale) {
   const int64_t lanes = key_lanes(s);
   const __m512 most = _mm512_set1_ps(largest), factor = _mm512_set1_ps(scale * LOG2_E);
-  uint16_t *found = (uint16_t *)scores;
+  uint16_t *powers = (uint16_t *)scores;
   __m512 sum = _mm512_setzero_ps();
   for (int64_t at = 0; at < lanes; at += 32) {
     const __m512 one = power_below(_mm512_loadu_ps(scores + at), most, factor);
     const __m512 two = power_below(_mm512_loadu_ps(scores + at + 16), most, factor);
     sum = _mm512_add_ps(sum, _mm512_add_ps(one, two));
-    _mm512_storeu_si512(found + at, (__m512i)_mm512_cvtne2ps_pbh(two, one));
+    _mm512_storeu_si512(powers + at, (__m512i)_mm512_cvtne2ps_pbh(two, one));
   }
   return 1.0f / _mm512_reduce_add_ps(sum);
 }
 
 /* Add to `vectors` vectors of outputs what `queries` queries get. */
 INLINE void gather_values(const struct attention *s, const int queries, const int vectors, const uint32_t *value,
-                          const float *scores, const float *shares, uint16_t *found) {
+                          const float *scores, const float *shares, uint16_t *out) {
   const int64_t lanes = key_lanes(s);
   __m512 sums[QUERIES][2];
 #pragma GCC unroll 8
@@ -119,7 +120,7 @@ INLINE void gather_values(const struct attention *s, const int queries, const in
   for (int p = 0; p < queries; p++)
 #pragma GCC unroll 2
     for (int v = 0; v < vectors; v++) {
-      uint16_t *at = found + p * s->found_step + 16 * v;
+      uint16_t *at = out + p * s->out_step + 16 * v;
       narrowed(at, 16, _mm512_fmadd_ps(sums[p][v], _mm512_set1_ps(shares[p]), widened(0xffff, at)));
     }
 }
@@ -129,14 +130,14 @@ INLINE void attend(const struct attention *s, int64_t head, const int queries, i
   const int64_t lanes = key_lanes(s);
   const uint16_t *query = s->query + from * s->query_step + head * s->width;
   const uint32_t *value = s->value + head * (lanes / 2) * s->outputs;
-  uint16_t *found = s->found + from * s->found_step + head * s->head_step;
+  uint16_t *out = s->out + from * s->out_step + head * s->head_step;
   float largest[QUERIES], shares[QUERIES];
   score(s, queries, query, s->key + head * (s->width / 2) * lanes, scores, largest);
   for (int p = 0; p < queries; p++)
     shares[p] = weigh(s, scores + p * lanes, largest[p], scale_of(s, query + p * s->query_step));
   int64_t v = 0;
-  for (; v + 32 <= s->outputs; v += 32) gather_values(s, queries, 2, value + v, scores, shares, found + v);
-  if (v < s->outputs) gather_values(s, queries, 1, value + v, scores, shares, found + v);
+  for (; v + 32 <= s->outputs; v += 32) gather_values(s, queries, 2, value + v, scores, shares, out + v);
+  if (v < s->outputs) gather_values(s, queries, 1, value + v, scores, shares, out + v);
 }
 
 /* How many floats `attend_all` needs room for. */

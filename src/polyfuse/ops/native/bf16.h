@@ -6,18 +6,18 @@ INLINE __m512 widened(__mmask16 mask, const uint16_t *x) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, x)), 16));
 }
 
-/* Store the first `count` lanes, in whole pieces: masked stores take several times as long and stall loads from there. */
-INLINE void narrowed(uint16_t *found, int count, __m512 v) {
+/* Store the first `count` lanes in whole pieces: masked stores take several times as long and stall later loads. */
+INLINE void narrowed(uint16_t *out, int count, __m512 v) {
   const __m256i all = (__m256i)_mm512_cvtneps_pbh(v);
   if (count == 16) {
-    _mm256_storeu_si256((__m256i *)found, all);
+    _mm256_storeu_si256((__m256i *)out, all);
     return;
   }
   __m128i part = _mm256_castsi256_si128(all);
-  if (count & 8) _mm_storeu_si128((__m128i *)found, part), found += 8, part = _mm256_extracti128_si256(all, 1);
-  if (count & 4) _mm_storel_epi64((__m128i *)found, part), found += 4, part = _mm_srli_si128(part, 8);
-  if (count & 2) _mm_storeu_si32(found, part), found += 2, part = _mm_srli_si128(part, 4);
-  if (count & 1) *found = (uint16_t)_mm_cvtsi128_si32(part);
+  if (count & 8) _mm_storeu_si128((__m128i *)out, part), out += 8, part = _mm256_extracti128_si256(all, 1);
+  if (count & 4) _mm_storel_epi64((__m128i *)out, part), out += 4, part = _mm_srli_si128(part, 8);
+  if (count & 2) _mm_storeu_si32(out, part), out += 2, part = _mm_srli_si128(part, 4);
+  if (count & 1) *out = (uint16_t)_mm_cvtsi128_si32(part);
 }
 
 /* Two neighbouring bfloat16 in every lane. */

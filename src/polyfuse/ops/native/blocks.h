@@ -1,10 +1,10 @@
 /* Blocks of 2 x 2 pixels of two planes and of the larger of both as a bfloat16 map, and back.
  *
  *   a, b      (rows, columns), float32, rows `row_step` apart; beyond the border the edge pixels go on
- *   map       (block rows, block columns + 2 reach, 12): a, b and the larger, each with its pixels from left to right, top to
- *             bottom; the first column is `reach` blocks left of the picture
+ *   map       (block rows, block columns + 2 reach, 12): a, b and the larger, each with its pixels from left to right,
+ *             top to bottom; the first column is `reach` blocks left of the picture
  *   residual  likewise with 8 channels, the first four of which are a block's pixels
- *   found     (rows, columns), float32, rows `found_step` apart: the larger of both plus the residual
+ *   out     (rows, columns), float32, rows `out_step` apart: the larger of both plus the residual
  */
 
 #define SIDE 2
@@ -30,7 +30,8 @@ static int64_t blocks_room(const struct blocks *s) {
 }
 
 /* One row of pixels of the three planes, with its edge pixels going on, as words of two. */
-INLINE void pack_row(const struct blocks *s, const float *a, const float *b, int64_t words, uint16_t *const into[PLANES]) {
+INLINE void pack_row(const struct blocks *s, const float *a, const float *b, int64_t words,
+                     uint16_t *const into[PLANES]) {
   const int64_t lead = SIDE * s->reach;
   for (int64_t x = 0; x < s->columns; x += 16) {
     const __mmask16 mask = mask_of(lanes_of(s->columns - x, 0));
@@ -46,7 +47,7 @@ INLINE void pack_row(const struct blocks *s, const float *a, const float *b, int
   }
 }
 
-static TARGET_AVX512_BF16 void pack_blocks(const struct blocks *s, int64_t first, int64_t count, uint32_t *found,
+static TARGET_AVX512_BF16 void pack_blocks(const struct blocks *s, int64_t first, int64_t count, uint32_t *out,
                                            uint32_t *room) {
   const int64_t words = (s->columns + 1) / SIDE + 2 * s->reach, size = words + 16;
   uint16_t *rows[SIDE][PLANES]; /* channels are plane by plane, so are the rows of `room` */
@@ -57,14 +58,14 @@ static TARGET_AVX512_BF16 void pack_blocks(const struct blocks *s, int64_t first
       const int64_t at = clamped(SIDE * block + y, s->rows) * s->row_step;
       pack_row(s, s->a + at, s->b + at, words, rows[y]);
     }
-    for (int64_t x = 0; x < words; x++, found += PLANES * SIDE)
-      for (int k = 0; k < PLANES * SIDE; k++) found[k] = room[k * size + x];
+    for (int64_t x = 0; x < words; x++, out += PLANES * SIDE)
+      for (int k = 0; k < PLANES * SIDE; k++) out[k] = room[k * size + x];
   }
 }
 
 /* Block rows from `first` on, of a residual that begins with row `first`. */
-static TARGET_AVX512_BF16 void unpack_blocks(const struct blocks *s, int64_t first, int64_t count, const uint32_t *residual,
-                                             float *found, int64_t found_step, uint32_t *room) {
+static TARGET_AVX512_BF16 void unpack_blocks(const struct blocks *s, int64_t first, int64_t count,
+                                             const uint32_t *residual, float *out, int64_t out_step, uint32_t *room) {
   const int64_t blocks = (s->columns + 1) / SIDE, words = blocks + 2 * s->reach;
   for (int64_t block = first; block < first + count; block++, residual += words * READ / 2)
     for (int y = 0; y < SIDE && SIDE * block + y < s->rows; y++) {
@@ -75,7 +76,7 @@ static TARGET_AVX512_BF16 void unpack_blocks(const struct blocks *s, int64_t fir
         const __mmask16 mask = mask_of(lanes_of(s->columns - x, 0));
         const __m512 base = larger(_mm512_maskz_loadu_ps(mask, a + x), _mm512_maskz_loadu_ps(mask, b + x));
         const __m512 sum = _mm512_add_ps(base, widened(0xffff, (const uint16_t *)room + x));
-        _mm512_mask_storeu_ps(found + row * found_step + x, mask, sum);
+        _mm512_mask_storeu_ps(out + row * out_step + x, mask, sum);
       }
     }
 }

@@ -1,13 +1,14 @@
-/* 3x3 or 1x1 convolution of bfloat16 maps, channels last, to 8, 16, 24, 32, 40 or 48 channels, another map added to it where asked
- * for, and a leaky rectifier after that.
+/* 3x3 or 1x1 convolution of bfloat16 maps, channels last, to 8, 16, 24, 32, 40 or 48 channels, another map added to it
+ * where asked for, and a leaky rectifier after that.
  *
- * Channels go in blocks of 16. Where 8 are left, those of two neighbouring pixels share a vector, so that no lane is idle,
- * where a library that works in vectors of 16 channels multiplies zeros. Products and sums are float32. Layouts:
+ * Channels go in blocks of 16. Where 8 are left, those of two neighbouring pixels share a vector, so that no lane is
+ * idle, where a library that works in vectors of 16 channels multiplies zeros. Products and sums are float32. Layouts:
  *   x         (rows, columns, inputs), pixels `step` values apart, rows `row_step`
- *   weight    (side^2, inputs / 2, lanes): words of two bfloat16; lanes are the channels, the last 8 of an odd number twice
+ *   weight    (side^2, inputs / 2, lanes): words of two bfloat16; lanes are the channels, the last 8 twice where there
+ *             is an odd number of eights
  *   bias      (lanes), float32, likewise
- *   added     like found, or NULL
- *   found     (count, columns, channels), pixels `found_step` values apart, rows `found_row_step`
+ *   added     like out, or NULL
+ *   out     (count, columns, channels), pixels `out_step` values apart, rows `out_row_step`
  */
 
 #define PIXELS 8
@@ -15,7 +16,7 @@
 struct dense {
   const uint16_t *x;
   int64_t rows, columns, row_step, step;
-  int64_t first, count; /* rows that are wanted */
+  int64_t first, count;             /* rows that are wanted */
   int64_t inputs, blocks, dilation; /* blocks of 16 outputs */
   int64_t side;                     /* of the filters, 3 or 1 */
   int half;                         /* whether 8 more come after them */
@@ -24,8 +25,8 @@ struct dense {
   float leak; /* what values below zero are multiplied by */
   const uint16_t *added;
   int64_t added_row_step, added_step;
-  uint16_t *found;
-  int64_t found_row_step, found_step;
+  uint16_t *out;
+  int64_t out_row_step, out_step;
 };
 
 INLINE __m512 leaky(__m512 v, float leak) {
@@ -33,8 +34,8 @@ INLINE __m512 leaky(__m512 v, float leak) {
 }
 
 /* PIXELS pixels of a row; `context` are the three rows, from the first column that is looked at. */
-INLINE void convolve(const struct dense *s, const int blocks, const int half, const uint16_t *const context[3], int64_t step,
-                     int64_t count, const uint16_t *added, uint16_t *found) {
+INLINE void convolve(const struct dense *s, const int blocks, const int half, const uint16_t *const context[3],
+                     int64_t step, int64_t count, const uint16_t *added, uint16_t *out) {
   const int64_t width = 16 * (blocks + half), pairs = s->inputs / 2;
   __m512 whole[PIXELS][3], shared[PIXELS / 2];
 #pragma GCC unroll 8
@@ -70,7 +71,7 @@ INLINE void convolve(const struct dense *s, const int blocks, const int half, co
 #pragma GCC unroll 8
   for (int p = 0; p < PIXELS; p++) {
     if (p == count) return;
-    uint16_t *at = found + p * s->found_step;
+    uint16_t *at = out + p * s->out_step;
     const uint16_t *more = added ? added + p * s->added_step : NULL;
 #pragma GCC unroll 3
     for (int v = 0; v < blocks; v++) {
@@ -111,13 +112,14 @@ static TARGET_AVX512_BF16 void dense_map(const struct dense *s, uint16_t *room) 
       if (!inside) gather(s, rows, left, room);
       const uint16_t *context[3];
       for (int k = 0; k < s->side; k++)
-        context[k] = inside ? rows[k] + (left - s->dilation) * s->step : room + k * (PIXELS + 2 * s->dilation) * s->inputs;
+        context[k] = inside ? rows[k] + (left - s->dilation) * s->step
+                            : room + k * (PIXELS + 2 * s->dilation) * s->inputs;
       const int64_t step = inside ? s->step : s->inputs, count = s->columns - left;
       const int64_t at = row - s->first;
-      uint16_t *found = s->found + at * s->found_row_step + left * s->found_step;
+      uint16_t *out = s->out + at * s->out_row_step + left * s->out_step;
       const uint16_t *added = s->added ? s->added + at * s->added_row_step + left * s->added_step : NULL;
       switch (2 * s->blocks + s->half) { /* constants, so that the sums stay in registers */
-#define CASE(blocks, half) case 2 * blocks + half: convolve(s, blocks, half, context, step, count, added, found); break;
+#define CASE(blocks, half) case 2 * blocks + half: convolve(s, blocks, half, context, step, count, added, out); break;
         CASE(0, 1) CASE(1, 0) CASE(1, 1) CASE(2, 0) CASE(2, 1) CASE(3, 0)
 #undef CASE
       }

@@ -1,11 +1,7 @@
 /* Exchange and messages of SMFNet's graph for a range of pixels, written once over vectors of LANES floats.
  *
- * This file is included several times by maps.c, each time with
- *   LANES           floats in a vector (16 or 8)
- *   CHANNEL_BLOCK   outputs held in registers while multiplying (divides GROUP)
- *   COLUMN_BLOCK    vectors of pixels held in registers (divides TILE / LANES)
- *   TARGET, NAME(x), USE_BF16   see vectors.h
- * Layouts are described in maps.c. Within a tile a map is (channels, TILE).
+ * Included by graph.h for each instruction set, with what each_set.h lists; CHANNEL_BLOCK divides GROUP, COLUMN_BLOCK
+ * divides TILE / LANES. Layouts are described in graph.h. Within a tile a map is (channels, TILE).
  */
 
 #include "vectors.h"
@@ -14,9 +10,9 @@
 typedef uint16_t NAME(value);
 static inline TARGET float NAME(read)(uint16_t value) {
   const uint32_t bits = (uint32_t)value << 16;
-  float found;
-  memcpy(&found, &bits, 4);
-  return found;
+  float wide;
+  memcpy(&wide, &bits, 4);
+  return wide;
 }
 #define WORDS(channels) ((channels) / 2)
 #else
@@ -83,21 +79,22 @@ static TARGET void NAME(read_tile)(const NAME(value) * source, int64_t channels,
 }
 
 /* `count` pixels of a tile into a map whose pixels are `stride` values apart. */
-static TARGET void NAME(write_tile)(const float *tile, int64_t channels, int64_t count, int64_t stride, NAME(value) * found) {
+static TARGET void NAME(write_tile)(const float *tile, int64_t channels, int64_t count, int64_t stride,
+                                    NAME(value) * out) {
 #if USE_BF16
   uint32_t pairs[MAX_CHANNELS / 2 * TILE] __attribute__((aligned(64)));
   NAME(pack)(tile, channels, pairs);
   for (int64_t p = 0; p < count; p++)
-    for (int64_t i = 0; i < channels / 2; i++) memcpy(found + p * stride + 2 * i, pairs + i * TILE + p, 4);
+    for (int64_t i = 0; i < channels / 2; i++) memcpy(out + p * stride + 2 * i, pairs + i * TILE + p, 4);
 #else
   for (int64_t p = 0; p < count; p++)
-    for (int64_t c = 0; c < channels; c++) found[p * stride + c] = tile[c * TILE + p];
+    for (int64_t c = 0; c < channels; c++) out[p * stride + c] = tile[c * TILE + p];
 #endif
 }
 
 /* CHANNEL_BLOCK outputs by COLUMN_BLOCK vectors; out of line, so that every accumulator stays in a register. */
-static TARGET __attribute__((noinline)) void NAME(product_block)(const WORD *w, const float *bias, const float *x, int64_t depth,
-                                                                 float *out) {
+static TARGET __attribute__((noinline)) void NAME(product_block)(const WORD *w, const float *bias, const float *x,
+                                                                 int64_t depth, float *out) {
   VF acc[CHANNEL_BLOCK][COLUMN_BLOCK];
 #pragma GCC unroll 8
   for (int i = 0; i < CHANNEL_BLOCK; i++)
@@ -119,7 +116,8 @@ static TARGET __attribute__((noinline)) void NAME(product_block)(const WORD *w, 
 }
 
 /* Weights (outputs / GROUP, depth, GROUP) times a tile of operands, plus bias. */
-static TARGET void NAME(product)(const WORD *w, const float *bias, const WORD *x, int64_t depth, int64_t outputs, float *out) {
+static TARGET void NAME(product)(const WORD *w, const float *bias, const WORD *x, int64_t depth, int64_t outputs,
+                                 float *out) {
   for (int64_t o = 0; o < outputs; o += GROUP, w += depth * GROUP)
     for (int i = 0; i < GROUP; i += CHANNEL_BLOCK)
       for (int column = 0; column < TILE; column += COLUMN_BLOCK * LANES)
@@ -159,14 +157,14 @@ static TARGET void NAME(score)(const float *node, const float *edges, int64_t ch
 
 /* What a node gets from its two neighbours, given the scores of all three. */
 static TARGET void NAME(message)(const float *first, const float *second, const float *own, const float *of_first,
-                                 const float *of_second, int64_t channels, int by_parity, float *found) {
+                                 const float *of_second, int64_t channels, int by_parity, float *out) {
   for (int p = 0; p < TILE; p += LANES) {
     const VF edge1 = NAME(sigmoid)(LOAD(own + p) - LOAD(of_first + p));
     const VF edge2 = NAME(sigmoid)(LOAD(own + TILE + p) - LOAD(of_second + TILE + p));
     for (int64_t c = 0; c < channels; c++) {
       const VF x = LOAD(first + c * TILE + p), y = LOAD(second + c * TILE + p);
       /* official: edge c mod 2 weighs channel c of either neighbour; paper: each neighbour has its own */
-      STORE(found + c * TILE + p, by_parity ? (x + y) * (c % 2 ? edge2 : edge1) : x * edge1 + y * edge2);
+      STORE(out + c * TILE + p, by_parity ? (x + y) * (c % 2 ? edge2 : edge1) : x * edge1 + y * edge2);
     }
   }
 }
@@ -185,7 +183,8 @@ static TARGET void NAME(pass_messages)(const struct passing *how, int64_t channe
       const int first = n == 0 ? 1 : 0, second = n == NODES - 1 ? 1 : 2;
       const float *node = nodes + n * size;
       NAME(message)
-      (nodes + first * size, nodes + second * size, scores[n], scores[first], scores[second], channels, how->by_parity, work);
+      (nodes + first * size, nodes + second * size, scores[n], scores[first], scores[second], channels, how->by_parity,
+       work);
       NAME(pack)(work, channels, operands);
       NAME(pack)(node, channels, operands + words * TILE);
       NAME(product)(how->gates, how->gate_bias, operands, 2 * words, 2 * channels, gates);
@@ -213,9 +212,10 @@ static TARGET void NAME(graph_reason)(const struct graph *g, int64_t first, int6
       for (int n = 0; n < NODES; n++) NAME(exchange)(g, nodes + n * size, nodes + (NODES + n) * size);
     for (int s = 0; s < 2; s++) {
       float *own = nodes + s * NODES * size;
-      NAME(value) *found = (NAME(value) *)g->found[s] + at * NODES * channels;
+      NAME(value) *out = (NAME(value) *)g->out[s] + at * NODES * channels;
       NAME(pass_messages)(&g->passing[s], channels, own);
-      for (int n = 0; n < NODES; n++) NAME(write_tile)(own + n * size, channels, count, NODES * channels, found + n * channels);
+      for (int n = 0; n < NODES; n++)
+        NAME(write_tile)(own + n * size, channels, count, NODES * channels, out + n * channels);
     }
   }
 }

@@ -1,11 +1,11 @@
 /* Fused sparse-coding steps for FNet and IFNet on a CPU (see polyfuse/ops/sparse_coding.py for the mathematics).
  *
- * One step of one picture: every pixel's 64 code values are the sum of 9 x 9 convolutions of a few planes, plus multiples
- * of the two earlier codes, thresholded; while that tile of code is still in cache, the next 64 -> few convolutions read
- * it. Codes are therefore written once and read twice, and no other 64-channel map exists.
+ * One step of one picture: every pixel's 64 code values are the sum of 9 x 9 convolutions of a few planes, plus
+ * multiples of the two earlier codes, thresholded; while that tile of code is still in cache, the next 64 -> few
+ * convolutions read it. Codes are therefore written once and read twice, and no other 64-channel map exists.
  *
  * Layouts (TILE pixels of one row form a tile; the last tile of a row is filled up with zeros):
- *   planes[i]   (height + 8, stride): plane with a zero border of 4 pixels on each side and zeros to the end of the row.
+ *   planes[i]   (height + 8, stride): plane with a zero border of 4 pixels on each side and zeros to the row's end.
  *               float32, or 32-bit words of two bfloat16: two planes interleaved, or a pixel and its right neighbour
  *   plane_taps  9 taps per kernel row, or 5 where a word holds a pixel and its neighbour (the tenth tap weighs zero)
  *   up          (8 groups, planes, 9, taps per row, 8 channels): weights of the expansion
@@ -14,12 +14,7 @@
  *   partial     (outputs, 9, height, stride): row sums, partial[m][dy][r][q + 4]; the plane m is their sum over dy
  *               with row r + dy - 4, in a fixed order, so that the result depends neither on bands nor on tiles
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <stdint.h>
-#include <string.h>
-
-#include "sets.h"
+#include "module.h"
 
 #define KERNEL 9
 #define CHANNELS 64
@@ -45,61 +40,16 @@ struct step {
   struct threshold threshold;
 };
 
-#if defined(__x86_64__)
-#define TARGET TARGET_AVX512_BF16
-#define LANES 16
-#define CHANNEL_BLOCK 8
-#define COLUMN_BLOCK 3
-#define SHIFT_BLOCK 9
-#define NAME(x) x##_avx512_bf16
-#define USE_BF16 1
-#include "lzsc_kernel.h"
-
-#define TARGET TARGET_AVX512
-#define LANES 16
-#define CHANNEL_BLOCK 8
-#define COLUMN_BLOCK 3
-#define SHIFT_BLOCK 9
-#define NAME(x) x##_avx512
-#define USE_BF16 0
-#include "lzsc_kernel.h"
-
-#define TARGET TARGET_AVX2
-#define LANES 8
-#define CHANNEL_BLOCK 4
-#define COLUMN_BLOCK 3
-#define SHIFT_BLOCK 3
-#define NAME(x) x##_avx2
-#define USE_BF16 0
-#include "lzsc_kernel.h"
-#endif
-
-#define TARGET
-#define LANES 4
-#define CHANNEL_BLOCK 4
-#define COLUMN_BLOCK 3
-#define SHIFT_BLOCK 3
-#define NAME(x) x##_portable
-#define USE_BF16 0
-#include "lzsc_kernel.h"
+#define KERNEL_FILE "lzsc_kernel.h"
+#define PORTABLE
+#include "each_set.h"
 
 typedef void (*step_function)(const struct step *, int64_t, int64_t);
 
-static step_function find_step(const char *name) {
-  if (!runs_here(name)) return NULL;
-#if defined(__x86_64__)
-  if (!strcmp(name, "avx512_bf16")) return lzsc_step_avx512_bf16;
-  if (!strcmp(name, "avx512")) return lzsc_step_avx512;
-  if (!strcmp(name, "avx2")) return lzsc_step_avx2;
-#endif
-  return lzsc_step_portable;
-}
+/* NULL where the processor does not run the set of that name. */
+static step_function find_step(const char *name) { return FORM_FOR(name, lzsc_step, lzsc_step_portable); }
 
-static PyObject *supports(PyObject *Py_UNUSED(module), PyObject *args) {
-  const char *name;
-  if (!PyArg_ParseTuple(args, "s", &name)) return NULL;
-  return PyBool_FromLong(find_step(name) != NULL);
-}
+DEFINE_SUPPORTS(find_step(name) != NULL)
 
 static PyObject *step(PyObject *Py_UNUSED(module), PyObject *args) {
   const char *name;
@@ -115,10 +65,8 @@ static PyObject *step(PyObject *Py_UNUSED(module), PyObject *args) {
     return NULL;
   const step_function function = find_step(name);
   const Py_ssize_t count = PyTuple_Size(planes);
-  if (function == NULL || count > MAX_PLANES || PyTuple_Size(taps) != count) {
-    PyErr_SetString(PyExc_ValueError, "instruction set not supported here, or wrong number of planes");
-    return NULL;
-  }
+  if (function == NULL || count > MAX_PLANES || PyTuple_Size(taps) != count)
+    return refuse("instruction set not supported here, or wrong number of planes");
   for (Py_ssize_t i = 0; i < count; i++) {
     const float *plane = (const float *)PyLong_AsVoidPtr(PyTuple_GetItem(planes, i));
     const int in_row = (int)PyLong_AsLong(PyTuple_GetItem(taps, i));
@@ -127,31 +75,36 @@ static PyObject *step(PyObject *Py_UNUSED(module), PyObject *args) {
       for (int t = 0; t < in_row; t++) s.taps[s.num_taps++] = plane + dy * stride + t * (in_row == KERNEL ? 1 : 2);
   }
   s.height = height, s.width = width, s.tiles = tiles, s.stride = stride;
-  s.up = (const void *)(uintptr_t)up, s.down = (const void *)(uintptr_t)down;
-  s.old = (const float *)(uintptr_t)old, s.older = (float *)(uintptr_t)older, s.partial = (float *)(uintptr_t)partial;
-  Py_BEGIN_ALLOW_THREADS function(&s, first_row, last_row);
-  Py_END_ALLOW_THREADS Py_RETURN_NONE;
+  s.up = POINTER(const void, up), s.down = POINTER(const void, down);
+  s.old = FLOATS(old), s.older = POINTER(float, older), s.partial = POINTER(float, partial);
+  WITHOUT_GIL(function(&s, first_row, last_row));
+  Py_RETURN_NONE;
 }
 
-/* Sum the row sums of one output over dy into rows [first_row, last_row) of a padded float32 plane. */
-static PyObject *gather(PyObject *Py_UNUSED(module), PyObject *args) {
-  unsigned long long partial_at, plane_at;
-  long long first_row, last_row, height, width, stride, output;
-  if (!PyArg_ParseTuple(args, "(LL)(LLL)KLK", &first_row, &last_row, &height, &width, &stride, &partial_at, &output, &plane_at))
-    return NULL;
-  const float *partial = (const float *)(uintptr_t)partial_at + output * KERNEL * height * stride;
-  float *plane = (float *)(uintptr_t)plane_at;
-  Py_BEGIN_ALLOW_THREADS for (long long row = first_row; row < last_row; row++) {
+/* Sum one output's row sums, `partial` (KERNEL, height, stride), over dy into rows [first, last) of a padded plane. */
+static void gather_rows(const float *partial, int64_t first, int64_t last, int64_t height, int64_t width,
+                        int64_t stride, float *plane) {
+  for (int64_t row = first; row < last; row++) {
     float *out = plane + (row + KERNEL / 2) * stride + KERNEL / 2;
     memset(out, 0, sizeof(float) * width);
     for (int dy = 0; dy < KERNEL; dy++) {
-      const long long source = row + dy - KERNEL / 2;
+      const int64_t source = row + dy - KERNEL / 2;
       if (source < 0 || source >= height) continue;
       const float *sums = partial + (dy * height + source) * stride + KERNEL / 2;
-      for (long long q = 0; q < width; q++) out[q] += sums[q];
+      for (int64_t q = 0; q < width; q++) out[q] += sums[q];
     }
   }
-  Py_END_ALLOW_THREADS Py_RETURN_NONE;
+}
+
+static PyObject *gather(PyObject *Py_UNUSED(module), PyObject *args) {
+  unsigned long long partial, plane;
+  long long first_row, last_row, height, width, stride, output;
+  if (!PyArg_ParseTuple(args, "(LL)(LLL)KLK", &first_row, &last_row, &height, &width, &stride, &partial, &output,
+                        &plane))
+    return NULL;
+  const float *of_output = FLOATS(partial) + output * KERNEL * height * stride;
+  WITHOUT_GIL(gather_rows(of_output, first_row, last_row, height, width, stride, POINTER(float, plane)));
+  Py_RETURN_NONE;
 }
 
 static inline uint32_t to_bf16(float value) { /* nearest even; NaN stays NaN */
@@ -161,41 +114,43 @@ static inline uint32_t to_bf16(float value) { /* nearest even; NaN stays NaN */
   return value != value ? (bits >> 16) | 0x40 : rounded;
 }
 
-/* Words (first[i], second[i]) of two float32 buffers as pairs of bfloat16. */
-static PyObject *interleave(PyObject *Py_UNUSED(module), PyObject *args) {
-  unsigned long long first_at, second_at, words_at;
-  long long count;
-  if (!PyArg_ParseTuple(args, "KKKL", &first_at, &second_at, &words_at, &count)) return NULL;
-  const float *first = (const float *)(uintptr_t)first_at, *second = (const float *)(uintptr_t)second_at;
-  uint32_t *words = (uint32_t *)(uintptr_t)words_at;
-  Py_BEGIN_ALLOW_THREADS for (long long i = 0; i < count; i++) words[i] = to_bf16(first[i]) | (to_bf16(second[i]) << 16);
-  Py_END_ALLOW_THREADS Py_RETURN_NONE;
+static void interleave_words(const float *first, const float *second, int64_t count, uint32_t *words) {
+  for (int64_t i = 0; i < count; i++) words[i] = to_bf16(first[i]) | (to_bf16(second[i]) << 16);
 }
 
-/* Words (bf16(x), bf16(x - bf16(x))) of a float32 buffer: with the same weight in both halves, x nearly exactly. */
-static PyObject *split(PyObject *Py_UNUSED(module), PyObject *args) {
-  unsigned long long plane_at, words_at;
+/* Words (first[i], second[i]) of two float32 buffers as pairs of bfloat16. */
+static PyObject *interleave(PyObject *Py_UNUSED(module), PyObject *args) {
+  unsigned long long first, second, words;
   long long count;
-  if (!PyArg_ParseTuple(args, "KKL", &plane_at, &words_at, &count)) return NULL;
-  const float *plane = (const float *)(uintptr_t)plane_at;
-  uint32_t *words = (uint32_t *)(uintptr_t)words_at;
-  Py_BEGIN_ALLOW_THREADS for (long long i = 0; i < count; i++) {
+  if (!PyArg_ParseTuple(args, "KKKL", &first, &second, &words, &count)) return NULL;
+  WITHOUT_GIL(interleave_words(FLOATS(first), FLOATS(second), count, POINTER(uint32_t, words)));
+  Py_RETURN_NONE;
+}
+
+static void split_words(const float *plane, int64_t count, uint32_t *words) {
+  for (int64_t i = 0; i < count; i++) {
     const uint32_t high = to_bf16(plane[i]), bits = high << 16;
     float rounded;
     memcpy(&rounded, &bits, 4);
     words[i] = high | (to_bf16(plane[i] - rounded) << 16);
   }
-  Py_END_ALLOW_THREADS Py_RETURN_NONE;
+}
+
+/* Words (bf16(x), bf16(x - bf16(x))) of a float32 buffer: with the same weight in both halves, x nearly exactly. */
+static PyObject *split(PyObject *Py_UNUSED(module), PyObject *args) {
+  unsigned long long plane, words;
+  long long count;
+  if (!PyArg_ParseTuple(args, "KKL", &plane, &words, &count)) return NULL;
+  WITHOUT_GIL(split_words(FLOATS(plane), count, POINTER(uint32_t, words)));
+  Py_RETURN_NONE;
 }
 
 static PyMethodDef methods[] = {
-    {"supports", supports, METH_VARARGS, "supports(name): whether this processor runs that instruction set."},
-    {"step", step, METH_VARARGS, "step(...): one sparse-coding step on a band of rows; see ops/native_coding.py."},
-    {"gather", gather, METH_VARARGS, "gather(...): row sums to a padded plane."},
-    {"interleave", interleave, METH_VARARGS, "interleave(...): two float32 buffers to pairs of bfloat16."},
-    {"split", split, METH_VARARGS, "split(...): a float32 buffer to pairs of bfloat16, rounded value and rest."},
-    {NULL, NULL, 0, NULL}};
+    SUPPORTS,
+    METHOD(step, "(...): one sparse-coding step on a band of rows; see ops/native_coding.py."),
+    METHOD(gather, "(...): row sums to a padded plane."),
+    METHOD(interleave, "(...): two float32 buffers to pairs of bfloat16."),
+    METHOD(split, "(...): a float32 buffer to pairs of bfloat16, rounded value and rest."),
+    END_OF_METHODS};
 
-static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_lzsc", "Fused sparse-coding steps.", -1, methods};
-
-PyMODINIT_FUNC PyInit__lzsc(void) { return PyModule_Create(&definition); }
+DEFINE_MODULE(_lzsc, "Fused sparse-coding steps.")

@@ -1,15 +1,14 @@
 /* One sparse-coding step on a band of rows, written once over vectors of LANES floats.
  *
- * This file is included several times by lzsc.c, each time with
- *   LANES           floats in a vector (16, 8 or 4)
- *   CHANNEL_BLOCK   code channels held in registers while expanding (divides CHANNEL_GROUP)
- *   COLUMN_BLOCK    vectors of pixels held in registers (divides TILE / LANES)
- *   SHIFT_BLOCK     kernel columns held in registers while reducing (divides KERNEL)
- *   TARGET          attribute that lets the compiler use those instructions in a function
- *   NAME(x)         x with the instruction set's suffix
- *   USE_BF16        1: operands are pairs of bfloat16 in 32-bit words, 0: operands are float32
- * Layouts are described in lzsc.c.
+ * Included by lzsc.c for each instruction set, with what each_set.h lists; CHANNEL_BLOCK divides CHANNEL_GROUP,
+ * COLUMN_BLOCK divides TILE / LANES. Layouts are described in lzsc.c.
  */
+
+#if LANES == 16
+#define SHIFT_BLOCK 9 /* kernel columns held in registers while reducing (divides KERNEL) */
+#else
+#define SHIFT_BLOCK 3
+#endif
 
 #include "vectors.h"
 
@@ -26,8 +25,8 @@ static inline TARGET __attribute__((always_inline)) VF NAME(threshold)(VF v, con
 
 /* CHANNEL_BLOCK channels by COLUMN_BLOCK vectors: sums over all taps of weight * plane. Kept out of line, so that every
  * accumulator stays in a register. */
-static TARGET __attribute__((noinline)) void NAME(expand_block)(const float *const *taps, int count, int64_t at, const WORD *w,
-                                                         float *out) {
+static TARGET __attribute__((noinline)) void NAME(expand_block)(const float *const *taps, int count, int64_t at,
+                                                                const WORD *w, float *out) {
   VF acc[CHANNEL_BLOCK][COLUMN_BLOCK] = {{{0}}};
   for (int t = 0; t < count; t++, w += CHANNEL_GROUP) {
     const float *source = taps[t] + at;
@@ -51,7 +50,8 @@ static TARGET void NAME(expand_tile)(const struct step *s, int64_t row, int64_t 
   float *older = s->older + (row * s->tiles + tile) * CHANNELS * TILE;
   const int keep = s->keep != 0, keep_prev = s->keep_prev != 0, store = s->store;
   for (int channel = 0; channel < CHANNELS; channel += CHANNEL_BLOCK) {
-    for (int i = channel * TILE; i < (channel + CHANNEL_BLOCK) * TILE; i += 16) { /* fetched while the sums are formed */
+    /* fetched while the sums are formed */
+    for (int i = channel * TILE; i < (channel + CHANNEL_BLOCK) * TILE; i += 16) {
       if (keep) __builtin_prefetch(old + i, 0, 2);
       if (keep_prev || store) __builtin_prefetch(older + i, 0, 2);
     }
@@ -101,7 +101,8 @@ static TARGET __attribute__((noinline)) void NAME(reduce_block)(const WORD *w, c
     for (int j = 0; j < COLUMN_BLOCK; j++) STORE(staging + i * STAGING + j * LANES, acc[i][j]);
 }
 
-/* Add one tile's share of every row sum: partial[m][dy][row][q + 4] += sum over dx of w[m][dy][dx] * code[q + dx - 4]. */
+/* Add one tile's share of every row sum:
+ * partial[m][dy][row][q + 4] += sum over dx of w[m][dy][dx] * code[q + dx - 4]. */
 static TARGET void NAME(reduce_tile)(const struct step *s, int64_t row, int64_t tile, const float *code) {
   float staging[KERNEL * STAGING] __attribute__((aligned(64)));
   memset(staging, 0, sizeof staging);
@@ -111,7 +112,8 @@ static TARGET void NAME(reduce_tile)(const struct step *s, int64_t row, int64_t 
       for (int column = 0; column < TILE; column += COLUMN_BLOCK * LANES)
         NAME(reduce_block)(w + shift, code + column, staging + shift * STAGING + STAGING_MARGIN + column);
     float *sums = s->partial + ((int64_t)line * s->height + row) * s->stride + tile * TILE;
-    for (int q = 0; q < TILE + 16; q += LANES) { /* outputs q of this tile: pixels q - 8 + dx; order fixed left to right */
+    /* outputs q of this tile: pixels q - 8 + dx; order fixed left to right */
+    for (int q = 0; q < TILE + 16; q += LANES) {
       VF v = LOAD(sums + q);
 #pragma GCC unroll 9
       for (int dx = 0; dx < KERNEL; dx++) v += LOAD(staging + dx * STAGING + STAGING_MARGIN - 8 + q + dx);

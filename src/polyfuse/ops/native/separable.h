@@ -1,14 +1,14 @@
 /* One block of a 1x1, a depthwise 3x3 and another 1x1 convolution on bfloat16 maps, channels last, row by row.
  *
- * Three rows of the wide map between them are all that ever exists of it, BLOCK columns at a time, so that they stay in the
- * nearest cache. Products and sums are float32; the wide map and the result are rounded to bfloat16. Layouts, each lane
- * count being the channels rounded up to a multiple of 16, with zeros there:
+ * Three rows of the wide map between them are all that ever exists of it, BLOCK columns at a time, so that they stay in
+ * the nearest cache. Products and sums are float32; the wide map and the result are rounded to bfloat16. Layouts, each
+ * lane count being the channels rounded up to a multiple of 16, with zeros there:
  *   x            (rows, columns, inputs), any steps if there is no norm, contiguous pixels else
  *   expand       (inputs / 2, lanes of `middle`): words of two bfloat16
  *   mix          (9, lanes of `middle`), float32
  *   reduce       (middle / 2, lanes of `outputs`), likewise words; without it the depthwise convolution is the last
  *   biases       (lanes), float32
- *   found        (count, columns, outputs), contiguous
+ *   out        (count, columns, outputs), contiguous
  */
 
 #define BLOCK 64
@@ -26,7 +26,7 @@ struct separable {
   int activations[3];
   int reflect;  /* whether the wide map is mirrored around its border, where zeros are otherwise */
   int residual; /* whether x and its norm are added to the result */
-  uint16_t *found;
+  uint16_t *out;
 };
 
 /* x times the normal distribution of x, within 1e-4 of it: that is 1 / (1 + 2^y), y odd in x and cut off beyond 6. */
@@ -53,8 +53,8 @@ struct pointwise {
 
 /* `vectors` vectors of outputs of `pixels` pixels; adds `more` and `still_more` to them where those are given. */
 INLINE void multiply(const struct pointwise *w, int64_t at, const int vectors, const int pixels, const uint16_t *x,
-                     int64_t step, const uint16_t *more, const uint16_t *still_more, int64_t more_step, uint16_t *found,
-                     int64_t found_step) {
+                     int64_t step, const uint16_t *more, const uint16_t *still_more, int64_t more_step, uint16_t *out,
+                     int64_t out_step) {
   __m512 sums[8][5];
 #pragma GCC unroll 8
   for (int p = 0; p < pixels; p++)
@@ -82,13 +82,13 @@ INLINE void multiply(const struct pointwise *w, int64_t at, const int vectors, c
         y = _mm512_add_ps(y, widened(mask_of(count), more + p * more_step + 16 * (at + v)));
         y = _mm512_add_ps(y, widened(mask_of(count), still_more + p * more_step + 16 * (at + v)));
       }
-      narrowed(found + p * found_step + 16 * (at + v), count, y);
+      narrowed(out + p * out_step + 16 * (at + v), count, y);
     }
 }
 
-static TARGET_AVX512_BF16 void apply_pointwise(const struct pointwise *w, int64_t pixels, const uint16_t *x, int64_t step,
-                                               const uint16_t *more, const uint16_t *still_more, int64_t more_step,
-                                               uint16_t *found, int64_t found_step) {
+static TARGET_AVX512_BF16 void apply_pointwise(const struct pointwise *w, int64_t pixels, const uint16_t *x,
+                                               int64_t step, const uint16_t *more, const uint16_t *still_more,
+                                               int64_t more_step, uint16_t *out, int64_t out_step) {
   const int64_t vectors = w->lanes / 16;
   for (int64_t at = 0; at < vectors;) {
     const int64_t left = vectors - at, now = left > 5 ? 4 : left;
@@ -97,7 +97,7 @@ static TARGET_AVX512_BF16 void apply_pointwise(const struct pointwise *w, int64_
 #define MANY(v, n) \
   for (; p + n <= pixels; p += n) \
     multiply(w, at, v, n, x + p * step, step, AT(more, more_step), AT(still_more, more_step), more_step, \
-             found + p * found_step, found_step);
+             out + p * out_step, out_step);
     switch (now) { /* constants, so that the sums stay in registers */
       case 1: MANY(1, 8) MANY(1, 1) break;
       case 2: MANY(2, 8) MANY(2, 1) break;
@@ -111,10 +111,10 @@ static TARGET_AVX512_BF16 void apply_pointwise(const struct pointwise *w, int64_
   }
 }
 
-/* Depthwise 3x3 convolution of `vectors` vectors of channels, all `columns` of a row whose context is in `above`, `here` and
- * `below`. Every column of the input is read once and gives its share to three columns of the output. */
-INLINE void slide(const struct separable *s, int64_t lanes, int64_t at, const int vectors, const uint16_t *const context[3],
-                  int64_t columns, uint16_t *found, int64_t found_step, int64_t stored) {
+/* Depthwise 3x3 convolution of `vectors` vectors of channels, all `columns` of a row; `context` is the row above, the
+ * row itself and the one below. Every column of the input is read once and gives its share to three of the output. */
+INLINE void slide(const struct separable *s, int64_t lanes, int64_t at, const int vectors,
+                  const uint16_t *const context[3], int64_t columns, uint16_t *out, int64_t out_step, int64_t stored) {
   __m512 weights[2][9], bias[2], before[2], now[2];
   int count[2];
 #pragma GCC unroll 2
@@ -135,16 +135,16 @@ INLINE void slide(const struct separable *s, int64_t lanes, int64_t at, const in
         now[v] = _mm512_fmadd_ps(x, weights[v][3 * k + 1], now[v]);
         next = _mm512_fmadd_ps(x, weights[v][3 * k], next);
       }
-      if (j >= 2) narrowed(found + (j - 2) * found_step + 16 * (at + v), count[v], activated(before[v], s->activations[1]));
+      if (j >= 2) narrowed(out + (j - 2) * out_step + 16 * (at + v), count[v], activated(before[v], s->activations[1]));
       before[v] = now[v], now[v] = next;
     }
   }
 }
 
-/* Row `row` of the wide map for the columns from `left` to before `right`, one more on either side, into `wide`; what the
- * norm makes of x goes to `core`. */
-static TARGET_AVX512_BF16 void widen(const struct separable *s, const struct pointwise *expand, int64_t row, int64_t left,
-                                     int64_t right, uint16_t *core, uint16_t *wide) {
+/* Row `row` of the wide map for the columns from `left` to before `right`, one more on either side, into `wide`; what
+ * the norm makes of x goes to `core`. */
+static TARGET_AVX512_BF16 void widen(const struct separable *s, const struct pointwise *expand, int64_t row,
+                                     int64_t left, int64_t right, uint16_t *core, uint16_t *wide) {
   const int64_t lanes = expand->lanes, size = sizeof(uint16_t) * lanes;
   const int64_t from = left > 0 ? left - 1 : 0, to = right < s->columns ? right + 1 : s->columns;
   const uint16_t *x = s->x + row * s->row_step + from * s->step;
@@ -175,8 +175,8 @@ static TARGET_AVX512_BF16 void separable_block(const struct separable *s, int64_
   memset(zeros, 0, sizeof(uint16_t) * wide_size);
   int64_t next = s->first > 0 ? s->first - 1 : 0;
   for (int64_t row = s->first; row < s->first + s->count; row++) {
-    for (; next < s->rows && next <= row + 1; next++) widen(s, &expand, next, left, right, core + next % 3 * core_size,
-                                                                      wide[next % 3]);
+    for (; next < s->rows && next <= row + 1; next++)
+      widen(s, &expand, next, left, right, core + next % 3 * core_size, wide[next % 3]);
     const uint16_t *context[3];
     for (int k = 0; k < 3; k++) {
       int64_t at = row + k - 1;
@@ -184,8 +184,8 @@ static TARGET_AVX512_BF16 void separable_block(const struct separable *s, int64_
       if (outside) at = s->rows == 1 ? 0 : at < 0 ? 1 : s->rows - 2;
       context[k] = outside && !s->reflect ? zeros : wide[at % 3];
     }
-    uint16_t *found = s->found + ((row - s->first) * s->columns + left) * s->outputs;
-    uint16_t *into = s->reduce ? mixed : found;
+    uint16_t *out = s->out + ((row - s->first) * s->columns + left) * s->outputs;
+    uint16_t *into = s->reduce ? mixed : out;
     const int64_t into_step = s->reduce ? lanes : s->outputs, stored = s->reduce ? lanes : s->outputs;
     for (int64_t at = 0; at < lanes / 16; at += 2)
       if (at + 2 <= lanes / 16) slide(s, lanes, at, 2, context, columns, into, into_step, stored);
@@ -193,7 +193,7 @@ static TARGET_AVX512_BF16 void separable_block(const struct separable *s, int64_
     if (!s->reduce) continue;
     const uint16_t *x = s->x + row * s->row_step + left * s->step;
     const uint16_t *own = core + row % 3 * core_size + s->inputs;
-    apply_pointwise(&reduce, columns, mixed, lanes, s->residual ? own : NULL, s->residual ? x : NULL, s->inputs, found,
+    apply_pointwise(&reduce, columns, mixed, lanes, s->residual ? own : NULL, s->residual ? x : NULL, s->inputs, out,
                     s->outputs);
   }
 }

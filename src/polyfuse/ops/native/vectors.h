@@ -1,11 +1,7 @@
 /* Vectors of LANES floats, the multiply-accumulate of a kernel's operands, and the exponential.
  *
- * Included once per instruction set, with
- *   LANES      floats in a vector (16, 8 or 4)
- *   TARGET     attribute that lets the compiler use those instructions in a function
- *   NAME(x)    x with the instruction set's suffix
- *   USE_BF16   1: operands are pairs of bfloat16 in 32-bit words, 0: operands are float32
- * `vectors_end.h` takes it all back.
+ * Included once per instruction set, with TARGET, LANES, NAME and USE_BF16 as each_set.h defines them; `vectors_end.h`
+ * takes all of it back.
  */
 
 typedef float NAME(vf) __attribute__((vector_size(LANES * 4)));
@@ -30,8 +26,9 @@ static inline TARGET __attribute__((always_inline)) VF NAME(reciprocal)(VF d) {
 #endif
 
 #if USE_BF16
-#define MAC(acc, x, w) \
-  ((VF)_mm512_dpbf16_ps((__m512)(acc), (__m512bh)_mm512_castps_si512((__m512)(x)), (__m512bh)_mm512_set1_epi32((int)(w))))
+#define MAC(acc, x, w)                                                                         \
+  ((VF)_mm512_dpbf16_ps((__m512)(acc), (__m512bh)_mm512_castps_si512((__m512)(x)),             \
+                        (__m512bh)_mm512_set1_epi32((int)(w))))
 typedef uint32_t NAME(word);
 #else
 #define MAC(acc, x, w) ((acc) + (x) * (w))

@@ -1,1 +1,1 @@
-"""One file per network or classic method, all with the same face."""
+"""The families of models: the classic methods in one file, each learned family in a folder, all as a `FusionModel`."""

@@ -1,1 +1,1 @@
-"""One file per loss family; functions of tensors that return a scalar to be minimised."""
+"""Losses that several families share: functions of tensors that return a scalar to be minimised."""

@@ -27,7 +27,7 @@ def fuse_planes(model: FNetTNetwork, a: Tensor, b: Tensor, out: Tensor, leak: fl
     """Fuse one pair of planes, for which `takes` is true.
 
     Args:
-        model: Where the weights are from.
+        model: The network whose weights are used.
         a: (H, W) float32 in [0, 1].
         b: Same shape.
         out: Same shape; filled with the fused picture, neither clamped nor bounded.

@@ -1,4 +1,4 @@
-"""The scores of all runs side by side: mean and spread over seeds, difference to the unchanged model, the paper's."""
+"""The scores of all runs side by side: mean and spread over seeds, difference to the full model, the paper's."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ CLEAR = 2.0
 
 @dataclass(frozen=True)
 class Entry:
-    """One column of one row."""
+    """The numbers of one column of one row."""
 
     ours: Summary
-    """Over the seeds, of the mean over all pictures."""
+    """Mean and spread over the seeds of our mean over all pictures."""
     difference: float
     """Our mean minus the unchanged model's; NaN where one is missing."""
     error: float
@@ -52,11 +52,11 @@ class Line:
     """One row of the table."""
 
     variant: Variant
-    """Which."""
+    """What the row changes."""
     values: Mapping[int, Mapping[str, float]]
     """Mean over all pictures by seed and column; NaN where there is none."""
     entries: Mapping[str, Entry]
-    """By column."""
+    """Numbers by column."""
 
 
 @dataclass(frozen=True)
@@ -64,15 +64,15 @@ class Comparison:
     """A whole study, as far as it is done."""
 
     study: Study
-    """Which."""
+    """The study that is compared."""
     lines: tuple[Line, ...]
-    """The unchanged model first."""
+    """The rows, the unchanged model first."""
     num_seeds: int
-    """Asked for."""
+    """Seeds of each row in the plan; fewer may be done."""
     num_pairs: int
-    """Pictures scored."""
+    """Number of pairs that are scored."""
     pairs_sha256: str
-    """Of the pair list."""
+    """SHA-256 of the pair list."""
     budget: str
     """What was trained on and for how long."""
     model: Mapping[str, Any]
@@ -96,7 +96,7 @@ class Comparison:
 
 
 def columns_of_study(study: Study) -> tuple[Column, ...]:
-    """The study's metrics, and the balances of those that it asks them of."""
+    """A column for each metric of the study, and one for the balance of each in `study.balances`."""
     columns = columns_of(choose_metrics(study.metrics, study.protocol))
     wanted = {(name, "value") for name in study.metrics} | {(name, "bal") for name in study.balances}
     return tuple(column for column in columns if (column.metric.name, column.part) in wanted)
@@ -112,12 +112,12 @@ def compare(study: Study, base: Recipe, runs: Sequence[Run], pictures: Pictures,
         pictures: What they are scored on; a run that is not is left out.
         dataset: From `find_dataset`: whose published rows to show, None for none.
     """
-    found: dict[str, dict[int, dict[str, Any]]] = {run.variant.name: {} for run in runs}
+    summaries: dict[str, dict[int, dict[str, Any]]] = {run.variant.name: {} for run in runs}
     for run in runs:
         scores = read_scores(study, run, pictures)
         if scores is not None:
-            found[run.variant.name][run.recipe.seed] = scores["rows"][0]["summary"]
-    values = {name: {seed: _means(study, cells) for seed, cells in seeds.items()} for name, seeds in found.items()}
+            summaries[run.variant.name][run.recipe.seed] = scores["rows"][0]["summary"]
+    values = {name: {seed: _means(study, cells) for seed, cells in seeds.items()} for name, seeds in summaries.items()}
     printed = published_variants(study.paper, dataset, study.protocol) if dataset is not None else None
     keys, lines = [column.key for column in columns_of_study(study)], []
     for variant in {run.variant.name: run.variant for run in runs}.values():
@@ -132,7 +132,7 @@ def compare(study: Study, base: Recipe, runs: Sequence[Run], pictures: Pictures,
         budget=budget_of(base),
         model=base.model,
         printed=printed,
-        notes=tuple(_left_out(study, found)),
+        notes=tuple(_left_out(study, summaries)),
     )
 
 
@@ -142,10 +142,10 @@ def _means(study: Study, cells: Mapping[str, Any]) -> dict[str, float]:
     return {key: math.nan if mean is None else mean for key, mean in means.items()}
 
 
-def _left_out(study: Study, found: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> Iterator[str]:
+def _left_out(study: Study, summaries: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> Iterator[str]:
     """One line for each column that has no value for some pictures."""
     for key in (column.key for column in columns_of_study(study)):
-        counts = {name: sum(cells[key]["left_out"] for cells in seeds.values()) for name, seeds in found.items()}
+        counts = {name: sum(cells[key]["left_out"] for cells in seeds.values()) for name, seeds in summaries.items()}
         texts = [f"{count} of {name}" for name, count in counts.items() if count]
         if texts:
             yield f"{key.replace('_', ' ')}: no finite value, left out of the mean: {', '.join(texts)}"
@@ -158,7 +158,7 @@ def _entry(
     values: Mapping[str, Mapping[int, Mapping[str, float]]],
     printed: PublishedTable | None,
 ) -> Entry:
-    """One column of one row."""
+    """The numbers of column `key` in the row of `variant`."""
     ours, full = (summarise([means[key] for means in values[v.name].values()]) for v in (variant, study.full))
     rows = {} if printed is None else printed.rows
     value, unchanged = (rows.get(v.printed, {}).get(key) for v in (variant, study.full))

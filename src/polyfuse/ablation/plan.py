@@ -1,4 +1,4 @@
-"""What a study takes: its training runs and how long each trains, and the pictures that all of them are scored on."""
+"""The plan of a study: its training runs, how long each trains, and the pictures that all of them are scored on."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """Row and seed, for messages."""
         return f"{self.variant.name}, seed {self.recipe.seed}"
 
 
@@ -41,9 +41,9 @@ class Pictures:
     """Pairs to fuse and to score."""
 
     pairs: tuple[Pair, ...]
-    """In natural order."""
+    """The pairs, in natural order of their names."""
     sha256: str
-    """Of names and bytes, as tables of `polyfuse evaluate` print it."""
+    """SHA-256 of names and bytes, as tables of `polyfuse evaluate` print it."""
 
 
 def make_plan(study: Study, base: Recipe, variants: Sequence[Variant], num_seeds: int, out: Path) -> list[Run]:
@@ -89,11 +89,11 @@ def with_steps(recipe: Recipe, steps: int) -> Recipe:
     """The recipe with that many steps in all; each stage, its warm-up and the averaging keep their share of them.
 
     Args:
-        recipe: Any.
-        steps: Of all stages together.
+        recipe: The recipe to make longer or shorter.
+        steps: Steps of all stages together.
 
     Raises:
-        UsageError: If a stage would have none.
+        UsageError: If a stage would have no step.
     """
     before = sum(stage.steps for stage in recipe.stages)
     ends = [round(steps * end / before) for end in accumulate((stage.steps for stage in recipe.stages), initial=0)]

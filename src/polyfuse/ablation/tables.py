@@ -14,11 +14,11 @@ from polyfuse.evaluation.tables import NO_VALUE, Cell, Grid, GridColumn, Section
 from polyfuse.metrics import ARROWS
 
 DIGITS = 3
-"""After the point, of our numbers; the papers print fewer."""
+"""Decimals of our numbers; the papers print fewer."""
 
 
 def header(comparison: Comparison) -> list[str]:
-    """What must be known before the numbers are read."""
+    """Lines above the table: protocol, pairs and budgets."""
     study = comparison.study
     lines = [
         f"ablation of {study.family}, protocol {study.protocol}, mean±sd over {comparison.num_seeds} seeds; "

@@ -1,4 +1,4 @@
-"""One run of a study: trained, fused, scored, whatever of it is not done yet."""
+"""One run of a study: train, fuse and score what is not done yet."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ def read_scores(study: Study, run: Run, pictures: Pictures) -> dict[str, Any] | 
     try:
         scores: dict[str, Any] = json.loads((run.folder / SCORES).read_text("utf-8"))
         measured = [metric["name"] for metric in scores["metrics"]]
-        made_of = (scores["pairs"]["sha256"], scores["settings"]["weights_sha256"], scores["protocol"], measured)
+        scored = (scores["pairs"]["sha256"], scores["settings"]["weights_sha256"], scores["protocol"], measured)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     wanted = (pictures.sha256, _weights_sha256(run), study.protocol, list(study.metrics))
-    return scores if made_of == wanted else None
+    return scores if scored == wanted else None
 
 
 def _weights_sha256(run: Run) -> str | None:

@@ -1,4 +1,4 @@
-"""Fusion without learning: baselines that every table should hold, with the face of any other model.
+"""Fusion without learning: baselines for every table, called like any other model.
 
 The average is the weakest sensible one: it halves every contrast that only one picture has. The maximum scores high on
 MI, VIF and Qabf by copying.
@@ -26,11 +26,11 @@ class Average(FusionModel):
 
     @property
     def spec(self) -> ModelSpec:
-        """Local to the pixel."""
+        """Declared facts: an output pixel depends on the same pixel of a and b alone."""
         return ModelSpec(family="average", bytes_per_pixel=16)
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Fuse a and b, each (N, 1, H, W)."""
+        """Fuse a and b, each (N, 1, H, W); the result has the same shape."""
         return (a + b) * 0.5
 
 
@@ -39,11 +39,11 @@ class Maximum(FusionModel):
 
     @property
     def spec(self) -> ModelSpec:
-        """Local to the pixel."""
+        """Declared facts: an output pixel depends on the same pixel of a and b alone."""
         return ModelSpec(family="maximum", bytes_per_pixel=16)
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Fuse a and b, each (N, 1, H, W)."""
+        """Fuse a and b, each (N, 1, H, W); the result has the same shape."""
         return torch.maximum(a, b)
 
 
@@ -52,7 +52,7 @@ class Laplacian(FusionModel):
 
     @property
     def spec(self) -> ModelSpec:
-        """Local; tiles must start on the coarsest grid."""
+        """Declared facts: the reach of all levels; tiles start at pixels that the coarsest level keeps."""
         radius = sum(2 * 2**level for level in range(LEVELS)) * 2
         return ModelSpec(
             family="laplacian",
@@ -63,13 +63,13 @@ class Laplacian(FusionModel):
         )
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Fuse a and b, each (N, 1, H, W)."""
+        """Fuse a and b, each (N, 1, H, W); the result has the same shape."""
         details = []
         for _ in range(LEVELS):
             smaller_a, smaller_b = _shrink(a), _shrink(b)
             detail_a, detail_b = a - _expand(smaller_a, a.shape), b - _expand(smaller_b, b.shape)
             larger, smaller = torch.maximum(detail_a, detail_b), torch.minimum(detail_a, detail_b)
-            details.append(torch.where(detail_a + detail_b > 0, larger, smaller))  # by magnitude, symmetric in ties
+            details.append(torch.where(detail_a + detail_b > 0, larger, smaller))  # by magnitude, ties symmetric
             a, b = smaller_a, smaller_b
         fused = (a + b) * 0.5
         for detail in reversed(details):

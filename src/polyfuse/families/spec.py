@@ -14,15 +14,15 @@ from polyfuse.ops.precision import Precision
 
 OutputMapping = Literal["clip", "minmax"]
 Observer = Callable[[str, Tensor], None]
-"""Takes one intermediate result by its documented name; what it does not copy is gone afterwards."""
+"""Called with the documented name and the value of one intermediate result, which the model does not keep."""
 Windows = Callable[[], Iterator[tuple[Tensor, Tensor, tuple[slice, slice]]]]
-"""Goes over all tiles of a picture, as often as it is called: a and b of a tile, (1, 1, h, w), and the rows and columns
-of it that no other tile is responsible for."""
+"""Each call goes over all tiles of one picture. A tile is a and b, (1, 1, h, w), and the rows and columns of it that
+belong to no other tile; together these parts are the picture."""
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Declared facts of one configuration of a model, whatever its weights."""
+    """Facts about one configuration of a model that hold for any weights."""
 
     family: str
     """Name of the family: "fnet", "laplacian", ..."""
@@ -33,21 +33,21 @@ class ModelSpec:
     receptive_radius: int | None = 0
     """Chebyshev distance in pixels over which an input can reach an output; None where it is global."""
     halo: int = 0
-    """Pixels of context a tile gets on each side; with the receptive radius tiled and whole evaluation agree."""
+    """Pixels of context that a tile gets on each side; with the receptive radius, tiles give the same as the whole."""
     surveys: int = 0
-    """How often `surveyed` goes over all tiles of a picture before they agree with the whole; 0 where no need is."""
+    """How often `surveyed` goes over all tiles so that fusing them gives the same as the whole; 0: no survey needed."""
     multiple_of: int = 1
     """Row and column at which a tile may start, pixels (pyramids)."""
     blended: bool = False
-    """Whether tiles only approximate the whole and therefore fade into each other, over twice the halo."""
+    """Whether tiles only approximate the whole and are therefore blended where they overlap, over twice the halo."""
     output: OutputMapping = "clip"
     """How the raw output becomes a picture: clamped to [0, 1], or stretched by its minimum and maximum."""
     bytes_per_pixel: int = 64
     """Working memory of `forward`, bytes per input pixel, for choosing tile sizes."""
     margin: int = 0
-    """Pixels that `forward` adds on each side, which need that memory too."""
+    """Pixels that `forward` adds on each side of a picture; they take working memory too."""
     fixed_bytes: int = 0
-    """Working memory that does not grow with a large picture."""
+    """Further working memory, bytes, that does not grow with the picture."""
     roles: tuple[str, str] = ("infrared, near-infrared or MRI", "visible, CT, PET or SPECT")
     """What the inputs a and b are meant to be."""
 
@@ -84,11 +84,11 @@ class Provenance:
 
 
 class FusionModel(nn.Module):
-    """The face every model shows, learned or classic: `forward(a, b) -> fused`, all (N, 1, H, W)."""
+    """What every model is, learned or classic: `forward(a, b) -> fused`, all (N, 1, H, W)."""
 
     provenance: Provenance = Provenance("unnamed")
     precision: Precision | None = None
-    """Arithmetic, where there is a choice."""
+    """Arithmetic of the model; None where there is no choice."""
     config: Any
     """Frozen dataclass with `to_json`; methods without options have none."""
     choices: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
@@ -113,10 +113,10 @@ class FusionModel(nn.Module):
         """Change options of a model that is loaded.
 
         Args:
-            changes: Names and values; `choices` says which there are.
+            changes: Options by name with their new values; `choices` lists what is allowed.
 
         Raises:
-            UsageError: If the model has no such choice.
+            UsageError: If the model has no such option, or it cannot have that value.
         """
         for name, value in changes.items():
             if name not in self.choices:
@@ -140,7 +140,15 @@ class FusionModel(nn.Module):
         return torch.float32 if parameter is None else parameter.dtype
 
     def surveyed(self, windows: Windows) -> FusionModel:
-        """This model for the tiles of one picture, with what depends on the whole picture measured and fixed."""
+        """Prepare to fuse the tiles of one picture.
+
+        Args:
+            windows: The tiles.
+
+        Returns:
+            A model of the same weights in which all that depends on the whole picture is measured and fixed; this model
+            itself where nothing does.
+        """
         return self
 
     def explain(self, a: Tensor, b: Tensor, observe: Observer | None = None) -> dict[str, Tensor]:
@@ -149,7 +157,7 @@ class FusionModel(nn.Module):
         Args:
             a: (N, 1, H, W) in [0, 1].
             b: Same shape.
-            observe: Gets name and value of what is too large to keep, as it arises; without it the result has that too.
+            observe: Called with each result that is too large to keep, once it is there; None: these are returned too.
         """
         return {"fused": self(a, b)}
 

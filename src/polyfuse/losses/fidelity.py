@@ -16,11 +16,11 @@ from polyfuse.ops.windows import gaussian_window
 NOISE = 2.0
 """Variance of the visual noise, on 0..255. Source: the metric."""
 TAPS = (17, 9, 5, 3)
-"""Windows of the four scales; the deviation of each Gaussian is a fifth of that. Source: the metric."""
+"""Sides of the windows of the four scales; the deviation of each Gaussian is a fifth of it. Source: the metric."""
 SMALLEST = 41
 """Shortest side that leaves a sample on the last scale."""
 FLAT = 1e-4
-"""Added to the variance of the source, far below `NOISE`, where float32 knows no better; costs below 1e-4 of VIF."""
+"""Added to the variance of the source, as float32 rounds by that much; far below `NOISE`: VIF changes under 1e-4."""
 
 
 def fidelity_loss(
@@ -35,15 +35,15 @@ def fidelity_loss(
         batch_mean: Turns a mean over this part of the batch into the mean over all processes that share it.
 
     Returns:
-        Scalar, 0 for a copy of two equal sources; a picture of more contrast than its sources brings it below.
+        Scalar, 0 for a copy of two equal sources; below 0 for a picture of more contrast than its sources.
     """
     return 2 - _fidelity(a, fused, batch_mean) - _fidelity(b, fused, batch_mean)
 
 
 def _fidelity(source: Tensor, fused: Tensor, batch_mean: Callable[[Tensor], Tensor]) -> Tensor:
-    """Information kept over information there, both in sums over pixels and scales; 1 for flat sources."""
+    """Information kept over information available, both in sums over pixels and scales; 1 for flat sources."""
     source, fused = (255 * (x - x.detach().mean(dim=(2, 3), keepdim=True)) for x in (source, fused))
-    kept, there = [], []
+    kept, available = [], []
     for scale, taps in enumerate(TAPS):
         if scale:
             source, fused = (_smooth(x, taps)[..., ::2, ::2] for x in (source, fused))
@@ -53,12 +53,12 @@ def _fidelity(source: Tensor, fused: Tensor, batch_mean: Callable[[Tensor], Tens
         gain = covariance / (variance + FLAT)
         unexplained = (_smooth(fused.square(), taps) - mean_fused.square() - gain * covariance).clamp_min(0)
         kept.append((1 + gain.square() * variance / (unexplained + NOISE)).log().sum())
-        there.append((1 + variance / NOISE).log().sum())
-    total = batch_mean(torch.stack(there).sum())
+        available.append((1 + variance / NOISE).log().sum())
+    total = batch_mean(torch.stack(available).sum())
     return torch.where(total > 0, torch.stack(kept).sum() / total.clamp_min(FLAT), 1.0)
 
 
 def _smooth(x: Tensor, taps: int) -> Tensor:
-    """Gaussian mean, smaller by the window."""
+    """Gaussian mean wherever the window lies inside (N, 1, H, W)."""
     window = gaussian_window(taps, taps / 5, dtype=x.dtype, device=x.device)
     return conv2d(conv2d(x, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 RIM = 16
-"""Pixels at the border of a crop that are left out: networks see there what no whole picture has."""
+"""Pixels at the border of a crop that are left out: networks treat borders differently from the middle of a picture."""
 
 
 def steadiness(frames: Tensor, moved: int) -> Tensor:

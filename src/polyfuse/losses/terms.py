@@ -79,7 +79,7 @@ class FusionTerms:
     """1 - (w_a SSIM(a, fused) + w_b SSIM(b, fused))."""
 
     def total(self, weights: FusionLossWeights) -> Tensor:
-        """The loss itself."""
+        """The weighted sum of the terms, a scalar."""
         return weights.intensity * self.intensity + weights.gradient * self.gradient + weights.ssim * self.structure
 
 

@@ -1,6 +1,6 @@
 """Every family, one row each. A new family is a folder, called its wing, and a row here; deleting one is the reverse.
 
-A wing is imported when something of it is asked for. What it must have beside its model, it has under names that are
+A wing is imported on first use. What it has beside its model is listed in its row, `has`, and lies under names that are
 the same in every wing:
 
 | in `has` | module of the wing | what is looked for there |
@@ -115,7 +115,7 @@ FAMILIES: dict[str, Family] = {
         ),
     )
 }
-"""By name, in the order in which they are listed."""
+"""All families by name; lists keep this order."""
 
 
 def register(family: Family) -> None:

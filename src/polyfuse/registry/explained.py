@@ -1,4 +1,4 @@
-"""Which families can be explained: what finds something in a pair, and what draws that."""
+"""The families that can be explained, each by two functions: `find`, what is to be shown of a pair, and `draw`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from polyfuse.registry.catalogue import FAMILIES, names_with
 from polyfuse.registry.loading import list_models
 
 Draw = Callable[[Pictures, Any], Iterator[tuple[str, Canvas]]]
-"""From the pictures and what `find` of the same family returned to the name and sheet of every picture, each drawn when
-it is asked for; "overview" comes first."""
+"""Takes the pictures and what `find` of the same family returned; gives name and canvas of each sheet, drawn one at a
+time, "overview" first."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Explainer:
     """How one family is explained."""
 
     find: Callable[[FusionModel, Tensor, Tensor], Findings]
-    """From a model and a pair, (1, 1, H, W) each, to what is shown of it."""
+    """Takes a model and a pair, (1, 1, H, W) each; returns what is to be shown."""
     draw: Draw
     """Draws what `find` returned."""
 

@@ -182,7 +182,7 @@ def _build(entry: ModelEntry, path: Path | None) -> FusionModel:
 
 
 def _provenance(info: WeightsInfo, digest: str) -> Provenance:
-    """What `fusion` has to know of a weights file."""
+    """Origin and picture conventions of a weights file, for `fusion`."""
     if info.luma not in ("full", "studio") or info.rendering not in ("safe", "clip", "official"):
         raise InputError(
             f"weights of {info.name} name luma {info.luma!r}, rendering {info.rendering!r}: get a newer polyfuse."

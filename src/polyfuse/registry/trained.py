@@ -38,10 +38,10 @@ def load_frozen(path: Path) -> nn.Module:
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """Refuse a recipe that does not fit its family; nothing is kept.
+    """Refuse a recipe that does not fit its family; builds its networks once and drops them.
 
     Raises:
-        UsageError: If the family is unknown, or the recipe names stages, losses or options of networks it has not.
+        UsageError: If the family is unknown, or has no stage, loss or option that the recipe names.
     """
     training = training_of(recipe.family)
     stages_of(training, recipe, load_frozen)
@@ -67,15 +67,15 @@ def train(
         resume: Go on from its newest good checkpoint.
         device: "cpu" or "cuda"; with several processes, started by torchrun, each takes its own.
         workers: Processes that cut crops ahead, so that a fast device need not wait; the crops are the same.
-        graphs: Whether one process on a GPU starts the kernels of a turn together; for turns of one's own that look at
-            values on the way, False.
+        graphs: Whether one process on a GPU starts the kernels of a turn together; False for turns of
+            one's own that read the value of a tensor.
         say: Gets a line of progress now and then.
 
     Returns:
         The weights files written.
 
     Raises:
-        UsageError: If the recipe does not fit itself, its family, the data or the checkpoint.
+        UsageError: If the recipe contradicts itself, or does not fit its family, the data or the checkpoint.
         InputError: If data are missing or unfit.
         OutputError: If the folder holds another run, or cannot be written.
         TrainingError: If a loss or gradient is not finite; a checkpoint of the state before is left.

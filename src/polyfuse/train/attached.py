@@ -1,6 +1,6 @@
-"""What any family's stages can have beside their own losses: terms of the fused picture, and steadiness in time.
+"""Losses that stages of any family can have beside their own: terms of the fused picture, and steadiness in time.
 
-A loss for all families costs two places: a function in `polyfuse.losses` and a row of `ATTACHED`.
+A new loss for all families takes a function in `polyfuse.losses` and a row of `ATTACHED`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ATTACHED: dict[str, Callable[[Tensor, Batch], Tensor]] = {
     "fidelity": lambda fused, batch: fidelity_loss(fused, batch.a, batch.b, batch_mean=batch.mean),
     "brightness": lambda fused, batch: brightness_distance(fused, batch.a, batch.b),
 }
-"""Losses of a fused picture that every stage that fuses takes a weight for; 0, and not computed, by default."""
+"""Losses of the fused picture for which every stage that fuses takes a weight; 0 by default, then not computed."""
 RECONSTRUCTION = "reconstruction"
 """Kind of the stages that make no fused picture."""
 
@@ -35,7 +35,7 @@ def split_losses(
     Args:
         config: The stage.
         own: Names of the family's losses.
-        where: What to call the table in messages.
+        where: Name of the table in messages.
         fuses: Whether the stage makes a fused picture.
 
     Raises:
@@ -61,15 +61,15 @@ def loss_weights(config: StageConfig, defaults: dict[str, float], *, fuses: bool
 
 
 def attached_terms(fused: Tensor, batch: Batch, weights: Mapping[str, float]) -> dict[str, Tensor]:
-    """Weighted terms of `ATTACHED`; those without weight are left out."""
+    """Weighted terms of `ATTACHED`; those with weight 0 are left out."""
     return {name: weights[name] * term(fused, batch) for name, term in ATTACHED.items() if weights.get(name)}
 
 
 def stages_of(training: Training, recipe: Recipe, load_frozen: LoadFrozen) -> list[Stage]:
-    """The stages of a recipe, as its family makes them, with what any family can add.
+    """The stages of a recipe as its family makes them, with "steadiness" where the recipe asks for it.
 
     Raises:
-        UsageError: If one does not fit.
+        UsageError: If a stage names what its family does not have, or the crops do not fit its losses.
     """
     stages = training.stages(recipe, load_frozen)
     side = min(recipe.data.crop.size, recipe.rhythm.validation_crop)
@@ -79,7 +79,7 @@ def stages_of(training: Training, recipe: Recipe, load_frozen: LoadFrozen) -> li
 
 
 def steadied(stage: Stage, recipe: Recipe, index: int) -> Stage:
-    """The stage, its turn of the fusing network with "steadiness" where the recipe gives it a weight.
+    """The stage, with the loss "steadiness" in the fusion network's turn where the recipe gives it a weight.
 
     Args:
         stage: What the family made of the stage.
@@ -87,7 +87,7 @@ def steadied(stage: Stage, recipe: Recipe, index: int) -> Stage:
         index: Place of the stage in it, from 0.
 
     Raises:
-        UsageError: If the crops have no next frames, or next frames have no use, or crops have no middle.
+        UsageError: If the stage has only one of steadiness and twins, fuses nothing, or its crops are too small.
     """
     config, crop = recipe.stages[index], recipe.crop_of(index)
     if bool(config.steadiness) != bool(crop.twin):

@@ -1,7 +1,7 @@
 """Losses and gradients of a turn as one CUDA graph.
 
-A step of these networks is thousands of small kernels, which a GPU works off faster than a processor can start them.
-They are recorded once and then started together. What is recorded must not look at a value on the way: a turn that does
+A step of these networks is thousands of small kernels, which a GPU computes faster than a processor can start them.
+They are recorded once and then started together. What is recorded must not read a tensor's value: a turn that does
 needs `--no-graphs`.
 """
 
@@ -23,7 +23,7 @@ class CapturedTurn:
     Args:
         parts: All networks of the family, on a GPU; their tensors must stay where they are.
         turn: The turn to record.
-        batch: A batch as they will all be.
+        batch: A batch of the shape of all that follow.
     """
 
     def __init__(self, parts: Parts, turn: Turn, batch: Batch) -> None:
@@ -41,16 +41,16 @@ class CapturedTurn:
         for value in trained:
             value.grad = None
         with torch.cuda.graph(self._graph):
-            self._found = losses_and_gradients(parts, turn, self._batch)
+            self._results = losses_and_gradients(parts, turn, self._batch)
         self._gradients = [(value, value.grad) for value in trained]
         for buffer, kept in zip(buffers, before, strict=True):
             buffer.copy_(kept)
 
     def __call__(self, parts: Parts, turn: Turn, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
-        """The same for `batch`; gradients are where the optimiser looks for them."""
+        """`losses_and_gradients` of `batch`; the gradients are in the `grad` of the parameters."""
         self._batch.a.copy_(batch.a)
         self._batch.b.copy_(batch.b)
         self._graph.replay()
         for value, gradient in self._gradients:
             value.grad = gradient
-        return self._found
+        return self._results

@@ -39,7 +39,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> Path:
 
 
 def has_checkpoint(folder: Path) -> bool:
-    """Whether a run was begun there; a kill in the middle of `save_checkpoint` leaves the one before alone."""
+    """Whether the folder has a checkpoint; after a kill within `save_checkpoint` it may only have the one before."""
     return any((folder / name).exists() for name in (NEWEST, PREVIOUS))
 
 

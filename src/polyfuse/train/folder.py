@@ -1,4 +1,4 @@
-"""How far the run in a folder is, and whether it is the run that is asked for."""
+"""How far the run in a folder is, and whether it is a run of the given recipe."""
 
 from __future__ import annotations
 

@@ -13,13 +13,13 @@ from polyfuse.train.stage import FUSER, Batch, Parts, Stage, Turn
 
 
 def draw(parts: Parts, batch: Batch) -> Tensor:
-    """The fused picture."""
+    """The fused picture, (N, 1, H, W)."""
     fused: Tensor = parts[FUSER](batch.a, batch.b)
     return fused
 
 
 def fusion_losses(fused: Tensor, batch: Batch, weights: dict[str, float]) -> dict[str, Tensor]:
-    """Weighted "intensity", "gradient" and "ssim" of a fused picture, and what is attached to the stage."""
+    """Weighted "intensity", "gradient" and "ssim" of a fused picture, and its terms of `ATTACHED`."""
     terms = fusion_terms(fused, batch.a, batch.b, batch_mean=batch.mean)
     losses = {
         "intensity": weights["intensity"] * terms.intensity,
@@ -30,7 +30,7 @@ def fusion_losses(fused: Tensor, batch: Batch, weights: dict[str, float]) -> dic
 
 
 def fusion_stage(config: StageConfig) -> Stage:
-    """The stage as `config` wants it."""
+    """Stage "fusion" of `config`, one turn of the fusion network."""
     weights = loss_weights(config, asdict(FusionLossWeights()))
 
     def losses(parts: Parts, batch: Batch) -> dict[str, Tensor]:

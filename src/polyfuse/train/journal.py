@@ -1,4 +1,4 @@
-"""What a run writes down, and means over the steps between two lines.
+"""The log of a run, and means over the steps between two lines of it.
 
 A CSV file per stage and kind of line, and the same for TensorBoard where it is installed.
 """
@@ -87,7 +87,7 @@ def read_log(path: Path) -> dict[str, list[float]]:
 
 
 def _cut(path: Path, first_step: int) -> None:
-    """Remove lines of steps after `first_step`, and one that was cut short."""
+    """Remove lines of steps after `first_step`, and a line that was written in part."""
     rows = list(csv.reader(path.read_text("utf-8").splitlines()))
     kept = [row for row in rows if row == rows[0] or (len(row) == len(rows[0]) and int(row[0]) <= first_step)]
     buffer = io.StringIO()
@@ -112,12 +112,12 @@ class Means:
         self._count = 0
 
     def add(self, values: Mapping[str, float]) -> None:
-        """Take the numbers of one step in."""
+        """Add the numbers of one step."""
         self._sums = {name: self._sums.get(name, 0.0) + value for name, value in values.items()}
         self._count += 1
 
     def take(self) -> dict[str, float]:
-        """The means, and begin anew."""
+        """The means over the steps since the last call."""
         means = {name: value / self._count for name, value in self._sums.items()}
         self._sums, self._count = {}, 0
         return means

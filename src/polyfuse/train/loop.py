@@ -1,4 +1,4 @@
-"""The one training loop. It knows stages, turns and time; a family tells it what the stages are.
+"""The training loop of all families. It runs stages and turns, logs, validates and saves; a family gives the stages.
 
 A run folder holds recipe.json (as run), environment.json, a log per stage, curves, samples, checkpoints, and weights:
 best.safetensors (lowest validation loss of the last stage) and weights.safetensors (the end), both averaged.
@@ -71,20 +71,20 @@ def run(
     Returns:
         The weights files written.
     """
-    going = _Run(training, recipe, out, load_frozen, device, workers, graphs, say)
-    going.begin(resume)
+    current = _Run(training, recipe, out, load_frozen, device, workers, graphs, say)
+    current.begin(resume)
     try:
         with Interrupts() as interrupts:
-            going.go(interrupts)
+            current.go(interrupts)
     finally:
-        for batches in going.batches:
+        for batches in current.batches:
             batches.close()
-        going.journal.close()
-    return going.finish()
+        current.journal.close()
+    return current.finish()
 
 
 def _accelerator(device: str) -> Any:
-    """Device and processes, by Accelerate."""
+    """An Accelerator, which knows the device and the other processes of the run."""
     try:
         from accelerate import Accelerator
     except ImportError as error:
@@ -93,7 +93,7 @@ def _accelerator(device: str) -> Any:
 
 
 class _Run:
-    """A run while it goes on."""
+    """A run in progress: its data, its state and its log."""
 
     def __init__(
         self,
@@ -140,10 +140,10 @@ class _Run:
             write_text(self.out / ENVIRONMENT, json.dumps(self._environment(), indent=2) + "\n", overwrite=True)
         self.journal = Journal(self.out, self.state.step, active=self.is_main)
         self.monitoring = Monitoring(self.out, self.journal, self.say)
-        self.saved = self.told = time.monotonic()
+        self.saved_at = self.logged_at = time.monotonic()
 
     def _environment(self) -> dict[str, Any]:
-        """What the run is made with."""
+        """Versions, device and data that the run is made with."""
         return {
             "polyfuse": __version__,
             "torch": torch.__version__,
@@ -178,14 +178,14 @@ class _Run:
                 state.enter_stage()
                 self.captured.clear()
                 self.save()
-            elif time.monotonic() - self.saved >= 60 * self.recipe.rhythm.checkpoint_minutes:
+            elif time.monotonic() - self.saved_at >= 60 * self.recipe.rhythm.checkpoint_minutes:
                 self.save()
             if self._anyone(interrupts.pending):
                 self.save()
                 raise KeyboardInterrupt
 
     def _step(self) -> dict[str, float]:
-        """One batch, all turns of the stage; returns what is logged."""
+        """Take all turns of the stage on the next batch; returns the numbers for the log."""
         state, accelerator = self.state, self.accelerator
         rank = accelerator.process_index
         batch = to_batch(*self.batches[state.stage_index].get(state.step), accelerator.device)
@@ -195,9 +195,9 @@ class _Run:
             rate = rate_at(turn.optimiser, state.stage_step, state.stage.steps)
             with seeded(step_seed(self.recipe.seed, state.step, index, rank), accelerator.device):
                 compute = self._captured(turn, batch) if self.captures else None
-                found = take_turn(state.parts, turn, state.optimisers[turn.name], rate, batch, self._mean, compute)
+                numbers = take_turn(state.parts, turn, state.optimisers[turn.name], rate, batch, self._mean, compute)
             prefix = f"{turn.name}." if len(state.stage.turns) > 1 else ""
-            values |= {f"{prefix}{name}": value for name, value in (found | {"rate": rate}).items()}
+            values |= {f"{prefix}{name}": value for name, value in (numbers | {"rate": rate}).items()}
         state.average.update(state.parts[FUSER])
         return values
 
@@ -215,13 +215,13 @@ class _Run:
         return averaged
 
     def _anyone(self, flag: bool) -> bool:
-        """Whether any process says so; all get the same answer."""
+        """Whether `flag` is true in any process; every process gets the same answer."""
         if self.accelerator.num_processes == 1:
             return flag
         return bool(self._mean(torch.tensor(float(flag), device=self.accelerator.device)) > 0)
 
     def _after_step(self, values: dict[str, float]) -> None:
-        """Log, validate and draw when it is time; main process only."""
+        """Log, validate and draw when these are due; the main process alone writes."""
         state, rhythm = self.state, self.recipe.rhythm
         last = state.stage_step == state.stage.steps
         self.logged.add(values)
@@ -245,8 +245,8 @@ class _Run:
         """Write a line and say where the run is."""
         state = self.state
         self.journal.write("log", state.stage.name, state.step, means | {"seconds": state.seconds})
-        left = (time.monotonic() - self.told) / self.recipe.rhythm.log_every * (state.num_steps - state.step)
-        self.told = time.monotonic()
+        left = (time.monotonic() - self.logged_at) / self.recipe.rhythm.log_every * (state.num_steps - state.step)
+        self.logged_at = time.monotonic()
         losses = ", ".join(f"{name} {value:.4g}" for name, value in means.items())
         self.say(f"step {state.step} of {state.num_steps}, {left / 60:.0f} min left, {state.stage.name}: {losses}")
 
@@ -261,7 +261,7 @@ class _Run:
             self._export(self.out / BEST)
 
     def _score(self) -> None:
-        """The metric pass."""
+        """Score validation pictures fused with the averaged weights, and log the scores."""
         state = self.state
         scores = score_samples(state.stage, self._averaged(), self.val_packs, self.accelerator.device)
         self.journal.write("metrics", state.stage.name, state.step, scores)
@@ -281,7 +281,7 @@ class _Run:
 
     def save(self) -> None:
         """Write a checkpoint."""
-        self.saved = time.monotonic()
+        self.saved_at = time.monotonic()
         if self.is_main:
             save_checkpoint(self.out, self.state.to_dict())
 
@@ -295,7 +295,7 @@ class _Run:
 
 
 def _open(recipe: Recipe, paths: tuple[str, ...]) -> list[Pack]:
-    """Open packs and check that they are what the recipe says; test splits are refused.
+    """Open packs and check that they fit the recipe; test splits are refused.
 
     Raises:
         InputError: If a pack is missing, of another luma, or holds pictures to be tested on.

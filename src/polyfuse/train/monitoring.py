@@ -17,8 +17,8 @@ class Monitoring:
     """The monitors of a run.
 
     Args:
-        folder: The run folder, whose file of readings is what statuses are judged by: a resumed run goes on in it.
-        journal: Writes it.
+        folder: The run folder. Statuses are judged by all readings in its file, so that a resumed run judges alike.
+        journal: The log that readings are written to.
         say: Gets warnings.
     """
 
@@ -33,21 +33,23 @@ class Monitoring:
         """Take and write one reading.
 
         Args:
-            stage: Whose monitors.
-            parts: As they are.
-            probe: Always the same validation crops.
+            stage: The stage whose monitors are read.
+            parts: The networks with their current weights, not averaged.
+            probe: Validation crops, the same for every reading.
             step: Steps of all stages done.
             share: How much of the stage is done, in (0, 1].
-            means: Of all that is logged, over the steps since the reading before.
+            means: Means of the logged values over the steps since the last reading.
         """
         if stage.watch is None:
             return
         numbers = stage.watch.measure(parts, probe) | {name: means[name] for name in stage.watch.means}
         before = read_log(self._folder / f"{KIND}-{stage.name}.csv")
         readings = {name: [*before.get(name, []), value] for name, value in {"step": float(step), **numbers}.items()}
-        found = stage.watch.judge(readings, share)
-        self._journal.write(KIND, stage.name, step, numbers | {name + STATUS: status for name, status in found.items()})
-        for name, status in found.items():
+        statuses = stage.watch.judge(readings, share)
+        self._journal.write(
+            KIND, stage.name, step, numbers | {name + STATUS: status for name, status in statuses.items()}
+        )
+        for name, status in statuses.items():
             if status != "ok" and (stage.name, name, status) not in self._said:
                 self._said.add((stage.name, name, status))
                 self._say(f"step {step}, {stage.name}: monitor {name}: {status} (monitors-{stage.name}.csv)")

@@ -13,11 +13,11 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from polyfuse.train.recipe import OptimiserConfig
 
 RMSPROP_DECAY = 0.99
-"""Of the mean of squares; the usual value."""
+"""Decay of the mean of squared gradients in RMSprop; the usual value."""
 
 
 def build_optimiser(config: OptimiserConfig, groups: Iterable[list[nn.Parameter]]) -> torch.optim.Optimizer:
-    """Adam, AdamW where there is weight decay, or RMSprop without momentum, with each of `groups` for itself."""
+    """Adam, AdamW where there is weight decay, or RMSprop without momentum; each of `groups` is a group of its own."""
     grouped = [{"params": group} for group in groups]
     if config.kind == "rmsprop":
         return torch.optim.RMSprop(grouped, config.rate, alpha=RMSPROP_DECAY, eps=config.eps, foreach=True)
@@ -30,8 +30,8 @@ def build_optimiser(config: OptimiserConfig, groups: Iterable[list[nn.Parameter]
 def rate_at(config: OptimiserConfig, step: int, steps: int) -> float:
     """Learning rate of `step`, counted from 0, of a stage of `steps`.
 
-    A linear rise over `warmup` steps, then constant, or half a cosine that ends at `final * rate` with the last step,
-    or halved `halvings` times, evenly spread over the stage, and not below `final * rate`.
+    First a linear rise over `warmup` steps. Then, by `schedule`: constant; half a cosine that ends at `final * rate` in
+    the last step; or halved `halvings` times, evenly spread over the stage, but not below `final * rate`.
     """
     if step < config.warmup:
         return config.rate * (step + 1) / (config.warmup + 1)
@@ -56,7 +56,7 @@ class Average:
     """average <- decay * average + (1 - decay) * weights, after every step.
 
     Args:
-        network: Whose weights are averaged; the average starts from them.
+        network: The network to be averaged; the average starts from its weights.
         decay: Per step, in [0, 1).
     """
 
@@ -66,7 +66,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """Take the weights of `network` in; buffers are copied as they are."""
+        """Update the average with the weights of `network`; buffers are copied."""
         self._mix(list(self.network.parameters()), list(network.parameters()), 0)
         for copied, buffer in zip(self.network.buffers(), network.buffers(), strict=True):
             copied.copy_(buffer)

@@ -16,17 +16,17 @@ from polyfuse.ops.precision import Precision
 from polyfuse.train.strict import check_known, read_strict
 
 _FREE = ("rhythm", "data.train", "data.val", "teacher")
-"""Keys that do not decide over the weights: how often things are done, and where data and a teacher lie."""
+"""Keys that have no effect on the weights: how often things are done, and the paths of data and teacher."""
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What is trained on."""
+    """Pictures to train and to validate on."""
 
     train: tuple[str, ...] = ()
     """Packs made by `polyfuse data pack`; relative paths count from the recipe's folder."""
     val: tuple[str, ...] = ()
-    """Packs for the validation pass; without any there is none."""
+    """Packs for the validation pass; without packs there is no such pass."""
     luma: Literal["full", "studio"] = "studio"
     """Luma of b that the packs must have. Source: official code trains on studio luma."""
     batch: int = 16
@@ -46,22 +46,22 @@ class OptimiserConfig:
     betas: tuple[float, float] = (0.9, 0.999)
     """Decay of the two moments."""
     eps: float = 1e-8
-    """Added to the denominator."""
+    """Added to the denominator of the update."""
     weight_decay: float = 0.0
     """Decoupled weight decay (AdamW) where positive."""
     clip: float | None = None
-    """Largest gradient norm over all parts of the optimiser."""
+    """Largest gradient norm, to which larger gradients are scaled down; None does not limit it."""
     schedule: Literal["constant", "cosine", "halving"] = "constant"
     """Rate after the warm-up."""
     warmup: int = 0
     """Steps of linear rise from zero."""
     final: float = 0.0
-    """Share of the rate that the cosine ends at and below which no halving goes."""
+    """Last rate of the cosine and least of the halvings, as a share of `rate`."""
     halvings: int = 3
     """How often the rate is halved, evenly spread over the stage: 3 halve it at 25, 50 and 75 % of the steps."""
 
     def __post_init__(self) -> None:
-        """Refuse what would be passed over in silence."""
+        """Refuse values that would have no effect."""
         if self.halvings < 0:
             raise UsageError(f"halvings is {self.halvings}: give 0 or more.")
         if self.kind == "rmsprop" and self.weight_decay:
@@ -70,16 +70,16 @@ class OptimiserConfig:
 
 @dataclass(frozen=True)
 class StageConfig:
-    """One stage; what kinds, losses and optimisers there are is the family's affair."""
+    """One stage. Its family defines which kinds of stages there are, and their losses and options."""
 
     kind: str
     """Name that the family knows the stage by."""
     steps: int
     """Optimiser steps."""
     losses: dict[str, float] = field(default_factory=dict)
-    """Weights of losses that differ from the family's."""
+    """Weights of losses that differ from the family's defaults."""
     options: dict[str, Any] = field(default_factory=dict)
-    """What only this kind of stage has and differs from the family's, e.g. the optimiser of its discriminators."""
+    """Options of this kind of stage that differ from the family's defaults, e.g. the optimiser of discriminators."""
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     """Optimiser of the fusion network."""
     crop: dict[str, Any] = field(default_factory=dict)
@@ -108,22 +108,22 @@ class RhythmConfig:
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that fixes a run."""
+    """Everything that fixes a run."""
 
     name: str
     """Registry name of the weights, e.g. "fnet.road"."""
     family: str
-    """Which networks and stages, e.g. "fnet"."""
+    """Family of the networks and stages, e.g. "fnet"."""
     stages: tuple[StageConfig, ...]
-    """What is done, in this order."""
+    """The stages, in the order in which they are run."""
     data: DataConfig = field(default_factory=DataConfig)
-    """What is trained on."""
+    """Pictures to train and to validate on."""
     model: dict[str, Any] = field(default_factory=dict)
-    """Options of the network that differ from the family's."""
+    """Options of the network that differ from the family's defaults."""
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Options of the networks that only help in training, by part, that differ from the family's."""
+    """Options of the networks that only help in training, by part, where they differ from the family's defaults."""
     seed: int = 0
-    """Fixes weights, crops and order. Source: official code uses 0."""
+    """Fixes initial weights, crops and their order. Source: official code uses 0."""
     ema: float = 0.999
     """Decay per step of the averaged weights, which are the ones exported. Source: official code."""
     precision: Precision = "float32"
@@ -152,7 +152,7 @@ class Recipe:
         """How crops are made in a stage, counted from 0.
 
         Raises:
-            UsageError: If the stage changes what is no key of a crop, or its size.
+            UsageError: If the stage changes the size, or a key that crops do not have.
         """
         where, changes = f"stages.{stage}.crop", self.stages[stage].crop
         if "size" in changes:
@@ -178,7 +178,7 @@ def load_recipe(source: str | Path, settings: Iterable[str] = ()) -> Recipe:
     Args:
         source: A TOML file, the recipe.json of a run folder, or the name of a bundled recipe.
         settings: Changes as "key=value" with dotted keys, e.g. "stages.0.optimiser.rate=2e-4"; a value is read as
-            TOML, and as a text where it is none. Relative paths in them count from the current folder.
+            TOML, or as plain text where it is not TOML. Relative paths in them count from the current folder.
 
     Raises:
         InputError: If there is no such recipe or it is no TOML.
@@ -246,7 +246,7 @@ def _set(values: dict[str, Any], setting: str) -> None:
 
 
 def first_difference(old: Recipe, new: Recipe, *, compare_steps: bool = False) -> str | None:
-    """The first key whose values differ, as text; None if the recipes are as good as the same.
+    """The first key whose values differ, as text; None if all keys that affect the weights agree.
 
     Args:
         old: Recipe of a run that was begun.
@@ -261,10 +261,10 @@ def _difference(old: Any, new: Any, key: str, compare_steps: bool) -> str | None
         return None
     if isinstance(old, dict) and isinstance(new, dict):
         names = sorted({*old, *new})
-        found = (_difference(old.get(n), new.get(n), f"{key}.{n}".lstrip("."), compare_steps) for n in names)
-        return next((text for text in found if text is not None), None)
+        differences = (_difference(old.get(n), new.get(n), f"{key}.{n}".lstrip("."), compare_steps) for n in names)
+        return next((text for text in differences if text is not None), None)
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         pairs = enumerate(zip(old, new, strict=True))
-        found = (_difference(o, n, f"{key}.{i}", compare_steps) for i, (o, n) in pairs)
-        return next((text for text in found if text is not None), None)
+        differences = (_difference(o, n, f"{key}.{i}", compare_steps) for i, (o, n) in pairs)
+        return next((text for text in differences if text is not None), None)
     return None if old == new else f"{key} was {old!r} and is {new!r}"

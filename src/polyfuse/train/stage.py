@@ -49,13 +49,13 @@ class Turn:
     optimiser: OptimiserConfig
     """Optimiser and rate."""
     children: tuple[str, ...] = ()
-    """Children of the only part, each clipped and logged by itself; none: all parts are clipped together."""
+    """Child modules of its only part, each clipped and logged by itself; empty: all parts are clipped together."""
     rates: Mapping[str, float] = field(default_factory=dict)
     """Factor of the rate of a child, where it is not 1."""
     keeps_moments: bool = False
-    """Whether the optimiser goes on from the stage before, if that had a turn of this name, instead of anew."""
+    """Whether to go on with the optimiser of the stage before, if that had a turn of this name."""
     noted: tuple[str, ...] = ()
-    """Names of values that `step` gives to be written down, not minimised."""
+    """Names of values of `step` that are logged and not minimised."""
     frozen: tuple[str, ...] = ()
     """Modules within its parts that stay as they are, e.g. "fuser.decoder"."""
 
@@ -87,15 +87,15 @@ class Stage:
     draw: Callable[[Parts, Batch], Tensor]
     """The fused picture, (N, 1, H, W), for the sample sheet."""
     origin: str = ""
-    """What makes the weights beside recipe and data, e.g. a teacher with its hash; goes into their file."""
+    """What else the weights come from, e.g. a teacher with its hash; goes into the weights file."""
     fresh: tuple[str, ...] = ()
     """Parts that begin this stage with the weights they had at the beginning of the run."""
     watch: Watch | None = None
-    """Monitors, where there are any."""
+    """Monitors of the stage; None if it has none."""
 
 
 class Configured(Protocol):
-    """What the "fuser" can do beside fusing: it is a `FusionModel`."""
+    """What the loop needs of the "fuser" beside `nn.Module`; a `FusionModel` has it."""
 
     def configuration(self) -> dict[str, Any]:
         """Its configuration as JSON, for the weights file."""
@@ -117,11 +117,11 @@ class Training:
 
 
 def check_kinds(recipe: Recipe, kinds: Collection[str], network: str, *, options: bool = False) -> None:
-    """Refuse stages of other families.
+    """Refuse kinds of stages, and options, that the family does not have.
 
     Args:
         recipe: What is to be run.
-        kinds: The stages there are.
+        kinds: Kinds of stages that the family has.
         network: Name of the family for messages.
         options: Whether its stages read their own options.
 

@@ -22,7 +22,7 @@ from polyfuse.train.turns import turn_parameters
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Give the body torch's generators seeded, and the caller its own back."""
+    """Seed torch's generators for the body of the `with`; the caller's state comes back after it."""
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
@@ -63,7 +63,7 @@ class RunState:
             return self._training.build(self.recipe)
 
     def enter_stage(self) -> None:
-        """Optimisers of the stage at hand, new but for those that go on; what it wants fresh; no best score yet."""
+        """Begin the current stage: optimisers, new unless a turn keeps its moments; `fresh` parts; no best score."""
         self.best = math.inf
         if not self.finished:
             if self.stage.fresh:
@@ -84,7 +84,7 @@ class RunState:
 
     @property
     def stage(self) -> Stage:
-        """The stage at hand."""
+        """The current stage."""
         return self.stages[self.stage_index]
 
     @property
@@ -113,7 +113,7 @@ class RunState:
         }
 
     def _origins(self) -> list[str]:
-        """What makes the weights of each stage beside recipe and data."""
+        """`Stage.origin` of each stage."""
         return [stage.origin for stage in self.stages]
 
     def load_dict(self, state: dict[str, Any]) -> None:
@@ -122,7 +122,7 @@ class RunState:
         Raises:
             UsageError: If it is of another recipe, naming the first difference, of other data, or of another teacher.
         """
-        before: Recipe = read_strict(Recipe, state["recipe"], "recipe")  # with defaults of keys that are newer
+        before: Recipe = read_strict(Recipe, state["recipe"], "recipe")  # newer keys get their defaults
         difference = first_difference(before, self.recipe)
         if difference is not None:
             raise UsageError(
@@ -156,7 +156,7 @@ class RunState:
 
 
 class Undo:
-    """Copies of all that a step changes before its last turn can fail; a turn that fails leaves its own weights alone.
+    """Copies of all that the turns before the last one change; a turn that fails does not change its own weights.
 
     Args:
         state: The run, before the step.
@@ -174,7 +174,7 @@ class Undo:
         self._optimisers = [(optimiser, deepcopy(optimiser.state_dict())) for optimiser in optimisers]
 
     def put_back(self) -> None:
-        """Make the state what it was."""
+        """Restore the state before the step."""
         for value, kept in self._values:
             value.copy_(kept)
         for optimiser, kept in self._optimisers:

@@ -1,4 +1,4 @@
-"""Plain dictionaries to frozen dataclasses and nothing else: an unknown key or a wrong type is an error with advice."""
+"""From plain dictionaries to frozen dataclasses: an unknown key or a wrong type is an error that says what to do."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def check_known(key: str, known: Any, where: str) -> None:
 
 
 def _read(kind: Any, value: Any, where: str) -> Any:
-    """`value` as `kind`."""
+    """`value` converted to the type `kind`; `where` names it in messages."""
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is Any:
         return value

@@ -1,4 +1,4 @@
-"""One optimiser step: losses, a guard against numbers that are none, gradients of all processes, clipping."""
+"""One optimiser step: losses, mean gradients over all processes, a check that all are finite, clipping."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from polyfuse.train.stage import Batch, Parts, Turn
 
 Compute = Callable[[Parts, Turn, Batch], tuple[dict[str, Tensor], Tensor]]
 NOTE = "note."
-"""Begin of the names of values that are written down only."""
+"""Prefix, in the log, of values that are not minimised."""
 
 
 def take_turn(
@@ -31,11 +31,11 @@ def take_turn(
     Args:
         parts: All networks of the family.
         turn: What to do.
-        optimiser: Of the parts that it trains.
+        optimiser: Optimiser of the parts that it trains.
         rate: Learning rate of this step.
-        batch: This process's share.
+        batch: This process's share of the batch.
         average: Mean of a tensor over all processes.
-        compute: Another way to `losses_and_gradients`.
+        compute: Used instead of `losses_and_gradients`, e.g. a `CapturedTurn`.
 
     Returns:
         Losses and, as "note.NAME", notes over all processes, "total" of the losses, and "norm.PART", the gradient norm
@@ -56,9 +56,9 @@ def take_turn(
         if not math.isfinite(value):
             raise TrainingError(f"{name} of turn {turn.name} is {value}")
     if turn.optimiser.clip is not None:
-        together = math.hypot(*norms)
+        total_norm = math.hypot(*norms)
         for group, norm in zip(groups.values(), norms, strict=True):
-            clipped = torch.tensor(norm if turn.children else together)
+            clipped = torch.tensor(norm if turn.children else total_norm)
             torch.nn.utils.clip_grads_with_norm_(group, turn.optimiser.clip, clipped, foreach=True)
     for name, settings in zip(groups, optimiser.param_groups, strict=True):
         settings["lr"] = rate * turn.rates.get(name, 1.0)
@@ -67,7 +67,7 @@ def take_turn(
 
 
 def losses_and_gradients(parts: Parts, turn: Turn, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
-    """Losses and notes of `turn`, and the sum of the losses; leaves the gradients at what it trains."""
+    """Losses and notes of `turn`, and the sum of the losses; the gradients are left in what it trains."""
     for name, part in parts.items():
         part.requires_grad_(name in turn.parts)
     for module in turn.frozen:
@@ -83,7 +83,7 @@ def losses_and_gradients(parts: Parts, turn: Turn, batch: Batch) -> tuple[dict[s
 
 
 def turn_parameters(parts: Parts, turn: Turn) -> dict[str, list[nn.Parameter]]:
-    """What `turn` trains, by part, or by child of its only part."""
+    """Parameters that `turn` trains, by part, or by child of its only part."""
     if not turn.children:
         return {name: list(parts[name].parameters()) for name in turn.parts}
     (part,) = turn.parts

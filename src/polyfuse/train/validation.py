@@ -30,7 +30,7 @@ SIDE = 320
 MULTIPLE = 16
 """Its sides are multiples of this, for networks that reduce their input."""
 METRICS = ("SF", "MI", "SCD", "VIF", "Qabf", "SSIM")
-"""What is scored, under protocol cddfuse."""
+"""Metrics of the scored pictures, under protocol cddfuse."""
 
 
 def validation_batches(recipe: Recipe, packs: Sequence[Pack], device: torch.device) -> list[Batch]:
@@ -44,15 +44,15 @@ def validation_batches(recipe: Recipe, packs: Sequence[Pack], device: torch.devi
 
 
 def to_batch(a: NDArray[np.float32], b: NDArray[np.float32], device: torch.device) -> Batch:
-    """A batch as tensors."""
+    """Arrays a and b, (N, 1, H, W), as a batch on `device`."""
     return Batch(torch.from_numpy(a).to(device), torch.from_numpy(b).to(device))
 
 
 @torch.no_grad()
 def validate(stage: Stage, parts: Parts, batches: Sequence[Batch]) -> dict[str, float]:
     """Mean losses and their "total" over `batches`; the lowest total makes the best weights."""
-    found = [stage.validate(parts, batch) for batch in batches]
-    means = {name: float(torch.stack([losses[name] for losses in found]).mean()) for name in found[0]}
+    losses = [stage.validate(parts, batch) for batch in batches]
+    means = {name: float(torch.stack([values[name] for values in losses]).mean()) for name in losses[0]}
     return means | {"total": sum(means.values())}
 
 
@@ -67,17 +67,17 @@ def draw_samples(stage: Stage, parts: Parts, packs: Sequence[Pack], folder: Path
 @torch.no_grad()
 def score_samples(stage: Stage, parts: Parts, packs: Sequence[Pack], device: torch.device) -> dict[str, float]:
     """Mean metrics of some validation pictures, rounded to 8 bits as files are; NaN where all are too small for one."""
-    found = []
+    scores = []
     for _, a, b in _middles(packs, NUM_SCORED):
         fused = _fuse(stage, parts, a, b, device)
         sources = (torch.from_numpy(plane)[None, None] / 255 for plane in (a, b))
         with warnings.catch_warnings(action="ignore", category=UndefinedMetricWarning):
-            found.append(score(fused, *sources, metrics=METRICS).values)
-    return {name: float(torch.cat([values[name] for values in found]).nanmean()) for name in METRICS}
+            scores.append(score(fused, *sources, metrics=METRICS).values)
+    return {name: float(torch.cat([values[name] for values in scores]).nanmean()) for name in METRICS}
 
 
 def _middles(packs: Sequence[Pack], count: int) -> Iterator[tuple[str, NDArray[np.uint8], NDArray[np.uint8]]]:
-    """Name and the middles of both planes of about `count` pictures, evenly chosen."""
+    """Name and the middles of a and b of at most `count` pictures, evenly chosen."""
     pictures = [(pack, index) for pack in packs for index in range(len(pack.items))]
     for pack, index in pictures[:: max(1, len(pictures) // count)][:count]:
         a, b = (_middle(plane) for plane in pack.planes(index))

@@ -1,4 +1,4 @@
-"""What a family's ablation study is: rows that each change a recipe in one thing, and what is measured of them."""
+"""Ablation studies: a family's study has rows that each change a recipe in one point, and metrics to compare."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Variant:
     keeps_steps: bool = False
     """Whether the first stage that stays takes the steps of those left out."""
     keeps_start: bool = False
-    """Whether it begins with their first rate and warm-up."""
+    """Whether the first stage that stays begins with the first rate and warm-up of those left out."""
     trained_in: str | None = None
     """Kind of the stage without which the change would have no effect."""
 
@@ -54,11 +54,11 @@ class Study:
     budget: str
     """What the paper trained on and for how long."""
     paper: str
-    """Whose table, as published rows name it."""
+    """The paper of the table, as the published rows name it."""
     metrics: tuple[str, ...]
     """Columns of the table; the paper's, where it has one."""
     protocol: str
-    """Conventions under which they compare."""
+    """Protocol of these metrics, that of the paper's numbers."""
     balances: tuple[str, ...] = ()
     """Metrics whose balance between the two sources is a column too."""
 
@@ -78,7 +78,7 @@ class Study:
         return [variant for name, variant in known.items() if name in wanted]
 
     def _advice(self, name: str) -> str:
-        """The nearest names, or all."""
+        """End of an error message: the nearest names, or all."""
         known = {variant.name.lower(): variant.name for variant in self.rows}
         near = [known[match] for match in difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)]
         return f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(known.values())}."
@@ -90,7 +90,7 @@ def variant_recipe(base: Recipe, variant: Variant, seed: int) -> Recipe:
     Args:
         base: Recipe of the unchanged model.
         variant: The row.
-        seed: Of weights, crops and order.
+        seed: Seed of initial weights, crops and their order.
 
     Raises:
         UsageError: If `base` leaves the change without effect.
@@ -131,7 +131,7 @@ def _changed(stage: StageConfig, variant: Variant) -> StageConfig:
 
 
 def _merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested tables with changes."""
+    """A copy of nested tables with `changes` made in them."""
     both = {**values, **changes}
     for name, change in changes.items():
         if isinstance(change, Mapping):

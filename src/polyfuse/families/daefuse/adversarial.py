@@ -1,4 +1,4 @@
-"""The game between a network and its discriminators: both sides' losses, what is shown, and how much it weighs.
+"""Adversarial training: losses of both sides, what discriminators see, and the weight of the adversarial loss.
 
 The paper has two discriminators that tell sources from reconstructions, then sources from the fused picture by
 "structural differences". The forms, views and weights here are ours (spec daefuse 3 and 4).
@@ -18,7 +18,7 @@ from polyfuse.ops.blur import gaussian_blur
 AdversarialForm = Literal["bce", "lsgan", "hinge"]
 View = Literal["image", "detail", "structure"]
 REAL_LABEL = 0.9
-"""What a discriminator should say of a source: less than 1 keeps it from growing too sure."""
+"""Label of a source for its discriminator: less than 1 keeps it from growing too sure."""
 VIEW_SIGMA = 2.0
 """Blur that parts structure from detail, pixels."""
 DETAIL_GAIN = 2.0
@@ -37,7 +37,7 @@ def discriminator_loss(real: Tensor, fake: Tensor, form: AdversarialForm = "bce"
     Args:
         real: Logits of sources, any shape.
         fake: Logits of what the network made, detached from it by the caller.
-        form: Which game.
+        form: One of these losses.
     """
     if form == "bce":
         losses = _cross_entropy(real, REAL_LABEL), _cross_entropy(fake, 0.0)
@@ -55,7 +55,7 @@ def generator_loss(fake: Tensor, form: AdversarialForm = "bce") -> Tensor:
 
     Args:
         fake: Logits of what the network made.
-        form: Which game.
+        form: One of these losses.
     """
     if form == "bce":
         return _cross_entropy(fake, 1.0)
@@ -76,7 +76,7 @@ def shown(picture: Tensor, source: str, view: View, detail_source: str = "b") ->
     Args:
         picture: (N, 1, H, W).
         source: Modality of the discriminator, "a" or "b".
-        view: Which view.
+        view: One of these three.
         detail_source: Modality that details should come from: "b" for infrared and visible pictures, "a" for MRI with
             functional pictures.
     """
@@ -91,7 +91,7 @@ def shown(picture: Tensor, source: str, view: View, detail_source: str = "b") ->
 def balanced_weight(
     content: Tensor, adversarial: Tensor, outputs: Tensor | Sequence[Tensor], share: float = 0.1, largest: float = 1.0
 ) -> Tensor:
-    """Weight with which the adversarial gradient is `share` as large as that of the content loss, a constant.
+    """Weight that makes the adversarial gradient `share` times as large as that of the content loss.
 
     min(largest, share |d content / d outputs| / (|d adversarial / d outputs| + 1e-8)), norms over all outputs together.
 
@@ -99,7 +99,7 @@ def balanced_weight(
         content: Scalar loss; its graph is kept.
         adversarial: Scalar loss; its graph is kept.
         outputs: What the network made, one tensor or several, on which both losses were computed.
-        share: The wanted ratio of the gradients.
+        share: Wanted ratio of the adversarial gradient to the content gradient.
         largest: Largest weight; taken where the adversarial loss has no gradient but the content loss has.
 
     Returns:
@@ -109,9 +109,9 @@ def balanced_weight(
     return balance(gradient_norm(content, made), gradient_norm(adversarial, made), share, largest)
 
 
-def balance(wanted: Tensor, found: Tensor, share: float = 0.1, largest: float = 1.0) -> Tensor:
-    """The weight of `balanced_weight` from the norms of both gradients."""
-    return (share * wanted / (found + GRADIENT_FLOOR)).clamp(max=largest)
+def balance(content_norm: Tensor, adversarial_norm: Tensor, share: float = 0.1, largest: float = 1.0) -> Tensor:
+    """The weight of `balanced_weight` from the norms of both gradients, scalars."""
+    return (share * content_norm / (adversarial_norm + GRADIENT_FLOOR)).clamp(max=largest)
 
 
 def gradient_norm(loss: Tensor, outputs: Sequence[Tensor]) -> Tensor:
@@ -123,7 +123,7 @@ def gradient_norm(loss: Tensor, outputs: Sequence[Tensor]) -> Tensor:
 
 
 def equalising_weights(losses: Tensor) -> Tensor:
-    """Weights that let a modality count more which the network fools less: loss over mean loss, within [1/2, 2].
+    """Weights of the modalities, larger where the network fools less: loss over mean loss, within [1/2, 2].
 
     Args:
         losses: `generator_loss` against each discriminator, (M,), positive.

@@ -1,4 +1,4 @@
-"""What shapes a DAE-Fuse: the two sizes, the choices that the paper leaves open, and its ablations."""
+"""Configuration of DAE-Fuse: its two sizes, the choices that the paper leaves open, and its ablations."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ class DAEFuseConfig:
     depth: int = 4
     """Transformer blocks of the low-frequency encoder."""
     token_heads: int = 4
-    """Heads of their attention."""
+    """Heads of the attention in these blocks."""
     mlp_ratio: int = 2
-    """Hidden width of their feed-forward layers, in sizes of a token."""
+    """Hidden width of the feed-forward layers in these blocks, in multiples of `token_channels`."""
     low_out: int = 32
     """Channels of the embedding that carry low frequencies."""
     cross_heads: int = 4
@@ -78,17 +78,17 @@ class DAEFuseConfig:
     disc_channels: tuple[int, ...] = (32, 64, 128, 128)
     """Widths of the discriminators, which are no part of the fusion network."""
     shared_encoder: bool = True
-    """One encoder for all modalities, or one each; there is one decoder always."""
+    """One encoder for all modalities, or one each; there is always one decoder."""
     dhe_highpass: bool = False
     """Whether the high-frequency encoder sees the shallow feature less its blur, sigma 4 pixels."""
     share_directions: bool = False
     """One cross attention for both directions; fuse(a, b) is then fuse(b, a)."""
     qk_norm: bool = True
-    """Unit-length queries and keys with a learned factor; without, the attention stays near uniform."""
+    """Queries and keys of unit length times a learned factor; without it the attention stays near uniform."""
     cross_attention: bool = True
     """Cross attention before the merge gate; False is the ablation "no-cross"."""
     branches: Branches = "both"
-    """Encoders at work: "cnn" without the low-frequency one and "vit" without the high-frequency one are ablations."""
+    """Encoders used: "cnn" lacks the low-frequency one, "vit" the high-frequency one; both are ablations."""
     keep_black: bool = False
     """Set the result to 0 where both sources are exactly 0, for medical pictures."""
 
@@ -129,12 +129,12 @@ class DAEFuseConfig:
 
     @property
     def high_width(self) -> int:
-        """Channels that the high-frequency encoder gives."""
+        """Channels of an embedding that come from the high-frequency encoder."""
         return {"both": self.high_out, "cnn": self.channels, "vit": 0}[self.branches]
 
     @property
     def low_width(self) -> int:
-        """Channels that the low-frequency encoder gives."""
+        """Channels of an embedding that come from the low-frequency encoder."""
         return self.channels - self.high_width
 
     def to_json(self) -> dict[str, Any]:
@@ -156,7 +156,7 @@ class DAEFuseConfig:
 
 
 def per_source(build: Callable[[], nn.Module], *, shared: bool) -> nn.ModuleDict:
-    """One part under "all", or one under the name of each modality."""
+    """Build one part for all modalities, named "all", or one for each, named "a" and "b"."""
     return nn.ModuleDict({name: build() for name in ((ALL,) if shared else SOURCES)})
 
 

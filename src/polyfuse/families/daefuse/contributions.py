@@ -1,4 +1,4 @@
-"""Which source each place of the fused picture depends on: a block loses its structure, and what changes is measured.
+"""Which source each place of the fused picture depends on, measured by what changes where a block loses its structure.
 
     w_a(block) = rms of fuse(a', b) - fuse(a, b) around the block,   a' = a with the block replaced by its mean
 
@@ -20,10 +20,11 @@ from polyfuse.families.spec import FusionModel
 BLOCK = 16
 """Side of a block, pixels."""
 SPACING = 4
-"""Blocks from one that is replaced to the next in the same pass; where these are measured does not overlap."""
+"""Distance of blocks that are replaced in the same pass, in blocks; the areas measured around them do not overlap."""
 PIXELS_AT_ONCE = 1 << 17
-"""Passes over small pictures go together up to this number of pixels, so that memory does not grow."""
+"""Pixels of all pictures in one batch of passes, at most: small pictures share a batch, and memory does not grow."""
 _TINY = 1e-9
+"""Makes the shares 0.5 where both weights are 0."""
 
 
 def block_contributions(model: FusionModel, a: Tensor, b: Tensor) -> dict[str, Tensor]:
@@ -59,7 +60,7 @@ def _batches(picture: Tensor) -> Iterator[Tensor]:
 
 
 def _spread(blocks: Tensor, like: Tensor) -> Tensor:
-    """Value of each block at all its pixels, as truth."""
+    """Truth value of each block at all its pixels, in the size of `like`."""
     height, width = like.shape[-2:]
     return _enlarged(blocks)[..., :height, :width] > 0
 
@@ -82,5 +83,5 @@ def _rms_around(difference: Tensor) -> Tensor:
 
 
 def _with_neighbours(sums: Tensor) -> Tensor:
-    """Sums over 3x3 blocks, nothing beyond the border."""
+    """Sum over each block and its neighbours, of which there are fewer at the border."""
     return functional.avg_pool2d(sums, 3, stride=1, padding=1) * 9

@@ -19,7 +19,7 @@ SHARPNESS = 10.0
 NORM_FLOOR = 1e-12
 """Smallest length by which a query or key is divided."""
 PIXELS_PER_CELL = 8
-"""A picture has no more keys than one for a square of this side."""
+"""Side of the smallest square that a key stands for, pixels."""
 QUERIES_AT_ONCE = 4096
 """Queries whose probabilities are held in memory together for `CrossAttention.evidence`."""
 
@@ -35,7 +35,7 @@ class Evidence:
 
 
 class CrossAttention(nn.Module):
-    """What the pixels of x ask of y: every pixel of x has a query, keys and values are y's, pooled to a small grid.
+    """Attention of x to y: every pixel of x has a query; keys and values come from y, pooled to a small grid.
 
         CA(x, y) = out(softmax(tau q k^T) v + local(value(norm(y)))),   q and k of unit length per head
 
@@ -62,16 +62,16 @@ class CrossAttention(nn.Module):
         self.sharpness = nn.Parameter(torch.full((self.heads, 1, 1), SHARPNESS)) if config.qk_norm else None
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """What x gets of y, both (N, C, H, W); no residual."""
+        """What x gets from y, all (N, C, H, W); no residual."""
         normed = self._normed(y)
         query, key = self._query(x), self.key_of(self._pooled(normed))
         value = self.value(normed)
         pooled = self.split(self._pooled(value))
         # the factor is already in the keys
-        found = functional.scaled_dot_product_attention(query, key, pooled.to(query.dtype), scale=1.0)
-        found = found.mT.flatten(1, 2).unflatten(-1, x.shape[-2:])
-        given: Tensor = self.project_out(found + self.local(value))
-        return given
+        attended = functional.scaled_dot_product_attention(query, key, pooled.to(query.dtype), scale=1.0)
+        attended = attended.mT.flatten(1, 2).unflatten(-1, x.shape[-2:])
+        projected: Tensor = self.project_out(attended + self.local(value))
+        return projected
 
     def cells(self, height: int, width: int) -> tuple[int, int]:
         """Rows and columns of keys for a work size."""
@@ -79,7 +79,7 @@ class CrossAttention(nn.Module):
         return rows, columns
 
     def key_of(self, pooled: Tensor) -> Tensor:
-        """(N, heads, keys, C / heads), times the factor of the products, of the normalised embedding's cells."""
+        """Keys (N, heads, keys, C / heads) of the pooled normalised embedding, times the factor of the products."""
         key = self.split(self.key(pooled))
         if self.sharpness is None:
             return key / math.sqrt(key.shape[-1])
@@ -87,13 +87,13 @@ class CrossAttention(nn.Module):
         return key * self.sharpness.to(key.dtype)
 
     def split(self, x: Tensor) -> Tensor:
-        """(N, C, rows, columns) as (N, heads, rows columns, C / heads), in one piece as fast attention wants it."""
+        """(N, C, rows, columns) as (N, heads, rows columns, C / heads), contiguous as fast attention needs it."""
         heads: Tensor = x.flatten(2).unflatten(1, (self.heads, -1))
         return heads.mT.contiguous()
 
     @torch.no_grad()
     def evidence(self, x: Tensor, y: Tensor) -> Evidence:
-        """Where x looks in y, in parts of the queries so that memory stays small."""
+        """Where x looks in y, both (N, C, H, W), computed for parts of the queries so that memory stays small."""
         query, key = self._query(x), self.key_of(self._pooled(self._normed(y)))
         received, entropies = torch.zeros_like(key[..., 0]), []
         for part in query.split(QUERIES_AT_ONCE, dim=-2):
@@ -111,10 +111,10 @@ class CrossAttention(nn.Module):
         return normed
 
     def _query(self, x: Tensor) -> Tensor:
-        """(N, heads, H W, C / heads)."""
+        """Queries of x, (N, heads, H W, C / heads)."""
         query = self.split(self.query(self.norm_query(x.to(self.norm_query.weight.dtype))))
         return query if self.sharpness is None else functional.normalize(query, dim=-1, eps=NORM_FLOOR)
 
     def _pooled(self, x: Tensor) -> Tensor:
-        """(N, C, rows, columns), means over cells."""
+        """Means of (N, C, H, W) over the cells of the keys, (N, C, rows, columns)."""
         return functional.adaptive_avg_pool2d(x, self.cells(*x.shape[-2:]))

@@ -50,8 +50,8 @@ class HighBranch(nn.Module):
         """(N, cs, H, W) to (N, high_width, H, W)."""
         if self.highpass:
             shallow = shallow - gaussian_blur(shallow, HIGHPASS_SIGMA)
-        found: Tensor = self.project_out(self.stages(shallow))
-        return found
+        details: Tensor = self.project_out(self.stages(shallow))
+        return details
 
 
 def _stage(inputs: int, outputs: int, blocks: int) -> nn.Sequential:

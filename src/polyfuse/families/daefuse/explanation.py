@@ -1,4 +1,4 @@
-"""What a DAE-Fuse found in one pair: numbers for the monitors of training, pictures for the eye."""
+"""What DAE-Fuse computes on the way to a fused picture: numbers for the monitors of training, maps to look at."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ def attention_statistics(model: DAEFuseNetwork, a: Tensor, b: Tensor) -> dict[st
     """What `DAEFuse.attention_statistics` returns, by the names documented there."""
     frame = model.frame(a)
     embeddings = model.encode(frame.pad(a), "a"), model.encode(frame.pad(b), "b")
-    found: dict[str, Tensor] = {}
+    statistics: dict[str, Tensor] = {}
     shifts = model.fusion.shifts(*embeddings)
     for name, evidence in model.fusion.evidence(*embeddings).items():
         shift, embedding = (pair[SOURCES.index(name)] for pair in (shifts, embeddings))
-        found[f"entropy_{name}"] = evidence.entropy.mean()
-        found[f"contribution_{name}"] = torch.linalg.vector_norm(shift) / torch.linalg.vector_norm(embedding)
-    return found
+        statistics[f"entropy_{name}"] = evidence.entropy.mean()
+        statistics[f"contribution_{name}"] = torch.linalg.vector_norm(shift) / torch.linalg.vector_norm(embedding)
+    return statistics
 
 
 def explain_pair(model: DAEFuseNetwork, a: Tensor, b: Tensor) -> dict[str, Tensor]:
     """What `DAEFuse.explain` returns, by the names documented there."""
     frame = model.frame(a)
     embeddings = model.encode(frame.pad(a), "a"), model.encode(frame.pad(b), "b")
-    found: dict[str, Tensor] = {}
+    results: dict[str, Tensor] = {}
     for name, picture, embedding in zip(SOURCES, (a, b), embeddings, strict=True):
-        found |= {f"{key}_{name}": frame.crop(value) for key, value in _decodings(model, embedding).items()}
-        found[f"error_{name}"] = found[f"reconstructed_{name}"] - picture
-        found |= {f"{key}_{name}": value for key, value in _bands(model, embedding).items()}
+        results |= {f"{key}_{name}": frame.crop(value) for key, value in _decodings(model, embedding).items()}
+        results[f"error_{name}"] = results[f"reconstructed_{name}"] - picture
+        results |= {f"{key}_{name}": value for key, value in _bands(model, embedding).items()}
     for name, evidence in model.fusion.evidence(*embeddings).items():
         relative = evidence.received * evidence.received[0].numel()
         size = evidence.entropy.shape[-2:]
-        found[f"received_{name}"] = frame.crop(functional.interpolate(relative, size, mode="bilinear"))
-        found[f"entropy_{name}"] = frame.crop(evidence.entropy)
+        results[f"received_{name}"] = frame.crop(functional.interpolate(relative, size, mode="bilinear"))
+        results[f"entropy_{name}"] = frame.crop(evidence.entropy)
     merged, shifts = model.merge(*embeddings), _shifts(model, *embeddings)
-    found |= {f"shift_{key}": frame.crop(_length(value)) for key, value in shifts.items()}
-    found["fused"] = model.finish(frame.crop(model.decode(merged)), a, b)
-    return found
+    results |= {f"shift_{key}": frame.crop(_length(value)) for key, value in shifts.items()}
+    results["fused"] = model.finish(frame.crop(model.decode(merged)), a, b)
+    return results
 
 
 def _decodings(model: DAEFuseNetwork, embedding: Tensor) -> dict[str, Tensor]:
-    """The reconstruction, and what it is made of where there are two branches."""
-    found = {"reconstructed": model.decode(embedding)}
+    """The reconstruction (N, 1, H, W); with two branches also detail, base and the remainder, its summands."""
+    decodings = {"reconstructed": model.decode(embedding)}
     if model.config.branches == "both":
         high, low = embedding.split([model.config.high_width, model.config.low_width], dim=1)
         nothing = model.decode(torch.zeros_like(embedding))
-        found["detail"] = model.decode(torch.cat([high, torch.zeros_like(low)], dim=1)) - nothing
-        found["base"] = model.decode(torch.cat([torch.zeros_like(high), low], dim=1)) - nothing
-        found["remainder"] = found["reconstructed"] - found["detail"] - found["base"] - nothing
-    return found
+        decodings["detail"] = model.decode(torch.cat([high, torch.zeros_like(low)], dim=1)) - nothing
+        decodings["base"] = model.decode(torch.cat([torch.zeros_like(high), low], dim=1)) - nothing
+        decodings["remainder"] = decodings["reconstructed"] - decodings["detail"] - decodings["base"] - nothing
+    return decodings
 
 
 def _bands(model: DAEFuseNetwork, embedding: Tensor) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 Equal to the plain modules up to rounding. What is cheaper, beside the strips: the normalisation of an embedding serves
 its queries and its keys, whose scales are in the weights after it; keys and values are projected after pooling; the
-projection after the attention is multiplied with the values beforehand. Tokens are few and computed as plainly as ever.
+projection after the attention is multiplied with the values beforehand. Tokens are few: the plain modules compute them.
 """
 
 from __future__ import annotations
@@ -30,29 +30,29 @@ from polyfuse.ops.blur import gaussian_blur
 from polyfuse.ops.native_attention import Attention
 
 MAX_REACH = 3
-"""Rows of context of one pass over a map: each is worked off twice, and each further pass goes through main memory."""
+"""Most rows of context of one pass: two strips compute each of them, but a further pass reads and writes whole maps."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a pass does with a strip."""
+    """One layer or block, as a pass applies it to a strip."""
 
     apply: Callable[[Tensor], Tensor]
     """(H, W, C) to (H, W, channels)."""
     reach: int
-    """Rows over which an input reaches an output."""
+    """Rows of context above and below that an output depends on."""
     channels: int
     """Channels of the output."""
 
 
 def fuse_planes(model: DAEFuseNetwork, a: Tensor, b: Tensor, dtype: torch.dtype) -> Tensor:
-    """The network on one pair of planes at a work size.
+    """Fuse one pair of planes at a work size.
 
     Args:
         model: In evaluation mode.
         a: (H, W) in [0, 1].
         b: Same shape.
-        dtype: Of the maps; normalisations are in the weights' type.
+        dtype: Type of the maps; normalisations are in the weights' type.
 
     Returns:
         (H, W) in (0, 1), of the type of `a`.
@@ -83,7 +83,7 @@ def _shallow(model: DAEFuseNetwork, picture: Tensor, source: str, pool: Pool) ->
 
 
 def _high(model: DAEFuseNetwork, shallow: Tensor, source: str, embedding: Tensor, pool: Pool) -> None:
-    """Fill the first channels of `embedding` (H, W, C) from the shallow feature, which is given back."""
+    """Fill the first channels of `embedding` (H, W, C) from the shallow feature, whose memory the pool gets back."""
     dtype, first = shallow.dtype, model.config.high_width
     if model.high is not None:
         high = cast(HighBranch, of_source(model.high, source))
@@ -99,8 +99,8 @@ def _highpassed(shallow: Tensor) -> Tensor:
     return shallow - gaussian_blur(planes, HIGHPASS_SIGMA)[0].permute(1, 2, 0)
 
 
-def _low(module: nn.Module, shallow: Tensor, found: Tensor) -> None:
-    """`LowBranch`: fill `found` (H, W, low_width); tokens are of the weights' type, which is faster than bfloat16."""
+def _low(module: nn.Module, shallow: Tensor, out: Tensor) -> None:
+    """`LowBranch`: fill `out` (H, W, low_width); tokens are of the weights' type, which is faster than bfloat16."""
     branch = cast(LowBranch, module)
     patch, weight, bias = branch.patch, branch.embed.weight, cast(Tensor, branch.embed.bias)
     patches = shallow.unflatten(1, (-1, patch)).unflatten(0, (-1, patch)).transpose(1, 2)  # (h, w, rows, columns, cs)
@@ -108,9 +108,9 @@ def _low(module: nn.Module, shallow: Tensor, found: Tensor) -> None:
     attend = _attended if embedded.dtype == torch.bfloat16 else functional.scaled_dot_product_attention
     small = branch.small((embedded.to(weight.dtype) + bias).permute(2, 0, 1)[None], attend)
     if branch.interpolated:
-        _enlarged(small, patch, found)
+        _enlarged(small, patch, out)
     else:
-        found.copy_(functional.pixel_shuffle(small, patch)[0].permute(1, 2, 0))
+        out.copy_(functional.pixel_shuffle(small, patch)[0].permute(1, 2, 0))
 
 
 def _attended(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -118,32 +118,32 @@ def _attended(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     heads, width = key.shape[1], key.shape[3]
     if not native_attention.takes(torch.bfloat16, key.device, width, width):
         return functional.scaled_dot_product_attention(query, key, value)
-    asked = query[0].transpose(0, 1).flatten(1).bfloat16()
-    found = torch.zeros_like(asked)
-    Attention(key[0] / math.sqrt(width), value[0])(asked, found, apart=True)
-    got: Tensor = found.unflatten(1, (heads, width)).transpose(0, 1)[None].to(query.dtype)
-    return got
+    queries = query[0].transpose(0, 1).flatten(1).bfloat16()
+    out = torch.zeros_like(queries)
+    Attention(key[0] / math.sqrt(width), value[0])(queries, out, apart=True)
+    attended: Tensor = out.unflatten(1, (heads, width)).transpose(0, 1)[None].to(query.dtype)
+    return attended
 
 
-def _enlarged(small: Tensor, factor: int, found: Tensor) -> None:
-    """Bilinear interpolation of (1, C, h, w), first of the few rows there are, then between them."""
+def _enlarged(small: Tensor, factor: int, out: Tensor) -> None:
+    """Fill `out` (H, W, C) with (1, C, h, w) interpolated: first along each of the few rows, then between rows."""
     wide = functional.interpolate(small, scale_factor=(1.0, float(factor)), mode="bilinear", align_corners=False)
     wide = wide[0].permute(1, 2, 0).contiguous()  # (h, W, C)
     lead, between = factor // 2, factor * (len(wide) - 1)
     places = (torch.arange(lead, lead + factor, dtype=wide.dtype)[:, None, None] + 0.5) / factor - 0.5
-    rows = found[lead : lead + between].unflatten(0, (len(wide) - 1, factor))
+    rows = out[lead : lead + between].unflatten(0, (len(wide) - 1, factor))
     rows.copy_(torch.lerp(wide[:-1, None], wide[1:, None], places))
-    found[:lead], found[lead + between :] = wide[0], wide[-1]
+    out[:lead], out[lead + between :] = wide[0], wide[-1]
 
 
 def _convolution(conv: nn.Module, dtype: torch.dtype, *, rectified: bool = False) -> Step:
-    """One convolution of 3x3 or 1x1, with the rectifier after it if asked to."""
+    """A 3x3 or 1x1 convolution as a step, followed by a ReLU where `rectified`."""
     conv = cast(nn.Conv2d, conv)
     return Step(Layer.of(conv, dtype, leak=float(not rectified)), conv.kernel_size[0] // 2, conv.out_channels)
 
 
 def _residual(block: nn.Module, dtype: torch.dtype) -> Step:
-    """`ResidualBlock`."""
+    """`ResidualBlock` as a step."""
     block = cast(ResidualBlock, block)
     first, second = Layer.of(block.first, dtype, leak=0), Layer.of(block.second, dtype, leak=0)
     skip = None if isinstance(block.skip, nn.Identity) else Layer.of(block.skip, dtype)
@@ -154,22 +154,22 @@ def _residual(block: nn.Module, dtype: torch.dtype) -> Step:
     return Step(apply, 2, block.second.out_channels)
 
 
-def _run(x: Tensor, steps: Sequence[Step], pool: Pool, found: Tensor | None = None) -> Tensor:
-    """All steps on a whole map, as many in one pass as `MAX_REACH` allows; the last pass fills `found` if given."""
+def _run(x: Tensor, steps: Sequence[Step], pool: Pool, out: Tensor | None = None) -> Tensor:
+    """All steps on a whole map, as many in one pass as `MAX_REACH` allows; the result is `out` or a map of the pool."""
     passes = list(_passes(steps))
-    given = x
+    current = x
     for group in passes:
         last = group is passes[-1]
-        target = found if last and found is not None else pool.take(x, group[-1].channels)
-        _one_pass(given, group, target)
-        if given is not x:
-            pool.give(given)
-        given = target
-    return given
+        target = out if last and out is not None else pool.take(x, group[-1].channels)
+        _one_pass(current, group, target)
+        if current is not x:
+            pool.give(current)
+        current = target
+    return current
 
 
 def _passes(steps: Sequence[Step]) -> Iterator[list[Step]]:
-    """Steps in a row that are worked off together."""
+    """Groups of consecutive steps, each of which one pass computes."""
     group: list[Step] = []
     for step in steps:
         if group and sum(other.reach for other in group) + step.reach > MAX_REACH:
@@ -179,14 +179,14 @@ def _passes(steps: Sequence[Step]) -> Iterator[list[Step]]:
     yield group
 
 
-def _one_pass(x: Tensor, steps: Sequence[Step], found: Tensor) -> None:
-    """Fill `found` strip by strip."""
-    widest = max(x, found, key=lambda part: part.shape[-1])
+def _one_pass(x: Tensor, steps: Sequence[Step], out: Tensor) -> None:
+    """Fill `out` with all steps applied to `x`, strip by strip."""
+    widest = max(x, out, key=lambda part: part.shape[-1])
 
     def work(strip: Strip) -> None:
         part = x[strip.outer]
         for step in steps:
             part = step.apply(part)
-        found[strip.inner] = part[strip.crop]
+        out[strip.inner] = part[strip.crop]
 
     each_strip(widest, sum(step.reach for step in steps), work)

@@ -29,14 +29,14 @@ class MergeGate(nn.Module):
         self.reduce = zeroed(nn.Conv2d(2 * channels, channels, 1))
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Two of (N, C, H, W) to one."""
+        """What is added to the mean of two embeddings; all are (N, C, H, W)."""
         both = torch.cat([first, second], dim=1).to(self.norm.weight.dtype)
         added: Tensor = self.reduce(functional.gelu(self.mix(self.expand(self.norm(both)))))
         return added
 
 
 class Fusion(nn.Module):
-    """m = (A + B) / 2 + gate(A, B), A and B the embeddings with what each asked of the other.
+    """m = (A + B) / 2 + gate(A, B), A and B the embeddings with what cross attention adds to each.
 
     A fresh one gives exactly (e_a + e_b) / 2, which the decoder already knows how to decode.
 
@@ -62,7 +62,7 @@ class Fusion(nn.Module):
         return self.merge(a + shift_a, b + shift_b)
 
     def shifts(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """What a asks of b and what b asks of a; zero without cross attention."""
+        """What cross attention adds to a, from b, and to b, from a; zeros without cross attention."""
         if self.cross is None:
             zero = torch.zeros_like(a)
             return zero, zero
@@ -72,11 +72,11 @@ class Fusion(nn.Module):
         """Where a looks in b under "a", where b looks in a under "b"; empty without cross attention."""
         if self.cross is None:
             return {}
-        looking_a, looking_b = (cast(CrossAttention, of_source(self.cross, source)) for source in SOURCES)
-        return {"a": looking_a.evidence(a, b), "b": looking_b.evidence(b, a)}
+        cross_a, cross_b = (cast(CrossAttention, of_source(self.cross, source)) for source in SOURCES)
+        return {"a": cross_a.evidence(a, b), "b": cross_b.evidence(b, a)}
 
     def merge(self, a: Tensor, b: Tensor) -> Tensor:
-        """Mean and gate of A and B."""
+        """The embedding of the fused picture from A and B: their mean plus the gate's output."""
         mean = (a + b) / 2
         pair = (mean, torch.maximum(a, b)) if self.symmetric else (a, b)
         merged: Tensor = mean + self.gate(*pair)

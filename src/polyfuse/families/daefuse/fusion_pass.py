@@ -20,33 +20,33 @@ from polyfuse.ops.native_attention import Attention
 from polyfuse.ops.native_separable import Filters
 
 REACH = 3
-"""Local path of the attention, gate and the decoder's convolution look one row far each."""
+"""Rows of context: one each for the attention's local path, the gate and the decoder's convolution."""
 PROBABILITY_BYTES = 1 << 20
-"""Probabilities of one head that are in the cache together."""
+"""Probabilities of one head that are computed at once, so that they stay in the cache."""
 
 
-def merged_feature(model: DAEFuseNetwork, a: Tensor, b: Tensor, found: Tensor) -> None:
-    """Fill `found` (H, W, decoder channels) with what the decoder reads of two embeddings (H, W, C)."""
+def merged_feature(model: DAEFuseNetwork, a: Tensor, b: Tensor, out: Tensor) -> None:
+    """Fill `out` (H, W, decoder channels) with what the decoder reads of two embeddings (H, W, C)."""
     fusion, dtype = model.fusion, a.dtype
     gate, read = _Gate(model, dtype), Layer.of(model.decoder.read, dtype, leak=0)
-    asking: list[_Asking] = []
+    attentions: list[_DirectedAttention] = []
     if fusion.cross is not None:
         for source, other in (("a", b), ("b", a)):
             cross = cast(CrossAttention, of_source(fusion.cross, source))
-            asking.append(_Asking(cross, _pooled(other, cross), dtype))
+            attentions.append(_DirectedAttention(cross, _pooled(other, cross), dtype))
 
     def work(strip: Strip) -> None:
         parts = a[strip.outer], b[strip.outer]
-        if asking:
+        if attentions:
             cores = [normed(part) for part in parts]
-            shifts = asking[0](*cores), asking[1](*cores[::-1])
+            shifts = attentions[0](*cores), attentions[1](*cores[::-1])
             parts = shifts[0].add_(parts[0]), shifts[1].add_(parts[1])
-        found[strip.inner] = read(gate(*parts))[strip.crop]
+        out[strip.inner] = read(gate(*parts))[strip.crop]
 
     each_strip(a, REACH, work)
 
 
-class _Asking:
+class _DirectedAttention:
     """`CrossAttention` of one direction, whose keys and values are known.
 
     Args:
@@ -63,33 +63,33 @@ class _Asking:
         self.keys = cross.key_of(pooled)[0].mT.to(dtype)  # (heads, C / heads, keys)
         values = cross.split(cross.value(pooled))[0]  # (heads, keys, C / heads)
         out = cross.project_out.weight.flatten(1).mT.unflatten(0, (cross.heads, -1))
-        self.given = (values @ out).to(dtype)  # (heads, keys, C)
+        self.projected_values = (values @ out).to(dtype)  # (heads, keys, C)
         takes = native_attention.takes(dtype, out.device, out.shape[1], out.shape[2])
         self._compiled: Attention | None = None
         if takes:
-            self._compiled = Attention(self.keys.mT, self.given, unit_length=self.unit_length)
+            self._compiled = Attention(self.keys.mT, self.projected_values, unit_length=self.unit_length)
 
     def __call__(self, core_x: Tensor, core_y: Tensor) -> Tensor:
-        """What x gets of y, (H, W, C), from both normalised but not scaled."""
-        found = self.detail(core_y)
+        """What x gets from y, (H, W, C); both come normalised but without the scale of the norm."""
+        out = self.detail(core_y)
         heads, width, keys = self.keys.shape
         query = self.query(core_x)
         if self._compiled is not None:
-            self._compiled(query.flatten(0, 1), found.flatten(0, 1))
-            return found
+            self._compiled(query.flatten(0, 1), out.flatten(0, 1))
+            return out
         query = query.view(-1, heads, width)
         if self.unit_length:
             exact = query.to(torch.promote_types(query.dtype, torch.float32))
             query = functional.normalize(exact, dim=-1, eps=NORM_FLOOR).to(query.dtype)
         at_once = max(1, PROBABILITY_BYTES // (keys * query.element_size()))
-        for asked, got in zip(query.split(at_once), found.view(-1, heads * width).split(at_once), strict=True):
+        for queries, sums in zip(query.split(at_once), out.view(-1, heads * width).split(at_once), strict=True):
             for head in range(heads):
-                got.addmm_((asked[:, head] @ self.keys[head]).softmax(dim=-1), self.given[head])
-        return found
+                sums.addmm_((queries[:, head] @ self.keys[head]).softmax(dim=-1), self.projected_values[head])
+        return out
 
 
 class _Gate:
-    """Mean of A and B, and `MergeGate`."""
+    """Mean of A and B plus `MergeGate`."""
 
     def __init__(self, model: DAEFuseNetwork, dtype: torch.dtype) -> None:
         gate, self.symmetric = model.fusion.gate, model.fusion.symmetric
@@ -110,7 +110,7 @@ def _scaled(conv: nn.Conv2d, norm: ChannelNorm) -> Filters:
 
 
 def _pooled(y: Tensor, cross: CrossAttention) -> Tensor:
-    """Keys' means over cells of normalised y, (1, C, rows, columns): first over columns, strip by strip."""
+    """Means of normalised y over the cells of keys, (1, C, rows, columns): first along rows, strip by strip."""
     height, width = y.shape[:2]
     rows, columns = cross.cells(height, width)
     exact = cross.norm_key.weight

@@ -1,4 +1,4 @@
-"""The game of DAE-Fuse as two turns of a stage: the discriminators', then the network's (spec daefuse 3.3 and 4.2)."""
+"""Adversarial training as two turns of a stage: the discriminators', then the network's (spec daefuse 3.3 and 4.2)."""
 
 from __future__ import annotations
 
@@ -23,24 +23,25 @@ from polyfuse.train.stage import FUSER, Batch, Parts, Turn
 
 JUDGE, MAKER = "discriminator", "generator"
 NOTES = ("adversarial_weight", "adversarial_share")
+"""Names of what the network's turn logs beside its losses."""
 THRESHOLD = {"bce": 0.0, "lsgan": 0.5, "hinge": 0.0}
-"""Logit from which on a discriminator holds a picture for real."""
+"""A discriminator takes a picture for a source if its logit is above this."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """What the two phases differ in."""
+    """What differs between the two phases of training."""
 
     make: Callable[[Parts, Batch], tuple[Tensor, ...]]
     """The network's pictures: one for each discriminator, or one for both."""
     content: Callable[[tuple[Tensor, ...], Batch], dict[str, Tensor]]
-    """Weighted losses of these pictures that no discriminator has a part in."""
+    """Weighted losses of these pictures, without the adversarial one."""
     show: Callable[[Tensor, str], Tensor]
     """What the discriminator of a source sees of a picture."""
 
 
 def turns(config: StageConfig, options: Options, phase: Phase, frozen: tuple[str, ...] = ()) -> tuple[Turn, ...]:
-    """The discriminators' turn, then the network's; the latter alone where there is no game.
+    """The discriminators' turn, then the network's; the latter alone where no discriminator is trained.
 
     Args:
         config: The stage.
@@ -71,17 +72,17 @@ def turns(config: StageConfig, options: Options, phase: Phase, frozen: tuple[str
 def _judging_losses(
     parts: Parts, batch: Batch, made: tuple[Tensor, ...], options: Options, phase: Phase
 ) -> dict[str, Tensor]:
-    """Losses of the discriminators; notes: share of pictures told rightly, mean logit of sources less that of fakes."""
-    found = {}
+    """Losses of the discriminators; notes: share of pictures judged right, mean logit of sources less that of fakes."""
+    values = {}
     for source, real, fake in zip(SOURCES, (batch.a, batch.b), _by_source(made), strict=True):
         both = torch.cat([phase.show(real, source), phase.show(fake, source)])
         real_logits, fake_logits = parts[f"disc_{source}"](both).chunk(2)
-        found[f"loss_{source}"] = discriminator_loss(real_logits, fake_logits, options.form)
+        values[f"loss_{source}"] = discriminator_loss(real_logits, fake_logits, options.form)
         threshold = THRESHOLD[options.form]
         right = torch.cat([real_logits > threshold, fake_logits <= threshold])
-        found[f"accuracy_{source}"] = right.to(real_logits.dtype).mean()
-        found[f"gap_{source}"] = (real_logits.mean() - fake_logits.mean()).detach()
-    return found
+        values[f"accuracy_{source}"] = right.to(real_logits.dtype).mean()
+        values[f"gap_{source}"] = (real_logits.mean() - fake_logits.mean()).detach()
+    return values
 
 
 def _adversarial(
@@ -99,15 +100,16 @@ def _adversarial(
     )
     weights = equalising_weights(losses) if getattr(options, "equalise", False) else torch.ones_like(losses)
     loss = (weights * losses).sum()
-    wanted, found = gradient_norm(torch.stack(list(content.values())).sum(), made), gradient_norm(loss, made)
+    content_norm = gradient_norm(torch.stack(list(content.values())).sum(), made)
+    adversarial_norm = gradient_norm(loss, made)
     if options.balance == "gradient":
-        weight = batch.mean(balance(wanted, found, options.share, options.largest))
+        weight = batch.mean(balance(content_norm, adversarial_norm, options.share, options.largest))
     else:
         weight = torch.full_like(loss, options.weight)
-    values = weight * loss, weight, weight * found / wanted.clamp(min=GRADIENT_FLOOR)
+    values = weight * loss, weight, weight * adversarial_norm / content_norm.clamp(min=GRADIENT_FLOOR)
     return dict(zip(("adversarial", *NOTES), (values[0], values[1].detach(), values[2].detach()), strict=True))
 
 
 def _by_source(made: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """A picture for each source."""
+    """One picture for the discriminator of each source."""
     return made if len(made) == len(SOURCES) else made * len(SOURCES)

@@ -1,7 +1,7 @@
 """The content losses of both DAE-Fuse training phases (spec daefuse 3.1 and 4.1); `adversarial` has the other half.
 
 The paper says that the autoencoder reconstructs each source and that the fused picture is judged by two discriminators.
-Which content losses there are is ours: what networks of this kind usually have.
+It names no content losses; these are ours, the usual ones of such networks.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class ReconstructionWeights:
     """Weights of the phase 1 terms of each source."""
 
     squares: float = 10.0
-    """Of the mean squared difference."""
+    """Weight of the mean squared difference."""
     structure: float = 1.0
-    """Of 1 - SSIM."""
+    """Weight of 1 - SSIM."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class FusionWeights:
     """Weights of the phase 2 terms; networks akin to CDDFuse have intensity 1 and gradient 10."""
 
     intensity: float = 10.0
-    """Of the distance from the larger source."""
+    """Weight of the distance from the larger source."""
     gradient: float = 1.25
-    """Of the distance from the larger gradient."""
+    """Weight of the distance from the larger gradient."""
     structure: float = 0.0
-    """Of 2 - SSIM(fused, a) - SSIM(fused, b)."""
+    """Weight of 2 - SSIM(fused, a) - SSIM(fused, b)."""
 
 
 def squared_distance(predicted: Tensor, target: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ def squared_distance(predicted: Tensor, target: Tensor) -> Tensor:
 
 
 def structural_distance(predicted: Tensor, target: Tensor) -> Tensor:
-    """1 - SSIM, mean over where its window lies inside; both (N, 1, H, W), sides of 11 or more."""
+    """1 - mean SSIM where the window lies inside the picture; both (N, 1, H, W), sides of 11 or more."""
     return 1 - ssim_map(predicted, target, "none").mean()
 
 
@@ -62,22 +62,27 @@ def _steepness(x: Tensor) -> Tensor:
 
 
 def reconstruction_terms(
-    found_a: Tensor, found_b: Tensor, a: Tensor, b: Tensor, *, weights: ReconstructionWeights | None = None
+    reconstructed_a: Tensor,
+    reconstructed_b: Tensor,
+    a: Tensor,
+    b: Tensor,
+    *,
+    weights: ReconstructionWeights | None = None,
 ) -> dict[str, Tensor]:
     """Weighted terms of phase 1 by name; their sum is minimised.
 
     Args:
-        found_a: a made again, (N, 1, H, W).
-        found_b: b made again.
+        reconstructed_a: Reconstruction of a, (N, 1, H, W).
+        reconstructed_b: Reconstruction of b, same shape.
         a: (N, 1, H, W) in [0, 1].
         b: Same shape.
         weights: Weights of the terms.
     """
     chosen = weights or ReconstructionWeights()
     terms = {}
-    for source, found, target in (("a", found_a, a), ("b", found_b, b)):
-        terms[f"squares_{source}"] = chosen.squares * squared_distance(found, target)
-        terms[f"structure_{source}"] = chosen.structure * structural_distance(found, target)
+    for source, reconstructed, target in (("a", reconstructed_a, a), ("b", reconstructed_b, b)):
+        terms[f"squares_{source}"] = chosen.squares * squared_distance(reconstructed, target)
+        terms[f"structure_{source}"] = chosen.structure * structural_distance(reconstructed, target)
     return terms
 
 
@@ -88,7 +93,7 @@ def fusion_terms(fused: Tensor, a: Tensor, b: Tensor, *, weights: FusionWeights 
         fused: (N, 1, H, W).
         a: Same shape, in [0, 1].
         b: Same shape, in [0, 1].
-        weights: Weights of the terms; the structural one is left out where it has none.
+        weights: Weights of the terms; the structural term is left out where its weight is 0.
     """
     chosen = weights or FusionWeights()
     terms = {

@@ -1,4 +1,4 @@
-"""DAE-Fuse with the face of a fusion model: its declared facts, the fast form, and what can be asked of it."""
+"""DAE-Fuse as a `FusionModel`: its declared facts, the fast form, and its explanations."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ HALO = 32
 MAPS = 6
 """Maps of C channels at once in full size, in evaluation mode: 3.5 to 6 were measured, by size and precision."""
 STRIPS = 50
-"""Strips that the memory beside these maps comes to, with some to spare."""
+"""Memory needed beside these maps, in strips, with some to spare."""
 PASSES = 2
-"""Both sources are encoded, and each asks the other."""
+"""Both sources are encoded, and each attends to the other."""
 
 
 class DAEFuse(DAEFuseNetwork, FusionModel):
@@ -101,24 +101,24 @@ class DAEFuse(DAEFuseNetwork, FusionModel):
         return self.finish(frame.crop(fused[:, None]), a, b)
 
     def _wants_plain(self, a: Tensor, b: Tensor) -> bool:
-        """Whether there is work that the fast form is not made for."""
+        """Whether this is what the fast form cannot do: training, gradients, autocast, other devices than the CPU."""
         device = a.device.type
         return self.training or device != "cpu" or torch.is_autocast_enabled(device) or needs_gradients(self, a, b)
 
     @torch.no_grad()
     def attention_statistics(self, a: Tensor, b: Tensor) -> dict[str, Tensor]:
-        """How the cross attention works on a pair, as scalars; nothing without cross attention.
+        """How the cross attention works on a pair, as scalars; an empty dictionary without cross attention.
 
         Returns:
-            For each source s of "a" and "b", which asks the other: "entropy_s", mean entropy of its probabilities, 1
-            where all are uniform; "contribution_s", the norm of what it gets over the norm of its own embedding.
+            For each source s of "a" and "b", which attends to the other: "entropy_s", mean entropy of its attention, 1
+            where all is uniform; "contribution_s", the norm of what it gets over the norm of its own embedding.
         """
         check_pair(a, b)
         return attention_statistics(self, a, b)
 
     @torch.no_grad()
     def explain(self, a: Tensor, b: Tensor, observe: Observer | None = None) -> dict[str, Tensor]:
-        """Everything the network found, in one plain pass.
+        """All intermediate results, from one pass of the plain modules.
 
         Args:
             a: (N, 1, H, W) in [0, 1].
@@ -128,11 +128,11 @@ class DAEFuse(DAEFuseNetwork, FusionModel):
         Returns:
             For each source s of "a" and "b": "reconstructed_s", decoded from its embedding, and "error_s", that less
             the source; "detail_s" and "base_s", what the decoder makes of the high and of the low frequencies alone,
-            less what it makes of nothing, and "remainder_s", what this sum lacks, for the decoder is not linear;
+            less what it makes of zeros, and "remainder_s", what this sum lacks, for the decoder is not linear;
             "band_high_s" and "band_low_s" (N,), shares of energy above 1/16 cycle per pixel in the channels of either
-            branch; "received_s", how much s looks at each place of the other source, 1 everywhere where it does not
-            choose; "entropy_s", at each pixel of s how undecided it is, 1 where uniform.
-            Of the pair: "fused"; "shift_cross" and "shift_merge", by how much at each pixel cross attention and merge
+            branch; "received_s", how much s looks at each place of the other source, 1 everywhere if it looks evenly;
+            "entropy_s", entropy of the attention of each pixel of s, 1 where uniform.
+            For the pair: "fused"; "shift_cross" and "shift_merge", by how much at each pixel cross attention and merge
             gate move the embedding away from the mean of both.
             What a branch or the cross attention would give is missing where the network has none.
 

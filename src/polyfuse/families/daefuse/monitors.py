@@ -14,11 +14,12 @@ from polyfuse.train.stage import FUSER, Batch, Parts, Readings, Watch
 WINDOW = 31
 """Side of the means that are taken off before detail is compared, pixels."""
 FLOOR = 1e-6
-"""Added to denominators."""
+"""Added to denominators against division by zero."""
 SOURCES = ("a", "b")
 GRADIENT, SHARE = "generator.norm.fuser", "generator.note.adversarial_share"
+"""Columns of the log: norm of the network's gradient; size of its adversarial part over that of the other losses."""
 ALONE = "norm.fuser"
-"""The gradient norm where a stage has no other turn."""
+"""Column of the gradient norm where the network's turn is the only one."""
 
 
 def reconstruction_watch(*, adversarial: bool) -> Watch:
@@ -39,25 +40,25 @@ def fusion_watch(*, adversarial: bool) -> Watch:
     def measure(parts: Parts, batch: Batch) -> dict[str, float]:
         fuser = _fuser(parts)
         fused = fuser(batch.a, batch.b)
-        found = {
+        numbers = {
             "bias": modality_bias(fused, batch.a, batch.b),
             "intensity": intensity_bias(fused, batch.a, batch.b),
             "range": range_use(fused, batch.a, batch.b),
         }
-        return found | {name: float(value) for name, value in fuser.attention_statistics(batch.a, batch.b).items()}
+        return numbers | {name: float(value) for name, value in fuser.attention_statistics(batch.a, batch.b).items()}
 
     def judge(readings: Readings, share: float) -> dict[str, str]:
-        found = {
+        statuses = {
             "bias": rules.bias_rule(readings["bias"]),
             "intensity": rules.intensity_rule(readings["intensity"]),
             "range": rules.range_rule(readings["range"]),
         }
         if "entropy_a" in readings:  # not without cross attention
-            found["entropy"] = rules.entropy_rule(readings["entropy_a"], readings["entropy_b"], share)
-            found["contribution"] = rules.contribution_rule(
+            statuses["entropy"] = rules.entropy_rule(readings["entropy_a"], readings["entropy_b"], share)
+            statuses["contribution"] = rules.contribution_rule(
                 readings["contribution_a"], readings["contribution_b"], share
             )
-        return found | _judge_turns(readings, adversarial)
+        return statuses | _judge_turns(readings, adversarial)
 
     return Watch(measure, judge, _means(adversarial))
 
@@ -76,18 +77,18 @@ def intensity_bias(fused: Tensor, a: Tensor, b: Tensor) -> float:
 
 def range_use(fused: Tensor, a: Tensor, b: Tensor) -> float:
     """Range of `fused` between its quantiles of 0.1 and 99.9 %, over that of the pixel maximum; mean over pictures."""
-    found, possible = (_range(picture) for picture in (fused, torch.maximum(a, b)))
-    return float((found / (possible + FLOOR)).mean())
+    used, possible = (_range(picture) for picture in (fused, torch.maximum(a, b)))
+    return float((used / (possible + FLOOR)).mean())
 
 
 def black_level(fuser: DAEFuse, like: Tensor) -> float:
-    """Mean of what comes back for one black picture of the size of `like`, in 1/255."""
+    """Mean reconstruction of one black picture of the size of `like`, in 1/255."""
     black = torch.zeros_like(like[:1])
     return 255 * float(torch.cat(fuser.reconstruct(black, black)).mean())
 
 
 def _means(adversarial: bool) -> tuple[str, ...]:
-    """What of the log is watched."""
+    """Columns of the log whose means are readings too."""
     if not adversarial:
         return (ALONE,)
     logits = (f"discriminator.note.{name}_{source}" for name in ("accuracy", "gap") for source in SOURCES)
@@ -95,15 +96,15 @@ def _means(adversarial: bool) -> tuple[str, ...]:
 
 
 def _judge_turns(readings: Readings, adversarial: bool) -> dict[str, str]:
-    """Gradient and discriminators."""
+    """Status of the gradient norm and, in adversarial training, of each discriminator."""
     if not adversarial:
         return {"gradient": rules.norm_rule(readings[ALONE])}
-    found = {"gradient": rules.norm_rule(readings[GRADIENT])}
+    statuses = {"gradient": rules.norm_rule(readings[GRADIENT])}
     for source in SOURCES:
         accuracy, gap = (f"discriminator.note.{name}_{source}" for name in ("accuracy", "gap"))
-        found[f"strong_{source}"] = rules.strong_rule(readings, accuracy, SHARE)
-        found[f"dead_{source}"] = rules.dead_rule(readings, accuracy, gap)
-    return found
+        statuses[f"strong_{source}"] = rules.strong_rule(readings, accuracy, SHARE)
+        statuses[f"dead_{source}"] = rules.dead_rule(readings, accuracy, gap)
+    return statuses
 
 
 def _fuser(parts: Parts) -> DAEFuse:
@@ -111,7 +112,7 @@ def _fuser(parts: Parts) -> DAEFuse:
 
 
 def _detail(pictures: Tensor) -> Tensor:
-    """Pictures less their means over squares, cut off at the border."""
+    """Pictures less their local means, over squares that are cut off at the border."""
     return pictures - functional.avg_pool2d(pictures, WINDOW, 1, WINDOW // 2, count_include_pad=False)
 
 

@@ -1,6 +1,6 @@
 """DAE-Fuse: a discriminative autoencoder that fuses by cross attention, assembled from its parts.
 
-The infrared I of the paper is our a, the visible V our b. One encoder (unless told otherwise) and one decoder serve all
+The infrared I of the paper is our a, the visible V our b. One encoder (by default) and one decoder serve all
 modalities:
 
     s = shallow(x);  e = [high(s); low(s)]                   encode: high and low frequencies, at the picture's size
@@ -11,10 +11,10 @@ The paper says which parts there are, that the high-frequency encoder comes from
 a vision transformer, that the sources' embeddings are query, key and value for each other, and that discriminative
 blocks work in both phases. It publishes neither code nor sizes: layers, widths and everything marked "ours" are ours.
 
-Exact properties, all tested: a fresh fusion gives the mean of both embeddings; the pictures of a batch do not touch
-each other; with `share_directions` swapping the sources changes nothing beyond rounding. Not so: it reaches over the
-whole picture (attention among patches and to pooled keys), and nothing forces black to give black but training with
-black pictures (`keep_black` does).
+Exact properties, all tested: a fresh fusion gives the mean of both embeddings; the pictures of a batch do not
+influence each other; with `share_directions` swapping the sources changes nothing beyond rounding. An output depends on
+the whole picture (attention among patches and to pooled keys), and only training with black pictures makes black give
+black (`keep_black` forces it).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from polyfuse.ops.precision import Precision
 
 
 class DAEFuseNetwork(nn.Module):
-    """The network as plain modules; `DAEFuse` puts the face of a fusion model on it.
+    """The network as plain modules; `DAEFuse` makes it a `FusionModel`.
 
     Args:
         config: Configuration; default is the size "base".
@@ -77,16 +77,16 @@ class DAEFuseNetwork(nn.Module):
         return self.finish(frame.crop(self.decode(self.merge(embedding_a, embedding_b))), a, b)
 
     def reconstruct(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """Phase 1: a and b made again, each from its own embedding; the fusion takes no part.
+        """Phase 1: a and b, (N, 1, H, W), reconstructed each from its own embedding; the fusion takes no part.
 
         Raises:
             InputError: If the shapes differ or are not (N, 1, H, W).
         """
         check_pair(a, b)
         frame = self.frame(a)
-        found_a = self.decode(self.encode(frame.pad(a), "a"))
-        found_b = self.decode(self.encode(frame.pad(b), "b"))
-        return frame.crop(found_a), frame.crop(found_b)
+        decoded_a = self.decode(self.encode(frame.pad(a), "a"))
+        decoded_b = self.decode(self.encode(frame.pad(b), "b"))
+        return frame.crop(decoded_a), frame.crop(decoded_b)
 
     def frame(self, picture: Tensor) -> Frame:
         """How pictures of this size are put into a work size; a margin on all sides outside training only."""
@@ -124,11 +124,11 @@ class DAEFuseNetwork(nn.Module):
         return decoded
 
     def finish(self, fused: Tensor, a: Tensor, b: Tensor) -> Tensor:
-        """Keep black black where the configuration says so."""
+        """With `keep_black`, `fused` set to 0 where both sources are exactly 0; else `fused` itself."""
         return keep_black(fused, a, b) if self.config.keep_black else fused
 
     def _arithmetic(self, x: Tensor) -> AbstractContextManager[object]:
-        """Operands of `precision`; in float32 what surrounds the model decides."""
+        """Autocast to bfloat16 for "bf16"; else nothing, so that an autocast around the model stays in force."""
         if self.precision != "bf16":
             return nullcontext()
         return torch.autocast(x.device.type, torch.bfloat16)

@@ -16,7 +16,7 @@ DISCRIMINATORS = ("disc_a", "disc_b")
 
 @dataclass(frozen=True)
 class GameOptions:
-    """The game of network and discriminators, in both phases."""
+    """Options of adversarial training in both phases."""
 
     adversarial: bool = True
     """False is the ablation without discriminators: they are not trained, and the network does not see them."""
@@ -25,11 +25,11 @@ class GameOptions:
     balance: Literal["gradient", "fixed"] = "gradient"
     """Weight of the adversarial loss: by the ratio of gradients at the network's output, or `weight`."""
     share: float = 0.1
-    """Size of the adversarial gradient at the output against that of the other losses, if balanced."""
+    """Size of the adversarial gradient at the output over that of the other losses, with balance "gradient"."""
     largest: float = 1.0
-    """Largest weight, if balanced."""
+    """Largest weight, with balance "gradient"."""
     weight: float = 0.02
-    """The weight, if fixed."""
+    """The weight, with balance "fixed"."""
     discriminator: OptimiserConfig = field(default_factory=lambda: OptimiserConfig(kind="rmsprop"))
     """Optimiser of the discriminators. Source: RMSprop as reported of the paper."""
 
@@ -39,7 +39,7 @@ class ReconstructionOptions(GameOptions):
     """Options of stage "reconstruction"."""
 
     view: Literal["image", "detail"] = "detail"
-    """What discriminators see: pictures, or what a blur takes off them, of which they are less blind."""
+    """What discriminators see: pictures, or what a blur takes off them, in which they tell sources apart better."""
 
 
 @dataclass(frozen=True)

@@ -39,27 +39,27 @@ def black_rule(values: Sequence[float], share: float) -> str:
 
 
 def norm_rule(values: Sequence[float]) -> str:
-    """Gradient norm: more than a hundred times the median of the readings before warns, no number fails."""
+    """Gradient norm: more than a hundred times the median of the readings before warns, not finite fails."""
     if not math.isfinite(values[-1]):
         return FAIL
     return WARN if len(values) > 1 and values[-1] > 100 * median(values[:-1]) else OK
 
 
 def strong_rule(readings: Readings, accuracy: str, adversarial_share: str) -> str:
-    """Discriminator too strong: right in 0.90 warns; in over 0.98 for long, with no share of the gradient, fails."""
+    """Discriminator too strong: 90 % right warns; lastingly over 98 %, its gradient under 1 % of the other, fails."""
     if _lasts(readings, lambda at: readings[accuracy][at] > 0.98 and readings[adversarial_share][at] < 0.01):
         return FAIL
     return WARN if readings[accuracy][-1] >= 0.90 else OK
 
 
 def dead_rule(readings: Readings, accuracy: str, gap: str) -> str:
-    """Discriminator dead: for long right in half of the cases, with equal mean logits."""
+    """Discriminator dead: lastingly right in half of the cases, with equal mean logits, fails."""
     dead = _lasts(readings, lambda at: abs(readings[accuracy][at] - 0.5) <= 0.02 and abs(readings[gap][at]) < 0.05)
     return FAIL if dead else OK
 
 
 def entropy_rule(one: Sequence[float], other: Sequence[float], share: float) -> str:
-    """Attention: uniform in both directions or on single keys in one, in ten readings, fails in the second half."""
+    """Attention: ten readings uniform in both directions, or on single keys in one, fail in the stage's second half."""
     newest = list(zip(one, other, strict=True))[-10:]
     if len(newest) == 10 and share > 0.5 and (all(min(e) > 0.99 for e in newest) or all(min(e) < 0.1 for e in newest)):
         return FAIL
@@ -67,13 +67,13 @@ def entropy_rule(one: Sequence[float], other: Sequence[float], share: float) -> 
 
 
 def contribution_rule(one: Sequence[float], other: Sequence[float], share: float) -> str:
-    """Cross attention against what it is added to: below 0.02 warns, below 0.005 after a fifth of the stage fails."""
+    """Cross attention over the embedding, norms: below 0.02 warns, below 0.005 after a fifth of the stage fails."""
     least = min(one[-1], other[-1])
     return FAIL if least < 0.005 and share > 0.2 else WARN if least <= 0.02 else OK
 
 
 def _band(value: float, fine: tuple[float, float], bearable: tuple[float, float]) -> str:
-    """Where a value lies."""
+    """OK in the range `fine`, WARN in `bearable`, else FAIL; bounds belong to their range."""
     if fine[0] <= value <= fine[1]:
         return OK
     return WARN if bearable[0] <= value <= bearable[1] else FAIL

@@ -38,8 +38,8 @@ def reconstruction_stage(config: StageConfig, options: ReconstructionOptions, wh
         return reconstruction_terms(made[0], made[1], batch.a, batch.b, weights=weights)
 
     phase = Phase(make, content, partial(shown, view=options.view))
-    taken = turns(config, options, phase)
-    return _stage(config, phase, taken, reconstruction_watch(adversarial=_has_judges(taken)))
+    stage_turns = turns(config, options, phase)
+    return _stage(config, phase, stage_turns, reconstruction_watch(adversarial=_has_judges(stage_turns)))
 
 
 def fusion_stage(config: StageConfig, options: FusionOptions, where: str) -> Stage:
@@ -55,19 +55,19 @@ def fusion_stage(config: StageConfig, options: FusionOptions, where: str) -> Sta
         return terms | attached_terms(made[0], batch, attached)
 
     phase = Phase(make, content, partial(shown, view=options.view, detail_source=options.detail_source))
-    taken = turns(config, options, phase, options.freeze)
-    return _stage(config, phase, taken, fusion_watch(adversarial=_has_judges(taken)))
+    stage_turns = turns(config, options, phase, options.freeze)
+    return _stage(config, phase, stage_turns, fusion_watch(adversarial=_has_judges(stage_turns)))
 
 
-def _stage(config: StageConfig, phase: Phase, taken: tuple[Turn, ...], watch: Watch) -> Stage:
-    """The stage of a phase."""
+def _stage(config: StageConfig, phase: Phase, stage_turns: tuple[Turn, ...], watch: Watch) -> Stage:
+    """The stage of a phase; validated by its content losses."""
 
     def validate(parts: Parts, batch: Batch) -> dict[str, Tensor]:
         return phase.content(phase.make(parts, batch), batch)
 
-    return Stage(config.kind, config.steps, taken, validate, draw, watch=watch)
+    return Stage(config.kind, config.steps, stage_turns, validate, draw, watch=watch)
 
 
-def _has_judges(taken: tuple[Turn, ...]) -> bool:
+def _has_judges(stage_turns: tuple[Turn, ...]) -> bool:
     """Whether discriminators are trained."""
-    return any(turn.name == JUDGE for turn in taken)
+    return any(turn.name == JUDGE for turn in stage_turns)

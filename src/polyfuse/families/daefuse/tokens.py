@@ -91,22 +91,22 @@ class LowBranch(nn.Module):
         return functional.pixel_shuffle(small, self.patch)
 
     def small(self, embedded: Tensor, attend: Attend = functional.scaled_dot_product_attention) -> Tensor:
-        """(N, d, h, w) of patches to (N, low_width, h, w), or to the channels of all their pixels."""
+        """Embedded patches (N, d, h, w) to (N, low_width, h, w), or to the channels of all pixels of each patch."""
         grid = (embedded.shape[-2], embedded.shape[-1])
         tokens = embedded.flatten(2).mT.to(self.norm.weight.dtype)  # sums and norms stay float32 under bf16
         for block in self.blocks:
             tokens = block(tokens, grid, attend)
-        found: Tensor = self.project_out(_map(self.norm(tokens), grid))
-        return found
+        projected: Tensor = self.project_out(_map(self.norm(tokens), grid))
+        return projected
 
 
 def _map(tokens: Tensor, grid: Grid) -> Tensor:
     """(N, T, d) as (N, d, rows, columns)."""
-    found: Tensor = tokens.mT.unflatten(-1, grid)
-    return found
+    as_map: Tensor = tokens.mT.unflatten(-1, grid)
+    return as_map
 
 
 def _pooled(tokens: Tensor, grid: Grid, factor: int) -> Tensor:
-    """Means over squares of `factor` by `factor` tokens, cut off at the border, in one piece for fast attention."""
+    """Means over squares of `factor` by `factor` tokens, cut off at the border; contiguous for fast attention."""
     pooled = functional.avg_pool2d(_map(tokens, grid), factor, ceil_mode=True, count_include_pad=False)
     return pooled.flatten(2).mT.contiguous()

@@ -1,4 +1,4 @@
-"""How DAE-Fuse is trained: in two phases, each a game of the network and two discriminators."""
+"""How DAE-Fuse is trained: in two phases, each by the network against two discriminators."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class DiscriminatorOptions:
 
 
 def _build(recipe: Recipe) -> dict[str, nn.Module]:
-    """The network and, where a stage plays the game, the discriminators; the network's first weights are the same."""
-    config, helpers = _config_of(recipe), _disc_options(recipe)
+    """The network and, if a stage trains against them, discriminators; the network's initial weights are the same."""
+    config, disc_options = _config_of(recipe), _disc_options(recipe)
     fuser = DAEFuse(config)
     fuser.precision = recipe.precision
     parts: dict[str, nn.Module] = {FUSER: fuser}
     if any(options.adversarial for options in stage_options(recipe)):
-        parts |= {name: Discriminator(config.disc_channels, helpers.spectral_norm) for name in DISCRIMINATORS}
+        parts |= {name: Discriminator(config.disc_channels, disc_options.spectral_norm) for name in DISCRIMINATORS}
     return parts
 
 
@@ -65,7 +65,7 @@ def _disc_options(recipe: Recipe) -> DiscriminatorOptions:
 
 
 def _stages(recipe: Recipe, load_frozen: LoadFrozen) -> list[Stage]:
-    """The stages of `recipe`; discriminators go on in the next one if they see the same view there, else begin anew."""
+    """The stages of `recipe`; discriminators begin anew in a stage that shows them another view than their last one."""
     check_kinds(recipe, KINDS, "DAE-Fuse", options=True)
     check_no_teacher(recipe, "DAE-Fuse")
     stages, view = [], None
@@ -81,17 +81,17 @@ def _stages(recipe: Recipe, load_frozen: LoadFrozen) -> list[Stage]:
 
 
 def _stage(config: StageConfig, options: Options, where: str) -> Stage:
-    """One stage."""
+    """The stage of either kind of options."""
     if isinstance(options, FusionOptions):
         return fusion_stage(config, options, where)
     return reconstruction_stage(config, options, where)
 
 
 def _check_frozen(recipe: Recipe, options: Options, where: str) -> None:
-    """Refuse to freeze what is not there, or all there is.
+    """Refuse to freeze modules that the network lacks, or all that it has.
 
     Raises:
-        UsageError: Naming it.
+        UsageError: If a name is unknown (with the nearest one), or nothing is left to train.
     """
     if isinstance(options, ReconstructionOptions):
         return

@@ -87,7 +87,7 @@ class CoderTrace:
     """Thresholded estimates x_0 .. x_n."""
 
     def note(self, before: Tensor, after: Tensor) -> None:
-        """Take the next estimate; override it to look at estimates without keeping them."""
+        """Keep the next estimate; override this to look at estimates without keeping them."""
         self.before.append(before)
         self.after.append(after)
 
@@ -219,7 +219,7 @@ class LZSC(SparseCoder):
         return apply_threshold(config.threshold, pre, theta, steepness=config.steepness, shrink=config.shrink)
 
     def steps(self) -> list[CodingStep] | None:
-        """The block as data; quasi-hyperbolic momentum carries a velocity that the fast forms do not know."""
+        """The block as data; None with quasi-hyperbolic momentum, whose velocity the fast forms do not know."""
         if self.config.momentum == "qhm":
             return None
         theta, rho = self.thresholds(), self.momenta()
@@ -270,7 +270,7 @@ class LCSC(SparseCoder):
         return self.theta
 
     def momenta(self) -> Tensor:
-        """Zeros: this block has no momentum."""
+        """Zeros, shape (n + 1,): this block has no momentum."""
         return torch.zeros(self.config.iterations + 1, device=self.theta.device, dtype=self.theta.dtype)
 
     def forward(self, e: Tensor, trace: CoderTrace | None = None) -> Tensor:
@@ -291,5 +291,5 @@ class LCSC(SparseCoder):
         return super().weight(convs, 0 if convs is self.input else k)
 
     def steps(self) -> list[CodingStep] | None:
-        """None: an ablation of quality, evaluated by the literal form."""
+        """None: this block is for ablations alone, which the literal form computes."""
         return None

@@ -1,7 +1,7 @@
 """FNet: interpretable fusion by learned l0 convolutional sparse coding.
 
 Panda, Kundu, Bhattacharya, Routray, "l0-Regularized Sparse Coding-based Interpretable Network for Multi-Modal Image
-Fusion" (arXiv 2411.04519, IEEE TPAMI). Equations 7 to 11 and 22, 23; the blocks are in `layers/lzsc.py`.
+Fusion" (arXiv 2411.04519, IEEE TPAMI). Equations 7 to 11 and 22, 23; the blocks are in `coder.py`.
 
 The paper's first picture I1 with its unique code U is our a (infrared, near-infrared, MRI); the second, I2 with V, is
 our b (visible, CT, PET, SPECT). The official program takes them in the same order.
@@ -11,8 +11,8 @@ our b (visible, CT, PET, SPECT). The official program takes them in the same ord
     fused = G_u * U + G_v * V + G_z * Z
 
 Exact properties, all tested: any size from 1 x 1, odd to the bit, zero for zero, shift equivariant 80 pixels away from
-every border. Not so: it is not symmetric in a and b, and it brightens identical inputs by 4 to 18 percent, because its
-losses reward the maximum of both pictures.
+every border. It is not symmetric in a and b, and it brightens identical inputs by 4 to 18 percent, because its losses
+reward the maximum of both pictures.
 
 Differences from the paper are marked where they stand; the official code counts five thresholded estimates per block
 where the paper speaks of four modules.  # official: only this count has the published 420 K parameters
@@ -78,7 +78,7 @@ class FNet(FusionModel):
     Source: FNet paper, equations 7 to 11; layer sizes from the official code.
     """
 
-    choices = {"border": ("zeros", "reflect")}  # noqa: RUF012 - the base class says what it is
+    choices = {"border": ("zeros", "reflect")}  # noqa: RUF012 - a ClassVar in the base class
     precision: Precision = "float32"
     """Arithmetic of the fast forms: "float32", or "bf16" operands with float32 sums and thresholds."""
 
@@ -165,13 +165,13 @@ class FNet(FusionModel):
 
     @torch.no_grad()
     def explain(self, a: Tensor, b: Tensor, observe: Observer | None = None) -> dict[str, Tensor]:
-        """Everything the network found, in one plain pass.
+        """All intermediate results, from one pass of the literal form.
 
         Args:
             a: (N, 1, H, W) in [0, 1].
             b: Same shape.
-            observe: Gets name and value of every "before_c.k" and "after_c.k" as it arises; the result then lacks them.
-                All of them together take 30 K floats per pixel.
+            observe: Called with name and value of every "before_c.k" and "after_c.k", which are then not returned. All
+                of them together take 30 K floats per pixel.
 
         Returns:
             For each code c of "u" (unique to a), "v" (unique to b), "z" (common):
@@ -193,37 +193,37 @@ class FNet(FusionModel):
                 return value[..., *within] if value.ndim == 4 else value
 
             a, b = reflect_pad(a, margin), reflect_pad(b, margin)
-            found = self._explain_plain(a, b, lambda name, value: note(name, crop(value)))
-            return {name: crop(value) for name, value in found.items()} | estimates
+            results = self._explain_plain(a, b, lambda name, value: note(name, crop(value)))
+            return {name: crop(value) for name, value in results.items()} | estimates
         return self._explain_plain(a, b, note) | estimates
 
     def _explain_plain(self, a: Tensor, b: Tensor, note: Observer) -> dict[str, Tensor]:
         """`explain` with zero borders; the estimates go to `note`."""
-        found: dict[str, Tensor] = {}
-        code_u = self._traced("u", self.coder_u, a, found, note)
-        code_v = self._traced("v", self.coder_v, b, found, note)
-        found["explained_a"], found["explained_b"] = self.explain_u(code_u), self.explain_v(code_v)
-        found["residual_a"], found["residual_b"] = a - found["explained_a"], b - found["explained_b"]
-        residual = torch.cat([found["residual_a"], found["residual_b"]], dim=1)
-        code_z = self._traced("z", self.coder_z, residual, found, note)
-        found["fused_u"], found["fused_z"] = self.decode_u(code_u), self.decode_z(code_z)
-        found["fused_v"] = self.decode_v(code_v)
+        results: dict[str, Tensor] = {}
+        code_u = self._traced("u", self.coder_u, a, results, note)
+        code_v = self._traced("v", self.coder_v, b, results, note)
+        results["explained_a"], results["explained_b"] = self.explain_u(code_u), self.explain_v(code_v)
+        results["residual_a"], results["residual_b"] = a - results["explained_a"], b - results["explained_b"]
+        residual = torch.cat([results["residual_a"], results["residual_b"]], dim=1)
+        code_z = self._traced("z", self.coder_z, residual, results, note)
+        results["fused_u"], results["fused_z"] = self.decode_u(code_u), self.decode_z(code_z)
+        results["fused_v"] = self.decode_v(code_v)
         if self.config.keep_black:
-            found |= {name: keep_black(found[name], a, b) for name in ("fused_u", "fused_z", "fused_v")}
-        found["fused"] = found["fused_u"] + found["fused_z"] + found["fused_v"]
-        return found
+            results |= {name: keep_black(results[name], a, b) for name in ("fused_u", "fused_z", "fused_v")}
+        results["fused"] = results["fused_u"] + results["fused_z"] + results["fused_v"]
+        return results
 
     @staticmethod
-    def _traced(name: str, coder: SparseCoder, planes: Tensor, found: dict[str, Tensor], note: Observer) -> Tensor:
-        """Run one block and put down what it went through under `name`."""
+    def _traced(name: str, coder: SparseCoder, planes: Tensor, results: dict[str, Tensor], note: Observer) -> Tensor:
+        """Run one block; its code, thresholds and momenta go to `results`, its estimates to `note`, under `name`."""
         code: Tensor = coder(planes, _NamedTrace(name, note))
-        found[f"code_{name}"] = code
-        found[f"thresholds_{name}"], found[f"momenta_{name}"] = coder.thresholds(), coder.momenta()
+        results[f"code_{name}"] = code
+        results[f"thresholds_{name}"], results[f"momenta_{name}"] = coder.thresholds(), coder.momenta()
         return code
 
 
 class _NamedTrace(CoderTrace):
-    """Hands the estimates of block `name` on under their documented names and keeps none."""
+    """Passes the estimates of block `name` on under their documented names and keeps none."""
 
     def __init__(self, name: str, observe: Observer) -> None:
         super().__init__([], [])

@@ -1,6 +1,6 @@
 """The study of FNet: the fifteen rows of the paper's Table III as changes to a recipe (spec fnet 9).
 
-IFNet's coder follows FNet's, so that only AE12, which changes it alone, names it.
+IFNet's coder has the options of FNet's unless a row says otherwise, as AE12 alone does.
 """
 
 from __future__ import annotations

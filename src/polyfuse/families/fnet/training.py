@@ -45,12 +45,12 @@ def _build(recipe: Recipe) -> dict[str, nn.Module]:
 
 
 def _configs(recipe: Recipe) -> tuple[FNetConfig, IFNetConfig]:
-    """Configuration of both networks: IFNet's coder is FNet's, but for what [parts.inverse.coder] changes."""
+    """Configuration of both networks: IFNet's coder has FNet's options except those in [parts.inverse.coder]."""
     config: FNetConfig = read_strict(FNetConfig, recipe.model, "model")
     for name in recipe.parts:
         check_known(name, [INVERSE], "parts")
     values = recipe.parts.get(INVERSE, {})
-    read_strict(IFNetConfig, values, "parts.inverse")  # as written, so that messages are of what was written
+    read_strict(IFNetConfig, values, "parts.inverse")  # first as written: messages then name what the user wrote
     coder = asdict(config.coder) | values.get("coder", {})
     inverse_config: IFNetConfig = read_strict(IFNetConfig, values | {"coder": coder}, "parts.inverse")
     return config, inverse_config

@@ -1,6 +1,6 @@
-"""Stage "distil": a network learns to give the pictures of a frozen FNet.
+"""Stage "distil": a network learns to make the pictures of a frozen FNet.
 
-The teacher is no part of the family: it has no optimiser, and a checkpoint holds its hash alone.
+The teacher is not trained: it has no optimiser, and a checkpoint holds only its hash.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ KIND = "distil"
 RIM = 16
 """Pixels at the border of a crop that are not imitated: FNet makes them brighter than within a picture."""
 DEFAULTS = {"picture": 20.0, "detail": 20.0, "intensity": 0.0, "gradient": 0.0, "ssim": 0.0}
+"""Weights of the losses of `distil_stage` unless a recipe gives others."""
 
 
 def check_teacher(recipe: Recipe) -> None:
-    """Refuse a recipe with a teacher and no use for it, or the other way round.
+    """Refuse a teacher without stage "distil", and that stage without a teacher.
 
     Raises:
-        UsageError: Saying which.
+        UsageError: In both cases.
     """
     needed = any(stage.kind == KIND for stage in recipe.stages)
     if needed and recipe.teacher is None:
@@ -39,7 +40,7 @@ def check_teacher(recipe: Recipe) -> None:
 
 
 def distil_stage(config: StageConfig, recipe: Recipe, load_frozen: LoadFrozen) -> Stage:
-    """The stage as `config` wants it, taught by the network in the file `recipe.teacher`.
+    """Stage "distil" of `config`; its teacher is the network in the file `recipe.teacher`.
 
     Losses: "picture", mean absolute difference of student and teacher, whose picture is clamped to [0, 1]; "detail",
     the same of their signed gradients; and those of stage "fusion", off by default.
@@ -57,9 +58,9 @@ def distil_stage(config: StageConfig, recipe: Recipe, load_frozen: LoadFrozen) -
 
     def losses(parts: Parts, batch: Batch) -> dict[str, Tensor]:
         with torch.no_grad():
-            taught = teacher.to(batch.a.device)(batch.a, batch.b).clamp(0, 1)
+            target = teacher.to(batch.a.device)(batch.a, batch.b).clamp(0, 1)
         fused = draw(parts, batch)
-        picture, detail = reconstruction_terms(_middle(fused), _middle(taught))
+        picture, detail = reconstruction_terms(_middle(fused), _middle(target))
         terms = {"picture": weights["picture"] * picture, "detail": weights["detail"] * detail}
         if any(weight for name, weight in weights.items() if name not in ("picture", "detail")):
             terms |= fusion_losses(fused, batch, weights)
@@ -70,13 +71,13 @@ def distil_stage(config: StageConfig, recipe: Recipe, load_frozen: LoadFrozen) -
 
 
 def _teacher(path: Path, recipe: Recipe, load_frozen: LoadFrozen) -> tuple[nn.Module, str]:
-    """The teacher, frozen, and what it is in a few words."""
+    """The frozen teacher, and its name and hash in words for the weights file."""
     network = cast(FusionModel, load_frozen(path))
     if network.spec.family != "fnet":
         raise InputError(f"{path} holds weights of {network.spec.family}: only fnet can teach, name weights of it.")
     network.precision = recipe.precision
-    made_by = network.provenance
-    return network, f"taught by {made_by.name} (SHA-256 {made_by.weights_sha256})"
+    provenance = network.provenance
+    return network, f"taught by {provenance.name} (SHA-256 {provenance.weights_sha256})"
 
 
 def _middle(pictures: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""FNet-T in bfloat16 on a CPU: strips of blocks that stay in the cache from the pixels to the pixels, compiled."""
+"""FNet-T in bfloat16 on a CPU, compiled: strips of blocks stay in the cache from the sources to the fused pixels."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def takes(model: FNetTNetwork, a: Tensor) -> bool:
     return model.precision == "bf16" and fits and native_blocks.takes(a, BF16)
 
 
-def fuse_planes(model: FNetTNetwork, a: Tensor, b: Tensor, found: Tensor, leak: float) -> None:
-    """The network on planes (H, W), of which `takes` says that it can.
+def fuse_planes(model: FNetTNetwork, a: Tensor, b: Tensor, out: Tensor, leak: float) -> None:
+    """Fuse one pair of planes, for which `takes` is true.
 
     Args:
-        model: Where the weights are from.
+        model: The network whose weights are used.
         a: (H, W) float32 in [0, 1].
         b: Same shape.
-        found: Same shape, is filled.
-        leak: Of the rectifiers.
+        out: Same shape; filled with the fused picture, neither clamped nor bounded.
+        leak: Slope of the leaky rectifiers below zero.
     """
     reach = model.config.reach
     blocks = Blocks(a, b, reach)
@@ -41,8 +41,8 @@ def fuse_planes(model: FNetTNetwork, a: Tensor, b: Tensor, found: Tensor, leak: 
     def work(strip: Strip) -> None:
         x = blocks.pack(strip.inner)
         for layer in layers:
-            x = layer(x, pad_rows=False)  # beside the picture, a column less of the context is right after each
-        blocks.unpack(strip.inner, x, found)
+            x = layer(x, pad_rows=False)  # each layer spoils one more column of the context at the sides
+        blocks.unpack(strip.inner, x, out)
 
     widest = torch.empty((), dtype=BF16).expand(*blocks.shape, model.config.channels)
     with threads_for_strips():

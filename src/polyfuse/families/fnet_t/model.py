@@ -1,4 +1,4 @@
-"""FNet-T with the face of a fusion model: its declared facts, the fast form, and what a result is made of."""
+"""FNet-T as a `FusionModel`: its declared facts, the fast form, and the parts of a result."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """FNet-T: a small student of FNet that fuses in real time on a CPU. Ours; no paper describes it.
 
-What FNet's losses ask for is near the larger of both pictures, so a few plain convolutions are left to find the rest.
-They work on blocks of u x u pixels as channels (pixel-unshuffle), which keeps every edge and makes maps small:
+The best picture by FNet's losses is near the larger of both sources, so a few plain convolutions need only learn the
+rest. They work on blocks of u x u pixels as channels (pixel-unshuffle), which keeps every edge and makes maps small:
 
     base  = max(a, b)
     x_0   = blocks of [a, b, base]                  (3 u^2, H / u, W / u)
@@ -11,7 +11,7 @@ They work on blocks of u x u pixels as channels (pixel-unshuffle), which keeps e
 There are no biases and the picture is continued beyond its border by its edge pixels, once, before the first
 convolution. From this follow exact properties, all tested: zero for zero; f(s a, s b) = s f(a, b) for s > 0, to the bit
 where s is a power of two; no rim, a constant pair gives the same picture of every size up to the phase of the blocks;
-any size from 1 x 1. Not so: it is not odd, not symmetric in a and b, and moves with the picture by whole blocks alone.
+any size from 1 x 1. It is not odd, not symmetric in a and b, and shift equivariant for shifts by whole blocks alone.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class FNetTConfig:
     """Exactly black wherever both sources are, for medical pictures."""
 
     def __post_init__(self) -> None:
-        """Refuse sizes that no network has."""
+        """Refuse values that describe no network."""
         if min(self.channels, self.depth, self.unshuffle, self.kernel) < 1 or self.kernel % 2 == 0:
             raise UsageError("channels, depth, unshuffle and kernel must be positive and kernel odd: correct them.")
 
@@ -70,7 +70,7 @@ class FNetTConfig:
 
 
 class FNetTNetwork(nn.Module):
-    """The student network as plain modules; `FNetT` puts the face of a fusion model on it.
+    """The student network as plain modules; `FNetT` makes it a `FusionModel`.
 
     Args:
         config: Configuration; default is the one that weights are trained for.

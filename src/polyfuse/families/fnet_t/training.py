@@ -16,7 +16,7 @@ from polyfuse.train.strict import read_strict
 
 
 def _build(recipe: Recipe) -> dict[str, nn.Module]:
-    """The student."""
+    """The student network."""
     if recipe.parts:
         raise UsageError(f"FNet-T has one network and no parts.{next(iter(recipe.parts))}: drop it.")
     student = FNetT(read_strict(FNetTConfig, recipe.model, "model"))

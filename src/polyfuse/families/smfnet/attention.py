@@ -1,7 +1,7 @@
 """Attention over channels, which every transformer block of SMFNet and its cross attention are made of.
 
 Its matrices are c/H x c/H per head whatever the picture's size, so the cost grows with the number of pixels alone; but
-they depend on all pixels, which makes the network's reach global.
+they depend on all pixels, and so does every output of the network.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class ChannelAttention(nn.Module):
         return matrices
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Three of (N, c, H, W) to one."""
+        """The channels of `value`, mixed by P; all tensors are (N, c, H, W)."""
         mixed = self.matrices(query, key) @ self._split(value)
         return mixed.view_as(value)
 
@@ -78,12 +78,12 @@ class SelfAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, d, H, W) to the same; no residual."""
         query, key, value = self.mix(self.project_in(x)).chunk(3, dim=1)
-        found: Tensor = self.project_out(self.attend(query, key, value))
-        return found
+        attended: Tensor = self.project_out(self.attend(query, key, value))
+        return attended
 
 
 class CrossAttention(nn.Module):
-    """One half of the channels asks the other half (spec smfnet 2.10); the same weights serve both directions.
+    """Attention of one half of the channels to the other (spec smfnet 2.10); the same weights serve both directions.
 
     Args:
         channels: Width of one half, d / 2.
@@ -105,8 +105,8 @@ class CrossAttention(nn.Module):
         """Queries from `guide`, keys and values from `operand`, both (N, d/2, H, W); no residual."""
         query = self.mix_q(self.project_q(guide))
         key, value = self.mix_kv(self.project_kv(operand)).chunk(2, dim=1)
-        found: Tensor = self.project_out(self.attend(query, key, value))
-        return found
+        attended: Tensor = self.project_out(self.attend(query, key, value))
+        return attended
 
 
 def macs_per_pixel(block: nn.Module) -> int:

@@ -1,4 +1,4 @@
-"""What shapes an SMFNet: sizes, the places where the paper and its program differ, and the paper's ablations."""
+"""Configuration of SMFNet: sizes, the points in which paper and program differ, and the paper's ablations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NUM_NODES = 3
 class SMFNetConfig:
     """Configuration of SMFNet; the default is the network of the published program.
 
-    Where a row is named, the table says what paper and program do: spec ambiguities S1 to S30.
+    Where paper and program differ, the field names the row that says how: spec ambiguities S1 to S30.
     """
 
     channels: int = 64
@@ -31,7 +31,7 @@ class SMFNetConfig:
     depth: int = 2
     """Pairs of transformer blocks in each residual block. Source: paper."""
     leff_channels: int | None = None
-    """Hidden width of the locally enhanced feed-forward layers; None as wide as `channels`, as published."""
+    """Hidden width of the locally enhanced feed-forward layers; None: as wide as `channels`, as published."""
     mixing: Mixing = "dense"
     """3x3 convolution of each second transformer block's attention; "depthwise" saves 55 % of all work (ours)."""
     dilations: tuple[int, int, int] = (4, 8, 16)
@@ -41,8 +41,8 @@ class SMFNetConfig:
     message_iterations: int = 2
     """Rounds of message passing among the nodes of one source (spec ambiguities S29)."""
     messages: Messages = "interleaved"
-    """Edge that weighs a neighbour: by parity of the channel as in the official code, or its own as in the paper
-    (spec ambiguities S6)."""
+    """Edge that weighs a neighbour's message: chosen by the parity of the channel, as in the official code, or the
+    neighbour's own, as in the paper (spec ambiguities S6)."""
     train_gradients: bool = True
     """Whether the gradient convolutions learn, starting from Sobel's, or stay Sobel's as in the paper
     (spec ambiguities S14)."""
@@ -50,15 +50,15 @@ class SMFNetConfig:
     """Largest |rho| of the invertible node, whose scale is exp(rho); None is unbounded as published
     (spec ambiguities S22)."""
     base_residual: bool = True
-    """Residual blocks with their convolutions; False is ablation 4, the transformer blocks in a row."""
+    """Residual blocks around the transformer blocks; False is ablation 4, the transformer blocks alone."""
     cross_attention: bool = True
     """Cross attention before the invertible node; False is ablation 5."""
     graph: bool = True
     """Graph reasoning; False is ablation 6."""
     swap_fusion: bool = False
-    """Base features through the detail fusion layer and the other way round: ablation 7."""
+    """Base features go through the detail fusion layer and detail features through the base one: ablation 7."""
     output: OutputMapping = "minmax"
-    """Stretch each result over [0, 1] as published, or take it as it comes, the same for all frames of a clip
+    """"minmax" stretches each result over [0, 1], as published; "clip" takes it as it is, the same for all frames
     (spec ambiguities S11)."""
     keep_black: bool = False
     """Set the result to 0 where both sources are exactly 0, for medical pictures (ours)."""

@@ -16,7 +16,7 @@ from polyfuse.families.spec import Observer
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """What the encoder finds in one source, each (N, d, H, W)."""
+    """The encoder's three features of one source, each (N, d, H, W)."""
 
     shallow: Tensor
     """S, on which both branches and the graph build."""
@@ -46,7 +46,7 @@ class ResidualBlock(nn.Module):
 
 
 def _refine(channels: int) -> nn.Sequential:
-    """3x3 to a quarter of the width, 1x1, 3x3 back."""
+    """A 3x3 convolution to a quarter of the width, a 1x1, and a 3x3 back."""
     narrow = channels // 4
     return nn.Sequential(
         nn.Conv2d(channels, narrow, 3, padding=1),
@@ -70,7 +70,7 @@ class BaseBranch(nn.Module):
         self.blocks = nn.Sequential(*(ResidualBlock(config) for _ in range(config.base_blocks)))
 
     def forward(self, shallow: Tensor) -> Tensor:
-        """S to B."""
+        """S to B, both (N, d, H, W)."""
         base: Tensor = self.blocks(self.first(shallow))
         return base
 
@@ -89,7 +89,7 @@ class DetailBranch(nn.Module):
         self.node = InvertibleNode(config.channels, config.scale_limit)
 
     def forward(self, shallow: Tensor, observe: Observer | None = None) -> Tensor:
-        """S to D."""
+        """S to D, both (N, d, H, W); `observe` gets "scale"."""
         features = self.dense(shallow)
         if self.cross is not None:
             first, second = features.chunk(2, dim=1)
@@ -113,6 +113,6 @@ class Encoder(nn.Module):
         self.detail = DetailBranch(config)
 
     def forward(self, picture: Tensor, observe: Observer | None = None) -> Encoded:
-        """Encode (N, 1, H, W) in [0, 1]; the pictures of a batch do not touch each other."""
+        """Encode (N, 1, H, W) in [0, 1]; the pictures of a batch do not influence each other."""
         shallow = self.shallow(self.embed(picture))
         return Encoded(shallow, self.base(shallow), self.detail(shallow, observe))

@@ -1,4 +1,4 @@
-"""Everything an SMFNet found in one pair, in one plain pass."""
+"""All intermediate results of SMFNet for one pair, from one pass of the plain modules."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BRANCHES = ("base", "detail", "graph")
 
 def explain_pair(model: SMFNetNetwork, a: Tensor, b: Tensor) -> dict[str, Tensor]:
     """What `SMFNet.explain` returns, by the names documented there."""
-    found: dict[str, Tensor] = {}
+    results: dict[str, Tensor] = {}
     noted: dict[str, list[Tensor]] = defaultdict(list)
     with _attention_noted(model, noted):
         encoded_a = model.encoder(a, lambda name, value: noted["scale_a"].append(value))
@@ -31,29 +31,29 @@ def explain_pair(model: SMFNetNetwork, a: Tensor, b: Tensor) -> dict[str, Tensor
         features = model.features(encoded_a, encoded_b, lambda name, value: noted[name].append(value))
         branches = model.branches(features, lambda name, value: noted["scale_fused"].append(value))
         summands = {name: value for name, value in zip(BRANCHES, branches, strict=True) if value is not None}
-        found["fused"] = model.finish(model.decoder(_sum(summands)), a, b)
-    found |= {"shallow_a": encoded_a.shallow, "shallow_b": encoded_b.shallow}
-    found |= {f"fused_{name}": value for name, value in summands.items()}
+        results["fused"] = model.finish(model.decoder(_sum(summands)), a, b)
+    results |= {"shallow_a": encoded_a.shallow, "shallow_b": encoded_b.shallow}
+    results |= {f"fused_{name}": value for name, value in summands.items()}
     for name in summands:
         rest = {other: value for other, value in summands.items() if other != name}
-        found[f"without_{name}"] = model.finish(model.decoder(_sum(rest)), a, b)
-    found |= {f"reconstructed_{source}": model.decoder(features.of(source)) for source in "ab"}
-    found |= _compared(features)
-    found |= {"scale_a": noted.pop("scale_a")[0], "scale_b": noted.pop("scale_b")[0]}
-    found["scale_fused"] = torch.stack(noted.pop("scale_fused"), dim=1)
+        results[f"without_{name}"] = model.finish(model.decoder(_sum(rest)), a, b)
+    results |= {f"reconstructed_{source}": model.decoder(features.of(source)) for source in "ab"}
+    results |= _compared(features)
+    results |= {"scale_a": noted.pop("scale_a")[0], "scale_b": noted.pop("scale_b")[0]}
+    results["scale_fused"] = torch.stack(noted.pop("scale_fused"), dim=1)
     if model.graph is not None:
-        found |= _graph_gates(noted, model.graph.messages_a, model.graph.messages_b)
-    return found | _attention(model, noted) | _gradients(model)
+        results |= _graph_gates(noted, model.graph.messages_a, model.graph.messages_b)
+    return results | _attention(model, noted) | _gradients(model)
 
 
 def _sum(summands: dict[str, Tensor]) -> Tensor:
-    """All of them, at least one, added up."""
+    """Sum of at least one feature."""
     return reduce(torch.add, summands.values())
 
 
 @contextmanager
 def _attention_noted(model: nn.Module, noted: dict[str, list[Tensor]]) -> Iterator[None]:
-    """Put down the matrices of every attention under "attention.PLACE", call by call."""
+    """Inside, each call of an attention appends its matrices to `noted["attention.PLACE"]`."""
 
     def note(place: str, attend: ChannelAttention, maps: tuple[Tensor, ...]) -> None:
         noted[f"attention.{place}"].append(attend.matrices(maps[0], maps[1]))
@@ -78,15 +78,15 @@ def _attentions(model: nn.Module) -> Iterator[tuple[str, ChannelAttention]]:
 
 def _attention(model: nn.Module, noted: dict[str, list[Tensor]]) -> dict[str, Tensor]:
     """Matrices and temperatures of every attention."""
-    found = {}
+    results = {}
     for place, attend in _attentions(model):
-        found[f"attention.{place}"] = torch.stack(noted[f"attention.{place}"], dim=1)
-        found[f"temperature.{place}"] = attend.temperature.detach().flatten()
-    return found
+        results[f"attention.{place}"] = torch.stack(noted[f"attention.{place}"], dim=1)
+        results[f"temperature.{place}"] = attend.temperature.detach().flatten()
+    return results
 
 
 def _gradients(model: nn.Module) -> dict[str, Tensor]:
-    """What has become of the kernels that began as Sobel's."""
+    """Kernels of the gradient convolutions, which started as Sobel's, by "gradient.PLACE"."""
     blocks = {name: module for name, module in model.named_modules() if isinstance(module, GradientDenseBlock)}
     return {
         f"gradient.{name}": torch.stack([block.sobel_x.weight, block.sobel_y.weight]).detach()[:, :, 0]
@@ -96,23 +96,23 @@ def _gradients(model: nn.Module) -> dict[str, Tensor]:
 
 def _compared(features: Features) -> dict[str, Tensor]:
     """The features of each branch, and how they correlate between the sources."""
-    found: dict[str, Tensor] = {}
+    results: dict[str, Tensor] = {}
     pairs = ((features.base_a, features.base_b), (features.detail_a, features.detail_b))
     for name, pair in zip(BRANCHES, (*pairs, (features.graph_a, features.graph_b)), strict=True):
         if pair[0] is not None and pair[1] is not None:
-            found |= {f"{name}_a": pair[0], f"{name}_b": pair[1]}
-            found[f"correlation_{name}"] = correlation(pair[0], pair[1], per_sample=True)
-    return found
+            results |= {f"{name}_a": pair[0], f"{name}_b": pair[1]}
+            results[f"correlation_{name}"] = correlation(pair[0], pair[1], per_sample=True)
+    return results
 
 
 def _graph_gates(noted: dict[str, list[Tensor]], *messages: MessagePassing) -> dict[str, Tensor]:
-    """Gates of exchange and messages, (N, rounds, nodes, ...)."""
-    found: dict[str, Tensor] = {}
+    """Gates of exchange and messages, (N, rounds, nodes, ...), and gamma, by the names in `SMFNet.explain`."""
+    results: dict[str, Tensor] = {}
     for source, passing in zip("ab", messages, strict=True):
         for name in ("exchange", "edge", "update"):
             values = noted[f"{name}_{source}"]
             if values:
                 gates = torch.stack(values, dim=1).unflatten(1, (-1, NUM_NODES))
-                found[f"{name}_{source}"] = gates.mean(dim=(-3, -2, -1)) if name == "update" else gates
-        found[f"gamma_{source}"] = passing.gamma.detach()
-    return found
+                results[f"{name}_{source}"] = gates.mean(dim=(-3, -2, -1)) if name == "update" else gates
+        results[f"gamma_{source}"] = passing.gamma.detach()
+    return results

@@ -1,8 +1,8 @@
 """SMFNet in evaluation mode without gradients: strips that stay in the cache, float32 or bfloat16, and tiles.
 
-Everything but the attention matrices depends on a neighbourhood alone. `fuse_window` therefore takes matrices from a
-`Survey` of other windows too: rounds over all tiles of a picture, each making the matrices due next known, give exactly
-the matrices of the whole picture, and with these, tiles with `halo` pixels of context give its values.
+Only the attention matrices depend on the whole picture, all else on a neighbourhood. For a picture in tiles they come
+from a `Survey`: it goes over all tiles several times, and each round settles the next matrices, exactly those of the
+whole picture. With them, tiles with `halo` pixels of context give the same values as the whole.
 """
 
 from __future__ import annotations
@@ -28,11 +28,14 @@ from polyfuse.families.smfnet.passes import (
 from polyfuse.families.smfnet.statistics import Matrices, Pending
 from polyfuse.layers.maps import Pool
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 def survey_rounds(config: SMFNetConfig) -> int:
-    """Attentions in a row: shallow, base, base fusion, decoder; those of the cross attention come beside the base."""
+    """Number of attentions that need the one before: shallow, base, base fusion, decoder.
+
+    That is how often a survey goes over all tiles. The cross attention is measured along with the base branch.
+    """
     return 2 * config.base_blocks * config.depth + 3
 
 
@@ -50,26 +53,26 @@ def halo(config: SMFNetConfig) -> int:
 
 
 def fuse_window(model: SMFNetNetwork, a: Tensor, b: Tensor, dtype: torch.dtype, matrices: Matrices) -> Tensor:
-    """The network on one pair of planes.
+    """Fuse one pair of planes.
 
     Args:
         model: In evaluation mode.
         a: (H, W) in [0, 1].
         b: Same shape.
-        dtype: Of the maps; statistics are of the weights' type.
+        dtype: Type of the maps; statistics are of the weights' type.
         matrices: Known attention matrices; what is missing is measured here.
 
     Returns:
         (H, W) in (0, 1), of the type of `a`; `keep_black` and stretch are still to come.
 
     Raises:
-        Pending: In a survey, if matrices are due that are not known yet.
+        Pending: In a survey, if matrices are needed that are not known yet.
     """
     window = Window(matrices, Pool())
-    shallow_a, shallow_b = _together(
+    shallow_a, shallow_b = _run_independent(
         lambda: _shallow(model, a.to(dtype), "a", window), lambda: _shallow(model, b.to(dtype), "b", window)
     )
-    base, detail = _together(
+    base, detail = _run_independent(
         lambda: _bases(model, shallow_a, shallow_b, window), lambda: _details(model, shallow_a, shallow_b, window)
     )
     if model.config.swap_fusion:
@@ -83,21 +86,25 @@ def fuse_window(model: SMFNetNetwork, a: Tensor, b: Tensor, dtype: torch.dtype, 
     return raw[..., 0].to(a.dtype).sigmoid()
 
 
-def _together(*parts: Callable[[], Found]) -> list[Found]:
-    """Results of parts that do not need each other; in a survey each gets as far as it can before the window ends."""
-    found, pending = [], False
+def _run_independent(*parts: Callable[[], Result]) -> list[Result]:
+    """Results of parts that do not need each other; in a survey, a part that must wait does not stop the others.
+
+    Raises:
+        Pending: If any part raised it, after all have run.
+    """
+    results, pending = [], False
     for part in parts:
         try:
-            found.append(part())
+            results.append(part())
         except Pending:
             pending = True  # not the exception itself: its traceback would keep the maps of the part alive
     if pending:
         raise Pending
-    return found
+    return results
 
 
 def _shallow(model: SMFNetNetwork, picture: Tensor, source: str, window: Window) -> Tensor:
-    """S of one source."""
+    """S of one source, (H, W, d), from its plane (H, W)."""
     embed = model.encoder.embed
     embedded = convolved(picture[..., None], embed, picture.new_empty(*picture.shape, embed.out_channels))
     shallow = transformed(embedded, model.encoder.shallow, f"shallow.{source}", window)
@@ -106,9 +113,9 @@ def _shallow(model: SMFNetNetwork, picture: Tensor, source: str, window: Window)
 
 
 def _bases(model: SMFNetNetwork, shallow_a: Tensor, shallow_b: Tensor, window: Window) -> Tensor:
-    """B of a and b, added up."""
+    """Sum of B of a and B of b, (H, W, d)."""
     branch = model.encoder.base
-    base_a, base_b = _together(
+    base_a, base_b = _run_independent(
         lambda: base_feature(shallow_a, branch, "base.a", window),
         lambda: base_feature(shallow_b, branch, "base.b", window),
     )
@@ -117,9 +124,9 @@ def _bases(model: SMFNetNetwork, shallow_a: Tensor, shallow_b: Tensor, window: W
 
 
 def _details(model: SMFNetNetwork, shallow_a: Tensor, shallow_b: Tensor, window: Window) -> Tensor:
-    """D of a and b, added up."""
+    """Sum of D of a and D of b, (H, W, d)."""
     branch, total = model.encoder.detail, window.pool.take(shallow_a).zero_()
-    _together(
+    _run_independent(
         lambda: detail_feature(shallow_a, branch, "detail.a", window, total),
         lambda: detail_feature(shallow_b, branch, "detail.b", window, total),
     )

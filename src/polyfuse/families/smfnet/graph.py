@@ -76,7 +76,7 @@ class MessagePassing(nn.Module):
 
 
 class GraphReasoning(nn.Module):
-    """From the shallow features of both sources to what each learned from the other.
+    """From the shallow features of both sources to features of each that draw on the other.
 
     Args:
         config: Configuration.
@@ -97,7 +97,7 @@ class GraphReasoning(nn.Module):
         self.join = nn.Conv2d(2 * width, width, 1)
 
     def forward(self, shallow_a: Tensor, shallow_b: Tensor, observe: Observer | None = None) -> tuple[Tensor, Tensor]:
-        """S of a and of b to G of a and of b; `join` makes one of them.
+        """S of a and of b to G of a and of b, all (N, d, H, W); `join` makes one feature of the two.
 
         Args:
             shallow_a: (N, d, H, W), infrared: the official program's slot "rgb".
@@ -131,7 +131,7 @@ class GraphReasoning(nn.Module):
 
 
 def _suffixed(observe: Observer | None, source: str) -> Observer | None:
-    """Tell `observe` of which source a value is."""
+    """`observe` with the source put after each name, e.g. "edge_a"."""
     if observe is None:
         return None
     return lambda name, value: observe(f"{name}_{source}", value)

@@ -20,7 +20,7 @@ Communicate = Callable[[Nodes, Nodes], tuple[Tensor, Tensor]]
 
 
 def reason(shallow_a: Tensor, shallow_b: Tensor, graph: GraphReasoning, total: Tensor) -> None:
-    """Add `join` of what `GraphReasoning` finds in S of a and of b to `total`."""
+    """Add `join` of what `GraphReasoning` makes of S of a and of b to `total`, all (H, W, d)."""
     dtype = total.dtype
     makers = [[batch_normed(stack, dtype) for stack in nodes] for nodes in (graph.nodes_a, graph.nodes_b)]
     compiled = supports_maps(total.device, dtype, total.shape[-1])
@@ -33,7 +33,7 @@ def reason(shallow_a: Tensor, shallow_b: Tensor, graph: GraphReasoning, total: T
             [layer(_with_context(x, strip.outer, layer.dilation), pad_rows=False) for layer in layers]
             for x, layers in zip((shallow_a, shallow_b), makers, strict=True)
         )
-        merged = [merge(found)[strip.crop] for found, merge in zip(communicate(nodes_a, nodes_b), merges, strict=True)]
+        merged = [merge(nodes)[strip.crop] for nodes, merge in zip(communicate(nodes_a, nodes_b), merges, strict=True)]
         total[strip.inner] += join(torch.cat(merged, dim=-1))
 
     each_strip(total, 1, work)
@@ -68,7 +68,7 @@ def _native(graph: GraphReasoning, dtype: torch.dtype) -> Communicate:
 
 
 def _communicate(graph: GraphReasoning, dtype: torch.dtype) -> Communicate:
-    """From the nodes of both sources before their ReLU to what the layers that merge them read."""
+    """A function from the nodes of each source, before their ReLU, to their final values stacked along the channels."""
     exchange = _exchange(graph, dtype)
     passing = [_messages(messages, dtype) for messages in (graph.messages_a, graph.messages_b)]
 
@@ -76,10 +76,10 @@ def _communicate(graph: GraphReasoning, dtype: torch.dtype) -> Communicate:
         nodes_a, nodes_b = ([functional.relu_(node) for node in nodes] for nodes in (nodes_a, nodes_b))
         for _ in range(graph.rounds):
             nodes_a, nodes_b = exchange(nodes_a, nodes_b)
-        found_a, found_b = (
+        stacked_a, stacked_b = (
             torch.cat(send(nodes), dim=-1) for nodes, send in zip((nodes_a, nodes_b), passing, strict=True)
         )
-        return found_a, found_b
+        return stacked_a, stacked_b
 
     return run
 
@@ -168,9 +168,9 @@ def _of_two(weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Callable
     offset = None if bias is None else bias.to(dtype)
 
     def run(first: Tensor, second: Tensor) -> Tensor:
-        found = functional.linear(first, left, offset)
-        found.flatten(0, 1).addmm_(second.flatten(0, 1), right.T)
-        return found
+        out = functional.linear(first, left, offset)
+        out.flatten(0, 1).addmm_(second.flatten(0, 1), right.T)
+        return out
 
     return run
 

@@ -29,7 +29,7 @@ _Terms = dict[str, tuple[float, Callable[[], Tensor]]]
 class LossRules:
     """Where the paper, its program and our repairs differ; the default is the repaired form.
 
-    Where a row is named, the table says what paper and program do: spec ambiguities S1 to S30.
+    The row that a field names says what paper and program do: spec ambiguities S1 to S30.
     """
 
     decomposition: Literal["learned", "detached"] = "learned"
@@ -38,12 +38,12 @@ class LossRules:
     """Correlation of the graph features in stage II, as in the paper; the program takes the details' twice
     (spec ambiguities S2)."""
     graph_in_reconstruction: bool = False
-    """The same in stage I: ablation 1."""
+    """Correlation of the graph features in stage I too: ablation 1."""
     semantic: Literal["otsu", "zeros"] = "otsu"
     """Lovasz loss of two classes by Otsu, or the program's share of pixels that are not exactly 0
     (spec ambiguities S3)."""
     ssim: Literal["plain", "clamped"] = "plain"
-    """(1 - SSIM) / 2 at every pixel, or clamped to [0, 1] before it is halved, which stops gradients
+    """(1 - SSIM) / 2 at every pixel; or 1 - SSIM clamped to [0, 1] before it is halved, which stops gradients
     (spec ambiguities S4)."""
     per_sample: bool = False
     """Correlations of each pair by itself instead of the whole batch (spec ambiguities S8)."""
@@ -58,17 +58,17 @@ class ReconstructionWeights:
     """Weights of the stage I terms. Source: official code, with which the paper agrees but for the scale of SSIM."""
 
     structure: float = 8.0
-    """Of each source's SSIM distance, alpha3."""
+    """Weight of each source's SSIM distance, alpha3."""
     gradient: float = 10.0
-    """Of each source's gradient term, beta1."""
+    """Weight of each source's gradient term, beta1."""
     semantic: float = 1.0
-    """Of the semantic term."""
+    """Weight of the semantic term."""
     intensity: float = 1.0
-    """Of the Gram term."""
+    """Weight of the Gram term."""
     signed_gradient: float = 5.0
-    """Of the signed gradients, alpha2."""
+    """Weight of the signed gradients, alpha2."""
     decomposition: float = 2.0
-    """Of the decomposition, alpha1."""
+    """Weight of the decomposition, alpha1."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,11 @@ class FusionWeights:
     """
 
     intensity: float = 1.0
-    """Of the intensity term."""
+    """Weight of the intensity term."""
     gradient: float = 10.0
-    """Of the gradient term, alpha5."""
+    """Weight of the gradient term, alpha5."""
     decomposition: float = 2.0
-    """Of the decomposition, alpha4."""
+    """Weight of the decomposition, alpha4."""
 
 
 def ssim_distance(predicted: Tensor, target: Tensor, kind: Literal["plain", "clamped"] = "plain") -> Tensor:
@@ -118,7 +118,7 @@ def _mean_square(x: Tensor) -> Tensor:
 
 
 def zeros_loss(target: Tensor) -> Tensor:
-    """Share of pixels that are not exactly 0 where some are, else 0; it depends on no prediction.
+    """Share of pixels that are not exactly 0, but 0 if no pixel is; no prediction enters it.
 
     Source: what the official program's Lovasz-softmax over a single channel comes to.
     """
@@ -138,13 +138,13 @@ def decomposition(details: list[Pair], base: Pair, rules: LossRules = FIXED) -> 
     """
     unlike = [correlation(*pair, per_sample=rules.per_sample).square() for pair in details]
     alike = correlation(*base, per_sample=rules.per_sample)
-    found = (torch.stack(unlike).sum(dim=0) / (alike + DECOMPOSITION_OFFSET)).mean()
-    return found.detach() if rules.decomposition == "detached" else found
+    ratio = (torch.stack(unlike).sum(dim=0) / (alike + DECOMPOSITION_OFFSET)).mean()
+    return ratio.detach() if rules.decomposition == "detached" else ratio
 
 
 def reconstruction_terms(
-    found_a: Tensor,
-    found_b: Tensor,
+    reconstructed_a: Tensor,
+    reconstructed_b: Tensor,
     a: Tensor,
     b: Tensor,
     base: Pair,
@@ -157,31 +157,31 @@ def reconstruction_terms(
     """Weighted terms of stage I by name; their sum is minimised.
 
     Args:
-        found_a: a made again, (N, 1, H, W).
-        found_b: b made again.
+        reconstructed_a: Reconstruction of a, (N, 1, H, W).
+        reconstructed_b: Reconstruction of b, same shape.
         a: (N, 1, H, W) in [0, 1], infrared: the Gram term compares it alone.
         b: Same shape, visible: the semantic term and the signed gradients compare it alone.
         base: Base features of a and b, (N, d, H, W).
         detail: Detail features.
         graph: Graph features, None where there is no graph; used with `rules.graph_in_reconstruction`.
-        weights: Weights of the terms; a term without weight is left out.
+        weights: Weights of the terms; a term with weight 0 is left out.
         rules: Which form each term has.
     """
     chosen = weights or ReconstructionWeights()
     details = [detail, graph] if rules.graph_in_reconstruction and graph is not None else [detail]
     terms: _Terms = {
-        "structure_a": (chosen.structure, lambda: ssim_distance(found_a, a, rules.ssim)),
-        "structure_b": (chosen.structure, lambda: ssim_distance(found_b, b, rules.ssim)),
-        "gradient_a": (chosen.gradient, lambda: gradient_distance(found_a, a)),
-        "gradient_b": (chosen.gradient, lambda: gradient_distance(found_b, b)),
+        "structure_a": (chosen.structure, lambda: ssim_distance(reconstructed_a, a, rules.ssim)),
+        "structure_b": (chosen.structure, lambda: ssim_distance(reconstructed_b, b, rules.ssim)),
+        "gradient_a": (chosen.gradient, lambda: gradient_distance(reconstructed_a, a)),
+        "gradient_b": (chosen.gradient, lambda: gradient_distance(reconstructed_b, b)),
         "semantic": (
             chosen.semantic,
-            lambda: otsu_lovasz_loss(found_b, b) if rules.semantic == "otsu" else zeros_loss(b),
+            lambda: otsu_lovasz_loss(reconstructed_b, b) if rules.semantic == "otsu" else zeros_loss(b),
         ),
-        "intensity": (chosen.intensity, lambda: gram_distance(found_a, a)),
+        "intensity": (chosen.intensity, lambda: gram_distance(reconstructed_a, a)),
         "signed_gradient": (
             chosen.signed_gradient,
-            lambda: (signed_gradient(found_b) - signed_gradient(b)).abs().mean(),
+            lambda: (signed_gradient(reconstructed_b) - signed_gradient(b)).abs().mean(),
         ),
         "decomposition": (chosen.decomposition, lambda: decomposition(details, base, rules)),
     }
@@ -208,7 +208,7 @@ def fusion_terms(
         base: Base features of a and b, (N, d, H, W).
         detail: Detail features.
         graph: Graph features, None where there is no graph.
-        weights: Weights of the terms; a term without weight is left out.
+        weights: Weights of the terms; a term with weight 0 is left out.
         rules: Which form each term has.
     """
     chosen = weights or FusionWeights()
@@ -224,5 +224,5 @@ def fusion_terms(
 
 
 def _weighted(terms: _Terms) -> dict[str, Tensor]:
-    """Each term times its weight; a term without weight is not computed."""
+    """Each term times its weight; a term with weight 0 is not computed."""
     return {name: weight * term() for name, (weight, term) in terms.items() if weight}

@@ -37,12 +37,12 @@ def lovasz_loss(foreground: Tensor, labels: Tensor) -> Tensor:
     jaccard = 1 - (size - seen) / (size + place - seen)
     gain = torch.cat([jaccard[..., :1], jaccard.diff(dim=2)], dim=2)
     present = size[..., 0] > 0
-    found: Tensor = ((errors * gain).sum(dim=2) * present).sum(dim=0) / present.sum(dim=0)
-    return found
+    loss: Tensor = ((errors * gain).sum(dim=2) * present).sum(dim=0) / present.sum(dim=0)
+    return loss
 
 
 def otsu_lovasz_loss(predicted: Tensor, target: Tensor) -> Tensor:
-    """How well a picture keeps apart what is bright and what is dark in the target.
+    """How badly a picture keeps apart what is bright and what is dark in the target; 0 is best.
 
     The classes are the target's pixels above and up to its Otsu level t; the prediction's probability of being bright
     is sigmoid((predicted - (t + 0.5) / 255) / 0.1).

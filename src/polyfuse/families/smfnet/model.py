@@ -1,4 +1,4 @@
-"""SMFNet with the face of a fusion model: its declared facts, the fast form, tiles, and what it found."""
+"""SMFNet as a `FusionModel`: its declared facts, the fast form, tiles, and explanation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from polyfuse.ops.precision import Precision, needs_gradients
 MAPS = 9
 """Maps of d channels that exist at once in full size, in evaluation mode: 7, the planes, and what wide strips take."""
 STRIPS = 50
-"""Strips that the memory beside these maps comes to, measured with 24 and 64 channels."""
+"""Memory needed beside these maps, in strips, measured with 24 and 64 channels."""
 
 
 class SMFNet(SMFNetNetwork, FusionModel):
@@ -100,9 +100,9 @@ class SMFNet(SMFNetNetwork, FusionModel):
 
     @torch.no_grad()
     def surveyed(self, windows: Windows) -> SMFNet:
-        """This model, same weights, with the attention matrices of the whole picture that `windows` goes over.
+        """A model of the same weights that has the attention matrices of the whole picture that `windows` goes over.
 
-        It fuses tiles of that picture only; with `spec.halo` pixels of context they agree with the whole.
+        It fuses tiles of that picture alone; with `spec.halo` pixels of context they give the same as the whole.
         """
         survey = Survey()
         for _ in range(self.spec.surveys):
@@ -111,13 +111,13 @@ class SMFNet(SMFNetNetwork, FusionModel):
                 with suppress(Pending):
                     fuse_window(self, a[0, 0], b[0, 0], self._dtype(a), survey)
             survey.conclude()
-        found = copy(self)
-        found.matrices = survey
-        return found
+        surveyed_model = copy(self)
+        surveyed_model.matrices = survey
+        return surveyed_model
 
     @torch.no_grad()
     def explain(self, a: Tensor, b: Tensor, observe: Observer | None = None) -> dict[str, Tensor]:
-        """Everything the network found, in one plain pass.
+        """All intermediate results, from one pass of the plain modules.
 
         Args:
             a: (N, 1, H, W) in [0, 1].
@@ -130,7 +130,7 @@ class SMFNet(SMFNetNetwork, FusionModel):
             node; "exchange_s" (N, rounds, 3, H, W), what each node lets in from the other source; "edge_s" (N,
             iterations, 3, 2, H, W), weights of the messages to each node; "update_s" (N, iterations, 3), mean share of
             a node that its GRU renews; "gamma_s" (1,), weight of the messages.
-            Of the pair: "fused_base", "fused_detail", "fused_graph" (N, d, H, W), which the decoder gets added up;
+            For the pair: "fused_base", "fused_detail", "fused_graph" (N, d, H, W), whose sum the decoder gets;
             "fused" (N, 1, H, W); "without_base", "without_detail", "without_graph", the same lacking one of them;
             "correlation_base", "correlation_detail", "correlation_graph" (N,) between the features of a and b (the
             paper wants the first high and the second low); "scale_fused" (N, 2, d, H, W), scales of the couplings,

@@ -7,10 +7,10 @@ The visible luminance V of the paper is our b, the infrared I is our a. One enco
     stage I:   x^ = decoder(D_x + B_x + G_x)         reconstruction of either source
     stage II:  fused = decoder(fuse_detail(D_a + D_b) + fuse_base(B_a + B_b) + graph.join([G_a; G_b]))
 
-Exact properties, all tested: the pictures of a batch do not touch each other in evaluation mode; without the graph,
-swapping the sources changes nothing; with gamma = 0 the messages within the graph have no effect. Not so: it reaches
-over the whole picture (its attention is over channels, with statistics of all pixels), is not equivariant to flips, and
-nothing forces a black pair to give black (`keep_black` does).
+Exact properties, all tested: the pictures of a batch do not influence each other in evaluation mode; without the
+graph, swapping the sources changes nothing; with gamma = 0 the messages within the graph have no effect. An output
+depends on the whole picture (attention is over channels, with statistics of all pixels), flips are not equivariant, and
+a black pair need not give black (`keep_black` forces it).
 
 Departures of the program from the paper are marked where they stand. The program's unused tensors exist in its
 checkpoints alone, see `polyfuse.families.smfnet.official`.
@@ -57,7 +57,7 @@ class Features:
 
 
 class SMFNetNetwork(nn.Module):
-    """The network as plain modules; `SMFNet` puts the face of a fusion model on it.
+    """The network as plain modules; `SMFNet` makes it a `FusionModel`.
 
     Args:
         config: Configuration; default is the published network.
@@ -75,25 +75,25 @@ class SMFNetNetwork(nn.Module):
         self.fuse_detail = DetailFusion(self.config)
 
     def fuse(self, a: Tensor, b: Tensor) -> tuple[Tensor, Features]:
-        """Stage II: the fused picture, and the features it was made from."""
+        """Stage II: the fused picture, (N, 1, H, W), not stretched, and the features it was made from."""
         check_pair(a, b)
         features = self.features(self.encoder(a), self.encoder(b))
         base, detail, graph = self.branches(features)
         return self.finish(self.decoder(_added(detail + base, graph)), a, b), features
 
     def reconstruct(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Features]:
-        """Stage I: a and b made again from their own features, and these."""
+        """Stage I: a and b, (N, 1, H, W), reconstructed each from its own features, and these features."""
         check_pair(a, b)
         features = self.features(self.encoder(a), self.encoder(b))
         return self.decoder(features.of("a")), self.decoder(features.of("b")), features
 
     def features(self, a: Encoded, b: Encoded, observe: Observer | None = None) -> Features:
-        """Add what the graph finds to what the encoder found."""
+        """All features of both sources: those of the encoder, and those that the graph makes of its shallow ones."""
         graph = (None, None) if self.graph is None else self.graph(a.shallow, b.shallow, observe)
         return Features(a.base, b.base, a.detail, b.detail, *graph)
 
     def branches(self, features: Features, observe: Observer | None = None) -> tuple[Tensor, Tensor, Tensor | None]:
-        """What the decoder gets added up: base, detail and graph; `observe` gets "scale" of each coupling."""
+        """Summands of the decoder's input: base, detail and graph; `observe` gets "scale" of each coupling."""
         base, detail = features.base_a + features.base_b, features.detail_a + features.detail_b
         if self.config.swap_fusion:
             base, detail = self.fuse_detail(base, observe), self.fuse_base(detail)
@@ -104,10 +104,10 @@ class SMFNetNetwork(nn.Module):
         return base, detail, self.graph.join(torch.cat([features.graph_a, features.graph_b], dim=1))
 
     def finish(self, fused: Tensor, a: Tensor, b: Tensor) -> Tensor:
-        """Keep black black where the configuration says so."""
+        """With `keep_black`, `fused` set to 0 where both sources are exactly 0; else `fused` itself."""
         return keep_black(fused, a, b) if self.config.keep_black else fused
 
 
 def _added(total: Tensor, graph: Tensor | None) -> Tensor:
-    """`total`, and the graph's share where there is one."""
+    """`total` plus the graph's feature where there is one."""
     return total if graph is None else total + graph

@@ -24,21 +24,22 @@ PARTS = ("DIDF_Encoder", "DIDF_Decoder", "GraphModel", "BaseFuseLayer", "DetailF
 """Names of the five state dictionaries, in the order in which the program writes them."""
 PREFIX = "module."
 UNUSED_SEED = 2025
-"""Seed of the values that unused tensors get where none are to be had. Source: the program's seed."""
+"""Seed of the values of unused tensors where no checkpoint has them. Source: the program's seed."""
 
 _WEIGHT = ("weight",)
 _BOTH = ("weight", "bias")
 _NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 _Pairs = Iterator[tuple[str, str]]
+"""Names of tensors, the program's and ours."""
 
 
 def _of(theirs: str, ours: str, names: tuple[str, ...] = _WEIGHT) -> _Pairs:
-    """The tensors of one layer."""
+    """Names of the tensors `names` of one layer."""
     yield from ((f"{theirs}.{name}", f"{ours}.{name}") for name in names)
 
 
 def _first_block(theirs: str, ours: str, feed_forward: str = "ffn_leff") -> _Pairs:
-    """Transformer block of the first kind."""
+    """Names of the tensors of a transformer block of the first kind."""
     yield from _of(f"{theirs}norm1.body", f"{ours}.norm1", _BOTH)
     yield f"{theirs}attn.temperature", f"{ours}.attention.attend.temperature"
     yield from _of(f"{theirs}attn.qkv", f"{ours}.attention.project_in")
@@ -50,7 +51,7 @@ def _first_block(theirs: str, ours: str, feed_forward: str = "ffn_leff") -> _Pai
 
 
 def _second_block(theirs: str, ours: str) -> _Pairs:
-    """Transformer block of the second kind."""
+    """Names of the tensors of a transformer block of the second kind."""
     yield from _of(f"{theirs}norm1.body", f"{ours}.norm1", _BOTH)
     yield f"{theirs}attn.scale", f"{ours}.attention.attend.temperature"
     for layer, name in (("qkv1", "project_in"), ("qkv2", "mix"), ("proj", "project_out")):
@@ -61,7 +62,7 @@ def _second_block(theirs: str, ours: str) -> _Pairs:
 
 
 def _dense_block(theirs: str, ours: str) -> _Pairs:
-    """Gradient dense block."""
+    """Names of the tensors of a gradient dense block."""
     for layer, name in (("conv", "first"), ("GRDB.dense.conv1", "grow1"), ("GRDB.dense.conv2", "grow2")):
         yield from _of(f"{theirs}.{layer}.conv", f"{ours}.{name}", _BOTH)
     yield from _of(f"{theirs}.GRDB.convdown.conv", f"{ours}.squeeze", _BOTH)

@@ -31,42 +31,44 @@ from polyfuse.ops.native_separable import Filters
 
 @dataclass(frozen=True)
 class Window:
-    """What the passes over one window share."""
+    """What all passes over one window share; a window is a tile or a whole picture."""
 
     matrices: Matrices
     """Attention matrices by place."""
     pool: Pool
-    """Where maps of d channels come from."""
+    """Gives memory for maps of d channels."""
 
 
 OnMap = Callable[[Tensor], Tensor]
+"""From a map (H, W, C) to another of the same height and width."""
 Fill = Callable[[Tensor, slice, Tensor], object]
+"""Takes a map, some of its rows, and where to put the result for these rows."""
 
 
-def convolved(x: Tensor, conv: nn.Module, found: Tensor) -> Tensor:
-    """One convolution of a whole map, put into `found`."""
+def convolved(x: Tensor, conv: nn.Module, out: Tensor) -> Tensor:
+    """One convolution of a whole map (H, W, C), put into `out`, which is returned."""
     layer = Layer.of(conv, x.dtype)
 
     def work(strip: Strip) -> None:
-        found[strip.inner] = layer(x[strip.outer])[strip.crop]
+        out[strip.inner] = layer(x[strip.outer])[strip.crop]
 
-    each_strip(found, 1, work)
-    return found
+    each_strip(out, 1, work)
+    return out
 
 
 def transformed(x: Tensor, block: TransformerBlock, place: str, window: Window) -> Tensor:
-    """`TransformerBlock`: one pass up to the statistics of its attention, one for the rest."""
+    """`TransformerBlock` in two passes: one up to the statistics of its attention, one for the rest."""
     values, matrix = _attended(x, block, place, window)
     project = Layer(matrix[..., None, None], None, x.dtype)
     feed = _feed_forward(block, x.dtype)
-    found = window.pool.take(x)
+    out = window.pool.take(x)
 
     def work(strip: Strip) -> None:
-        feed(project(values[strip.outer], add=x[strip.outer]), strip.crop, found[strip.inner])
+        feed(project(values[strip.outer], add=x[strip.outer]), strip.crop, out[strip.inner])
 
     each_strip(x, 1, work)
     window.pool.give(values)
-    return found
+    return out
 
 
 def _attended(x: Tensor, block: TransformerBlock, place: str, window: Window) -> tuple[Tensor, Tensor]:
@@ -88,15 +90,15 @@ def _attended(x: Tensor, block: TransformerBlock, place: str, window: Window) ->
 
 
 def _feed_forward(block: TransformerBlock, dtype: torch.dtype) -> Fill:
-    """Second half of a transformer block of either kind: fills its last argument with the rows of its second."""
+    """Second half of a transformer block of either kind, norm and residual included."""
     feed = block.feed_forward
     if isinstance(feed, LocalFeedForward):
         expand, mix, reduce = (filters(conv) for conv in (feed.expand, feed.mix, feed.reduce))
         return SeparableBlock(dtype, expand, mix, reduce, ("gelu", "gelu", "gelu"), norm=block.norm2, residual=True)
     widen, narrow = (Layer.of(conv, dtype) for conv in feed.children())
 
-    def plain(x: Tensor, rows: slice, found: Tensor) -> None:
-        torch.add(narrow(functional.gelu(widen(normed(x[rows], block.norm2)))), x[rows], out=found)
+    def plain(x: Tensor, rows: slice, out: Tensor) -> None:
+        torch.add(narrow(functional.gelu(widen(normed(x[rows], block.norm2)))), x[rows], out=out)
 
     return plain
 
@@ -105,31 +107,31 @@ def base_feature(shallow: Tensor, branch: BaseBranch, place: str, window: Window
     """`BaseBranch`: S to B."""
     x = convolved(shallow, branch.first, window.pool.take(shallow))
     for index, block in enumerate(branch.blocks):
-        found = _residual_block(x, cast(ResidualBlock, block), f"{place}.{index}", window)
+        deeper = _residual_block(x, cast(ResidualBlock, block), f"{place}.{index}", window)
         window.pool.give(x)
-        x = found
+        x = deeper
     return x
 
 
 def _residual_block(x: Tensor, block: ResidualBlock, place: str, window: Window) -> Tensor:
-    """`ResidualBlock`."""
+    """`ResidualBlock`: its transformer blocks one after the other, then the refinement in one pass."""
     deep = x
     blocks = [inner for pair in block.pairs for inner in cast(nn.Sequential, pair)]
     for index, transformer in enumerate(blocks):
-        found = transformed(deep, cast(TransformerBlock, transformer), f"{place}.{index}", window)
+        deeper = transformed(deep, cast(TransformerBlock, transformer), f"{place}.{index}", window)
         if deep is not x:
             window.pool.give(deep)
-        deep = found
+        deep = deeper
     if block.refine is None:
         return deep
-    refine, found = _chain(block.refine, x.dtype), window.pool.take(x)
+    refine, out = _chain(block.refine, x.dtype), window.pool.take(x)
 
     def work(strip: Strip) -> None:
-        found[strip.inner] = refine(deep[strip.outer])[strip.crop].add_(x[strip.inner])
+        out[strip.inner] = refine(deep[strip.outer])[strip.crop].add_(x[strip.inner])
 
     each_strip(x, 2, work)
     window.pool.give(deep)
-    return found
+    return out
 
 
 def _chain(stack: nn.Sequential, dtype: torch.dtype) -> OnMap:
@@ -148,13 +150,13 @@ def _chain(stack: nn.Sequential, dtype: torch.dtype) -> OnMap:
 
 
 def detail_feature(shallow: Tensor, branch: DetailBranch, place: str, window: Window, total: Tensor) -> None:
-    """`DetailBranch`: add D to `total`; one pass up to the statistics of the cross attention, one for the rest."""
+    """`DetailBranch` in two passes: one up to the statistics of the cross attention, one that adds D to `total`."""
     dense, cross = dense_block(branch.dense, shallow.dtype), branch.cross
     features = window.pool.take(shallow)
     shuffle = branch.node.shuffle
     weight, bias = shuffle.weight.flatten(1), cast(Tensor, shuffle.bias)
     if cross is None:
-        _densely(shallow, dense, features)
+        _fill_densely(shallow, dense, features)
     else:
         matrix, offset = _crossed(shallow, dense, cross, place, window, features)
         weight, bias = weight @ matrix, bias + weight @ offset
@@ -167,11 +169,11 @@ def detail_feature(shallow: Tensor, branch: DetailBranch, place: str, window: Wi
     window.pool.give(features)
 
 
-def _densely(x: Tensor, dense: OnMap, found: Tensor) -> None:
-    """Fill `found` with a dense block of `x`."""
+def _fill_densely(x: Tensor, dense: OnMap, out: Tensor) -> None:
+    """Fill `out` with the dense block of `x`, in one pass."""
 
     def work(strip: Strip) -> None:
-        found[strip.inner] = dense(x[strip.outer])[strip.crop]
+        out[strip.inner] = dense(x[strip.outer])[strip.crop]
 
     each_strip(x, 3, work)
 
@@ -179,7 +181,7 @@ def _densely(x: Tensor, dense: OnMap, found: Tensor) -> None:
 def _crossed(
     shallow: Tensor, dense: OnMap, cross: CrossAttention, place: str, window: Window, values: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Fill in `values` of both directions of the cross attention; returns matrix and offset that make F1, F2 of them.
+    """Fill `values` for both directions of the cross attention; return matrix and offset that turn them into F1 and F2.
 
     Each half of the features gives the query of one direction and key and value of the other.
     """
@@ -200,9 +202,9 @@ def _crossed(
                 statistics.add(strip.inner.start, *window.matrices.counted(query, key, strip.inner))
 
     each_strip(shallow, 4, work)
-    found = window.matrices.settle(dict(zip(places, measured, strict=True)))
+    matrices = window.matrices.settle(dict(zip(places, measured, strict=True)))
     out = cross.project_out.weight.flatten(1)
-    return torch.block_diag(*(out @ matrix for matrix in found)), _bias(cross.project_out).repeat(2)
+    return torch.block_diag(*(out @ matrix for matrix in matrices)), _bias(cross.project_out).repeat(2)
 
 
 def _stacked(first: nn.Conv2d, second: nn.Conv2d) -> Filters:
@@ -240,8 +242,8 @@ def _sharpness(block: GradientDenseBlock, dtype: torch.dtype) -> Callable[[Tenso
         return Edges(block.sobel_x.weight, block.sobel_y.weight)
     sobel_x, sobel_y = (Layer.of(conv, dtype) for conv in (block.sobel_x, block.sobel_y))
 
-    def plain(x: Tensor, found: Tensor) -> None:
-        torch.add(sobel_x(x).abs_(), sobel_y(x).abs_(), out=found)
+    def plain(x: Tensor, out: Tensor) -> None:
+        torch.add(sobel_x(x).abs_(), sobel_y(x).abs_(), out=out)
 
     return plain
 
@@ -295,7 +297,7 @@ def fuse_detail(x: Tensor, fusion: DetailFusion, window: Window, total: Tensor) 
     dense = dense_block(fusion.dense, x.dtype)
     couplings = [_coupling(cast(Coupling, block), x.dtype) for block in fusion.couplings]
     features = window.pool.take(x)
-    _densely(x, dense, features)
+    _fill_densely(x, dense, features)
 
     def work(strip: Strip) -> None:
         y = features[strip.outer]
@@ -310,10 +312,10 @@ def fuse_detail(x: Tensor, fusion: DetailFusion, window: Window, total: Tensor) 
 def decoded(x: Tensor, read: nn.Sequential) -> Tensor:
     """The convolutions of `Decoder` down to one map (H, W, 1), before the sigmoid."""
     chain = _chain(read, x.dtype)
-    found = x.new_empty(*x.shape[:2], 1)
+    out = x.new_empty(*x.shape[:2], 1)
 
     def work(strip: Strip) -> None:
-        found[strip.inner] = chain(x[strip.outer])[strip.crop]
+        out[strip.inner] = chain(x[strip.outer])[strip.crop]
 
     each_strip(x, 3, work)
-    return found
+    return out

@@ -1,4 +1,4 @@
-"""What SMFNet's attentions take from a whole picture, and where their matrices come from when it comes in tiles."""
+"""What SMFNet's attentions need to know of a whole picture, and how they get it when it comes in tiles."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ class Statistics:
     """Sums over pixels that determine the matrices of one attention; they add up over strips and tiles."""
 
     attend: ChannelAttention
-    """Which attention."""
+    """The attention whose matrices they determine."""
     rows: int
-    """Rows of the window, or more."""
+    """Number of rows of the window, or an upper bound."""
     products: Tensor = field(init=False)
     """q k^T within each head, (heads, c / heads, c / heads)."""
     squares: Tensor = field(init=False)
     """Squared norms of q and of k, (2, c)."""
 
     def __post_init__(self) -> None:
-        """Start from nothing."""
+        """Set all sums to zero."""
         channels, heads, device = self.attend.channels, self.attend.heads, self.attend.temperature.device
         # float64: sums over millions of pixels
         self.products = torch.zeros(heads, *(2 * [channels // heads]), dtype=torch.float64, device=device)
         self.squares = torch.zeros(2, channels, dtype=torch.float64, device=device)
-        # One piece for all strips: what each put down for itself would lie between the memory that strips give back and
-        # take again, which then no longer fits; the process grew by whole maps.
+        # One tensor for the sums of all strips: tensors of their own would lie between the memory that strips free and
+        # allocate again, which then no longer fits; the process grew by whole maps.
         size = self.products.numel() + self.squares.numel()
         self._strips = torch.zeros(-(-self.rows // strips.MIN_ROWS), size, dtype=torch.float64, device=device)
 
     def add(self, row: int, query: Tensor, key: Tensor) -> None:
-        """Add a strip that begins at `row`, both (rows, columns, c); strips may come in any order and at once.
+        """Add a strip that begins at `row`, both (rows, columns, c); strips come in any order, from any thread.
 
         They begin `strips.MIN_ROWS` or more apart, as those of `each_strip` do.
         """
@@ -69,7 +69,7 @@ class Statistics:
 
 
 def _counted(query: Tensor, key: Tensor, attend: ChannelAttention) -> tuple[Tensor, Tensor]:
-    """Sums of some pixels for `products` and `squares`."""
+    """What these pixels, (rows, columns, c), add to `products` and `squares`."""
     if native_maps.counts(query, attend.heads):
         products, squares = native_maps.count(query, key, attend.heads)
         return products.unflatten(0, (attend.heads, -1)), squares
@@ -82,7 +82,7 @@ def _counted(query: Tensor, key: Tensor, attend: ChannelAttention) -> tuple[Tens
 
 
 class Matrices:
-    """Attention matrices by place: those already known, the others of the window in work itself."""
+    """Attention matrices by place: known ones, and those measured in the window being fused."""
 
     def __init__(self) -> None:
         self.known: dict[str, Tensor] = {}
@@ -93,30 +93,32 @@ class Matrices:
 
     def settle(self, measured: dict[str, Statistics | None]) -> list[Tensor]:
         """The matrix at each place, (c, c), from what `measure` gave for it."""
-        return [self.known[place] if found is None else found.matrix() for place, found in measured.items()]
+        return [
+            self.known[place] if statistics is None else statistics.matrix() for place, statistics in measured.items()
+        ]
 
     def counted(self, query: Tensor, key: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
-        """What counts of these `rows` of the window, both (H, W, C)."""
+        """The pixels of these `rows` of the window that count, here all; both are (rows, columns, c)."""
         return query, key
 
 
 class Pending(Exception):
-    """A matrix is due that all windows must be measured for first."""
+    """A matrix is needed for which all windows must be measured first."""
 
 
 class Survey(Matrices):
-    """Matrices of a picture that comes in windows, over and over again; each round makes those known that are due next.
+    """Matrices of a picture in windows. In each round over all windows, those become known that are needed next.
 
     Windows overlap; only their inner parts count.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._found: dict[str, Statistics] = {}
+        self._measured: dict[str, Statistics] = {}
         self._inner: tuple[slice, slice] = (slice(0, 0), slice(0, 0))
 
     def open_window(self, inner: tuple[slice, slice]) -> None:
-        """What comes now is a window whose `inner` rows and columns count."""
+        """Begin a window, of which only the `inner` rows and columns count."""
         self._inner = inner
 
     def counted(self, query: Tensor, key: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
@@ -127,22 +129,22 @@ class Survey(Matrices):
         return query[own], key[own]
 
     def settle(self, measured: dict[str, Statistics | None]) -> list[Tensor]:
-        """The matrix at each place if all are known; else put down what was measured.
+        """The matrix at each place if all are known; else keep what was measured.
 
         Raises:
             Pending: If one is not known yet.
         """
-        pending = {place: found for place, found in measured.items() if found is not None}
-        for place, found in pending.items():
-            if place in self._found:
-                self._found[place].merge(found)
+        pending = {place: statistics for place, statistics in measured.items() if statistics is not None}
+        for place, statistics in pending.items():
+            if place in self._measured:
+                self._measured[place].merge(statistics)
             else:
-                self._found[place] = found
+                self._measured[place] = statistics
         if pending:
             raise Pending
         return super().settle(measured)
 
     def conclude(self) -> None:
-        """All windows were seen: what was measured becomes known."""
-        self.known |= {place: found.matrix() for place, found in self._found.items()}
-        self._found = {}
+        """End a round over all windows: the matrices measured in it become known."""
+        self.known |= {place: statistics.matrix() for place, statistics in self._measured.items()}
+        self._measured = {}

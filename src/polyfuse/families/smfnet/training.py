@@ -72,8 +72,8 @@ def _reconstruction(config: StageConfig, children: tuple[str, ...]) -> Stage:
     options: StageOptions = read_strict(StageOptions, config.options, "stages.options")
 
     def losses(parts: Parts, batch: Batch) -> dict[str, Tensor]:
-        a, b, found = cast(SMFNet, parts[FUSER]).reconstruct(batch.a, batch.b)
-        return reconstruction_terms(a, b, batch.a, batch.b, *_by_branch(found), weights=weights, rules=options)
+        a, b, features = cast(SMFNet, parts[FUSER]).reconstruct(batch.a, batch.b)
+        return reconstruction_terms(a, b, batch.a, batch.b, *_by_branch(features), weights=weights, rules=options)
 
     return _stage(config, children, losses, options)
 
@@ -85,17 +85,17 @@ def _fusion(config: StageConfig, children: tuple[str, ...]) -> Stage:
     options: StageOptions = read_strict(StageOptions, config.options, "stages.options")
 
     def losses(parts: Parts, batch: Batch) -> dict[str, Tensor]:
-        fused, found = cast(SMFNet, parts[FUSER]).fuse(batch.a, batch.b)
-        terms = fusion_terms(fused, batch.a, batch.b, *_by_branch(found), weights=weights, rules=options)
+        fused, features = cast(SMFNet, parts[FUSER]).fuse(batch.a, batch.b)
+        terms = fusion_terms(fused, batch.a, batch.b, *_by_branch(features), weights=weights, rules=options)
         return terms | attached_terms(fused, batch, attached)
 
     return _stage(config, children, losses, options)
 
 
-def _by_branch(found: Features) -> tuple[Pair, Pair, Pair | None]:
-    """Features of both sources, of base, detail and graph."""
-    graph = None if found.graph_a is None or found.graph_b is None else (found.graph_a, found.graph_b)
-    return (found.base_a, found.base_b), (found.detail_a, found.detail_b), graph
+def _by_branch(features: Features) -> tuple[Pair, Pair, Pair | None]:
+    """Pairs of features of a and of b: base, detail and, where there is one, graph."""
+    graph = None if features.graph_a is None or features.graph_b is None else (features.graph_a, features.graph_b)
+    return (features.base_a, features.base_b), (features.detail_a, features.detail_b), graph
 
 
 def _stage(
@@ -104,7 +104,7 @@ def _stage(
     losses: Callable[[Parts, Batch], dict[str, Tensor]],
     options: StageOptions,
 ) -> Stage:
-    """The stage whose losses are `losses`."""
+    """A stage of one turn with these losses, which also validate it."""
     rates = {"fuse_base": options.fusion_rate, "fuse_detail": options.fusion_rate}
     turn = Turn(FUSER, (FUSER,), losses, config.optimiser, children=children, rates=rates, keeps_moments=True)
     return Stage(config.kind, config.steps, (turn,), losses, draw)

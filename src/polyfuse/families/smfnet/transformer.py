@@ -54,8 +54,8 @@ class TransformerBlock(nn.Module):
     Args:
         channels: Width d.
         heads: Heads of the attention.
-        mixing: Of its attention, see `SelfAttention`.
-        feed_forward: Its second half.
+        mixing: 3x3 convolution of its attention, see `SelfAttention`.
+        feed_forward: Layers of its second half.
     """
 
     def __init__(self, channels: int, heads: int, mixing: Mixing, feed_forward: nn.Module) -> None:

@@ -1,1 +1,1 @@
-"""Pictures to work on: the synthetic street and yard scenes, and later the data sets and their splits."""
+"""Data sets to train on: their folder layouts, packs of their pictures, and batches of random crops."""

@@ -83,7 +83,7 @@ def timed(call: Callable[[], object]) -> float:
 
 
 def header(args: argparse.Namespace, height: int, width: int) -> None:
-    """What was measured on what."""
+    """Print what is measured, and on which machine."""
     module = kernel("lzsc")
     sets = [name for name in ("avx512_bf16", "avx512", "avx2", "portable") if module and module.supports(name)]
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
@@ -94,7 +94,7 @@ def header(args: argparse.Namespace, height: int, width: int) -> None:
 
 
 def inference(args: argparse.Namespace, model: FNet, height: int, width: int) -> None:
-    """The table of forms."""
+    """Print the table of forms."""
     torch.manual_seed(1)
     a, b = (torch.nn.functional.avg_pool2d(torch.rand(1, 1, height + 8, width + 8), 9, 1) for _ in range(2))
     runs = {form: runner(model, form, a, b) for form in FORMS}
@@ -139,7 +139,7 @@ def peak_resident() -> int:
 
 
 def where_time_goes(model: FNet, height: int, width: int) -> None:
-    """Share of the compiled form's parts, summed over threads."""
+    """Print the share of each part of the compiled form, summed over threads."""
     module = kernel("lzsc")
     if module is None:
         return
@@ -177,7 +177,7 @@ def where_time_goes(model: FNet, height: int, width: int) -> None:
 
 
 def training(args: argparse.Namespace, model: FNet) -> None:
-    """Forward and backward of 8 crops of 96x96: plain autograd beside ours."""
+    """Print the time of forward and backward of 8 crops of 96x96: plain autograd beside ours."""
     torch.manual_seed(2)
     a, b = torch.rand(8, 1, 96, 96), torch.rand(8, 1, 96, 96)
     calls = {"plain autograd": model.forward_plain, "ours": model}

@@ -32,7 +32,7 @@ from polyfuse.families.spec import FusionModel
 from polyfuse.ops.native_coding import instruction_set
 
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
-STACK = (8, 32, 32, 32, 4)  # channels; the plain convolutions that the goal of 60 pictures a second was set by
+STACK = (8, 32, 32, 32, 4)  # channels of the plain convolutions from which the goal of 60 pictures a second was set
 
 
 TEACHER = "fnet.road"
@@ -94,7 +94,7 @@ def measure(call: Callable[[], object], repeats: int) -> list[float]:
 
 
 def table(args: argparse.Namespace, models: dict[str, FusionModel], size: str) -> None:
-    """All rows for one size."""
+    """Print all rows for one size."""
     width, height = map(int, size.split("x"))
     calls: dict[str, Callable[[], object]] = {}
     for precision, dtype in PRECISIONS.items():
@@ -108,16 +108,16 @@ def table(args: argparse.Namespace, models: dict[str, FusionModel], size: str) -
         for name, call in calls.items()
     }
     print(f"\n{size}\n{'':<32}{'pictures/s':>11}{'milliseconds':>30}{'fnet/this':>11}{'this/stack':>12}")
-    for name, found in seconds.items():
-        median, precision = statistics.median(found), "bf16" if "bf16" in name else "float32"
+    for name, times in seconds.items():
+        median, precision = statistics.median(times), "bf16" if "bf16" in name else "float32"
         beside = {other: statistics.median(seconds[f"{other} {precision}"]) for other in (TEACHER, "bare stack")}
-        spread = f"{1e3 * median:.1f} [{1e3 * min(found):.1f} - {1e3 * max(found):.1f}]"
+        spread = f"{1e3 * median:.1f} [{1e3 * min(times):.1f} - {1e3 * max(times):.1f}]"
         ratios = f"{beside[TEACHER] / median:>11.1f}{median / beside['bare stack']:>12.2f}"
         print(f"{name:<32}{1 / median:>11.1f}{spread:>30}{ratios}")
 
 
 def header(args: argparse.Namespace, models: dict[str, FusionModel]) -> None:
-    """What was measured on what."""
+    """Print what is measured, and on which machine."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
     name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
     print(f"{name}, {os.cpu_count()} cores, {args.threads} threads, torch {torch.__version__}")

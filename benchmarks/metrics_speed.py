@@ -167,7 +167,7 @@ def tensor(picture: np.ndarray) -> torch.Tensor:
 
 
 def compare(a: np.ndarray, b: np.ndarray, repeats: int) -> None:
-    """The table of the eight metrics: one by one, and all in one call."""
+    """Print the table of the eight metrics: one by one, and all in one call."""
     fused = np.round((np.maximum(a, b) + (a + b) / 2) / 2)
     pictures = [tensor(picture) for picture in (fused, a, b)]
     calls: dict[str, Callable[[], object]] = {}
@@ -175,19 +175,20 @@ def compare(a: np.ndarray, b: np.ndarray, repeats: int) -> None:
         calls[f"plain {name}"] = lambda name=name: PLAIN[name](fused, a, b)
         calls[f"ours {name}"] = lambda name=name: score(*pictures, metrics=[name], protocol="cddfuse")
     calls["ours all"] = lambda: score(*pictures, metrics=NAMES, protocol="cddfuse")
-    found = median_ms(calls, repeats)
+    milliseconds = median_ms(calls, repeats)
     ours = score(*pictures, metrics=NAMES, protocol="cddfuse").values
     print(f"{'metric':<22}{'plain ms':>10}{'ours ms':>10}{'plain/ours':>12}{'difference':>14}")
     for name in NAMES:
-        plain, own = found[f"plain {name}"], found[f"ours {name}"]
+        plain, own = milliseconds[f"plain {name}"], milliseconds[f"ours {name}"]
         difference = abs(float(ours[name]) - PLAIN[name](fused, a, b))
         print(f"{name:<22}{plain:>10.1f}{own:>10.1f}{plain / own:>12.1f}{difference:>14.1e}")
-    total = sum(found[f"plain {name}"] for name in NAMES)
-    print(f"{'all eight in one call':<22}{total:>10.1f}{found['ours all']:>10.1f}{total / found['ours all']:>12.1f}")
+    total = sum(milliseconds[f"plain {name}"] for name in NAMES)
+    own = milliseconds["ours all"]
+    print(f"{'all eight in one call':<22}{total:>10.1f}{own:>10.1f}{total / own:>12.1f}")
 
 
 def list_all(a: np.ndarray, b: np.ndarray, repeats: int) -> None:
-    """Every metric of ours by itself, under canonical or the first protocol it has."""
+    """Print the time of every metric of ours by itself, under canonical or the first protocol it has."""
     pictures = [tensor(picture) for picture in (np.round((a + b) / 2), a, b)]
     calls = {}
     for metric in METRICS.values():
@@ -199,7 +200,7 @@ def list_all(a: np.ndarray, b: np.ndarray, repeats: int) -> None:
 
 
 def folder_speed(fused: str, a: str, b: str) -> None:
-    """Pictures per second of the command, start-up included."""
+    """Print the pictures per second of the command, start-up included."""
     command = [sys.executable, "-m", "polyfuse", "evaluate", fused, a, b, "--format", "csv", "--quiet"]
     started = time.perf_counter()
     table = subprocess.run(command, check=True, capture_output=True, text=True).stdout

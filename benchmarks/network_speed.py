@@ -35,7 +35,7 @@ RANDOM = {
     "daefuse-tiny": DAEFuseConfig.of_size("tiny"),
     "daefuse-base": DAEFuseConfig.of_size("base"),
 }
-SIDE = 2048  # of the matrices: far larger than a core's cache, as matrix products like it best
+SIDE = 2048  # side of the matrices: far larger than a core's cache, where matrix products are fastest
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -68,13 +68,13 @@ def calls(model: Network, height: int, width: int) -> dict[str, tuple[Callable[[
         with torch.inference_mode():
             return model.fuse(a, b)
 
-    found: dict[str, tuple[Callable[[], object], float]] = {"plain float32": (plain, 1.0)}
+    named: dict[str, tuple[Callable[[], object], float]] = {"plain float32": (plain, 1.0)}
     for precision, dtype in PRECISIONS.items():
         left, right = torch.rand(2, SIDE, SIDE).to(dtype)
         share = model.spec.macs_per_pixel * height * width / SIDE**3
-        found[f"ours {precision}"] = (fast(precision), 1.0)
-        found[f"floor {precision}"] = (lambda x=left, y=right: x @ y, share)
-    return found
+        named[f"ours {precision}"] = (fast(precision), 1.0)
+        named[f"floor {precision}"] = (lambda x=left, y=right: x @ y, share)
+    return named
 
 
 def measure(named: dict[str, tuple[Callable[[], object], float]], repeats: int) -> dict[str, list[float]]:
@@ -92,31 +92,31 @@ def measure(named: dict[str, tuple[Callable[[], object], float]], repeats: int) 
 def difference(model: Network, height: int, width: int) -> tuple[float, float]:
     """Mean and largest difference between bf16 and float32, before any stretch."""
     a, b = torch.rand(2, 1, 1, height, width)
-    found = {}
+    outputs = {}
     with torch.inference_mode():
         for model.precision in PRECISIONS:
-            found[model.precision] = model(a, b)
-    apart = (found["bf16"] - found["float32"]).abs()
+            outputs[model.precision] = model(a, b)
+    apart = (outputs["bf16"] - outputs["float32"]).abs()
     return apart.mean().item(), apart.max().item()
 
 
 def table(model: Network, size: str, repeats: int) -> None:
-    """All rows for one size."""
+    """Print all rows for one size."""
     width, height = map(int, size.split("x"))
     seconds = measure(calls(model, height, width), repeats)
     floors = {precision: statistics.median(seconds[f"floor {precision}"]) for precision in PRECISIONS}
     plain = statistics.median(seconds["plain float32"])
     print(f"\n{size}\n{'':<16}{'seconds':>28}{'plain/this':>12}{'this/floor':>12}")
-    for name, found in seconds.items():
-        median = statistics.median(found)
-        spread = f"{median:.3f} [{min(found):.3f} - {max(found):.3f}]"
+    for name, times in seconds.items():
+        median = statistics.median(times)
+        spread = f"{median:.3f} [{min(times):.3f} - {max(times):.3f}]"
         print(f"{name:<16}{spread:>28}{plain / median:>12.2f}{median / floors[name.split()[1]]:>12.2f}")
     mean, largest = difference(model, height, width)
     print(f"bf16 against float32 on noise: mean {mean:.1e}, largest {largest:.1e}")
 
 
 def header(model: Network, threads: int, repeats: int) -> None:
-    """What was measured on what."""
+    """Print what is measured, and on which machine."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
     name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
     print(f"{name}, {os.cpu_count()} cores, {threads} threads, torch {torch.__version__}")

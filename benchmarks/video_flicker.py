@@ -36,13 +36,13 @@ def planes(path: Path, count: int, shrink: int) -> list[np.ndarray]:
         arrays = (read_picture(file).array for file in list_pictures(path)[:count])
     else:
         arrays = (frame.array for frame in islice(read_frames(describe(path)), count))
-    found = []
+    shrunk = []
     for array in arrays:
         unit = array.astype(np.float32) / np.iinfo(array.dtype).max
         plane = luma(unit) if unit.ndim == 3 else unit
         size = plane.shape[0] // shrink, plane.shape[1] // shrink
-        found.append(resize(np.ascontiguousarray(plane, np.float32), size))
-    return found
+        shrunk.append(resize(np.ascontiguousarray(plane, np.float32), size))
+    return shrunk
 
 
 def main() -> None:
@@ -64,10 +64,10 @@ def main() -> None:
     steadiness = SteadinessOf(a, b)
 
     def row(name: str, clip: list[np.ndarray]) -> None:
-        found = steadiness(clip)
+        result = steadiness(clip)
         print(
-            f"{name:28} {found.flicker:9.5f} {found.flicker_ratio:6.2f} {found.warping:9.4f} "
-            f"{found.warping_ratio:6.2f} {found.pixel_flicker:9.5f} {found.pixel_ratio:6.2f}",
+            f"{name:28} {result.flicker:9.5f} {result.flicker_ratio:6.2f} {result.warping:9.4f} "
+            f"{result.warping_ratio:6.2f} {result.pixel_flicker:9.5f} {result.pixel_ratio:6.2f}",
             flush=True,
         )
 

@@ -106,10 +106,11 @@ def encoding_seconds(like: Path, image: np.ndarray, ticks: list[int], target: Pa
         return (time.perf_counter() - started) / len(ticks)
 
 
-def print_parts(found: dict[str, dict[str, float]]) -> None:
-    """Milliseconds and shares of the parts, a row for each model."""
-    print(f"\n{'milliseconds, share alone':28}" + "".join(f"{part:>16}" for part in next(iter(found.values()))))
-    for name, seconds in found.items():
+def print_parts(parts_by_model: dict[str, dict[str, float]]) -> None:
+    """Print milliseconds and shares of the parts, a row for each model."""
+    part_names = next(iter(parts_by_model.values()))
+    print(f"\n{'milliseconds, share alone':28}" + "".join(f"{part:>16}" for part in part_names))
+    for name, seconds in parts_by_model.items():
         total = sum(seconds.values())
         cells = (f"{1000 * value:.1f}, {value / total:.0%}" for value in seconds.values())
         print(f"{Path(name).name:28}" + "".join(f"{cell:>16}" for cell in cells))

@@ -1,7 +1,7 @@
 """What every file keeps, for pre-commit: `python tools/check_files.py ends|sizes FILE...`.
 
 `ends` puts one line break at the end of a text and takes blanks off the ends of its lines; `sizes` refuses files of
-more than 200 KiB that are not weights in the box. Both print what they found and exit with 1.
+more than 200 KiB that are not weights in the box. Both print the problems and exit with 1 if there are any.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ LARGEST = 200 * 1024
 
 
 def mend(path: Path) -> str | None:
-    """Mend the ends of the lines of `path`; what was done, or None."""
+    """Mend the ends of the lines of `path`; returns a line about it, or None where nothing was to be done."""
     old = path.read_bytes()
     new = re.sub(rb"[ \t]+(?=\r?\n|\Z)", b"", old).rstrip(b"\r\n")
     new += b"\n" if new else b""
@@ -34,11 +34,11 @@ def too_large(path: Path) -> str | None:
 
 
 def main(what: str, names: Sequence[str]) -> int:
-    """The exit status: 0 where nothing was found."""
+    """Check the files and print the problems; the exit status is 0 where there are none."""
     check = {"ends": mend, "sizes": too_large}[what]
-    found = [text for name in names if (text := check(Path(name)))]
-    print("\n".join(found), end="\n" if found else "")
-    return 1 if found else 0
+    problems = [text for name in names if (text := check(Path(name)))]
+    print("\n".join(problems), end="\n" if problems else "")
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

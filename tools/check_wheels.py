@@ -18,11 +18,11 @@ def problem(wheel: Path) -> str | None:
     """What is wrong with `wheel`, or None."""
     with ZipFile(wheel) as archive:
         compiled = [re.fullmatch(r"polyfuse/ops/(\w+)\.(?:.+\.)?(?:so|pyd)", name) for name in archive.namelist()]
-    found = {match[1] for match in compiled if match}
+    kernels = {match[1] for match in compiled if match}
     wanted = set() if wheel.name.endswith("-none-any.whl") else KERNELS
-    if found == wanted:
+    if kernels == wanted:
         return None
-    return f"{wheel.name} holds {sorted(found) or 'no kernel'}, where {sorted(wanted) or 'no kernel'} belongs"
+    return f"{wheel.name} holds {sorted(kernels) or 'no kernel'}, where {sorted(wanted) or 'no kernel'} belongs"
 
 
 def main(names: Sequence[str]) -> int:

@@ -6,7 +6,7 @@ Each interpreter makes the same results on drawn scenes in a folder of its own: 
 float32 and bf16, in tiles, in 16 bits, as clips and frames), `evaluate` in every format, `explain`, and two steps of
 training of every family. Then all files are compared. What cannot be equal is taken out first: times, and the version.
 
-Prints a line for each kind of result; leaves with 1 if anything differs. Takes about five minutes on two cores.
+Prints a line for each kind of result; exits with 1 if anything differs. Takes about five minutes on two cores.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ THREADS = "2"
 VOLATILE = re.compile(
     r'"(seconds|finished|polyfuse|frames_per_second|path|environment)": ("[^"]*"|[0-9.e+-]+)|polyfuse [0-9][\w.]*'
 )
-"""What differs from run to run in JSON and text, and paths, which hold the folder's name."""
+"""What differs between any two runs in JSON and text: times, the version, and paths, which hold the folder's name."""
 TRAINED = {
     "fnet": ["fnet-paper", "stages.0.steps=2", "stages.1.steps=2"],
     "fnet-cpu": ["fnet-cpu", "stages.0.steps=2", "stages.0.losses.fidelity=1.0", "data.crop.size=48"],

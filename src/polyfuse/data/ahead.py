@@ -1,6 +1,6 @@
-"""Batches cut ahead of time by other processes, for a device that would wait for them.
+"""Batches made ahead of time by other processes, so that the device need not wait for them.
 
-A batch is a function of seed and step, so these are the same to the bit as those cut when they are wanted.
+A batch is a function of seed and step, so these are the same to the bit as those made when they are wanted.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from numpy.typing import NDArray
 from polyfuse.data.batches import Batches
 
 DEPTH = 3
-"""Batches that wait for each worker."""
-_worker_batches: Batches  # in a worker alone
+"""Batches kept ready or under way for each worker."""
+_worker_batches: Batches  # set in worker processes only
 _Arrays = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 class Ahead:
-    """`Batches.get` for steps that follow one another, cut by `workers` processes.
+    """`Batches.get` for steps that follow one another, done by `workers` processes.
 
     Args:
         batches: Where batches come from.
-        workers: Processes; 0 cuts when asked.
+        workers: Processes; with 0 a batch is made when it is asked for.
         rank: Number of this process among all that train.
-        num_ranks: How many train.
+        num_ranks: How many processes train.
     """
 
     def __init__(self, batches: Batches, workers: int = 0, *, rank: int = 0, num_ranks: int = 1) -> None:
@@ -49,18 +49,18 @@ class Ahead:
         return self._waiting.popleft()[1].result()
 
     def close(self) -> None:
-        """End the processes."""
+        """End the worker processes."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
 
 def _begin(batches: Batches) -> None:
-    """Get a worker ready; Ctrl-C is the affair of the process that started it."""
+    """Get a worker ready; Ctrl-C is left to the process that started it."""
     global _worker_batches
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _worker_batches = batches
 
 
 def _cut(step: int, rank: int, num_ranks: int) -> _Arrays:
-    """In a worker: a batch."""
+    """Make a batch in a worker."""
     return _worker_batches.get(step, rank=rank, num_ranks=num_ranks)

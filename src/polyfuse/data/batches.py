@@ -1,8 +1,8 @@
-"""Batches of random crops out of a pack. Every batch is a function of seed and step, so there is no state to lose.
+"""Batches of random crops out of a pack. Every batch is a function of seed and step: no state is kept.
 
 Sample number n = step * batch + i takes picture n mod N of the (n div N)-th random order of the N pictures, and a
-generator of its own, seeded by (seed, n), for place, orientation and brightness. Whoever knows the step knows the
-batch: a resumed run and any number of processes see the same crops.
+generator of its own, seeded by (seed, n), for place, orientation and brightness. The step alone gives the batch: a
+resumed run and any number of processes see the same crops.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from polyfuse.data.pack import Pack
 from polyfuse.errors import InputError, UsageError
 
 CONTRAST_TRIES = 10
-"""How often a crop without contrast is drawn anew before it is taken as it is."""
+"""How many crops are drawn in search of one with contrast; the last is taken as it is."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,10 @@ class Batches:
     """The endless sequence of batches of one or several packs.
 
     Args:
-        packs: Where the pictures are.
+        packs: The pictures.
         config: How crops are made.
         batch: Crops of one step, over all processes together.
-        seed: Fixes everything.
+        seed: Seed of all random choices.
     """
 
     packs: Sequence[Pack]
@@ -87,7 +87,7 @@ class Batches:
     seed: int
 
     def __post_init__(self) -> None:
-        """Refuse what gives no batch.
+        """Refuse an empty batch and pictures smaller than the crops.
 
         Raises:
             InputError: If a picture is smaller than the crop.
@@ -158,7 +158,7 @@ class Batches:
     def _cut(
         self, a: NDArray[np.uint8], b: NDArray[np.uint8], size: int, rng: np.random.Generator
     ) -> NDArray[np.float64]:
-        """A random square of both pictures, (2, size, size) in [0, 1], with contrast if there is any to be had."""
+        """A random square of both pictures, (2, size, size) in [0, 1], with contrast where one is soon drawn."""
         crop = np.empty((2, size, size))
         for _ in range(CONTRAST_TRIES):
             top, left = rng.integers(a.shape[0] - size + 1), rng.integers(a.shape[1] - size + 1)

@@ -17,7 +17,7 @@ WITHOUT_SPLIT = "all"
 
 @dataclass(frozen=True)
 class PairSet:
-    """Pairs that belong together."""
+    """The pairs of one split of a data set."""
 
     name: str
     """Name of the set, that of its folder."""
@@ -45,10 +45,10 @@ def find_set(folder: Path, split: str) -> PairSet:
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder: give the folder of a data set.")
-    for base, below, found in ((folder / split, "", split), (folder, split, split), (folder, "", WITHOUT_SPLIT)):
+    for base, below, split_name in ((folder / split, "", split), (folder, split, split), (folder, "", WITHOUT_SPLIT)):
         a, b = _one_of(base, FOLDERS_A, below), _one_of(base, FOLDERS_B, below)
         if a is not None and b is not None:
-            return PairSet(folder.resolve().name, found, tuple(find_pairs(a, b)))
+            return PairSet(folder.resolve().name, split_name, tuple(find_pairs(a, b)))
     raise InputError(
         f"{folder} has no split {split!r} with folders such as ir and vi: check the split, or name two folders with "
         "--pair A B."

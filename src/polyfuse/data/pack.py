@@ -1,4 +1,4 @@
-"""A training set as one memory-mapped file: the luma of every pair as 8-bit planes, and a header that says whose.
+"""A training set as one memory-mapped file: the luma of every pair as 8-bit planes, and a header that names each.
 
 Layout: the magic bytes, two little-endian 64-bit numbers (offset and length of the header), the planes a and b of every
 item one after the other, row by row, and the header as JSON. Nothing is decoded or converted while a network trains.
@@ -75,7 +75,7 @@ class Pack:
             raise InputError(f"{path} is no complete pack ({error}): make it with `polyfuse data pack`.") from error
 
     def __reduce__(self) -> tuple[type[Pack], tuple[Path]]:
-        """Another process opens the file itself."""
+        """Pickle as the path, so that another process opens the file itself."""
         return Pack, (self._path,)
 
     def planes(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -104,7 +104,7 @@ def write_pack(
         note: Called with (pairs done, pairs in all).
 
     Returns:
-        What was packed.
+        An item for each pair, in order.
 
     Raises:
         InputError: If a picture cannot be read, is not of 8 bits, or a pair differs in size; nothing is written then.

@@ -1,4 +1,4 @@
-"""What a metric is, as a page of Markdown: definition, direction, traps, toolboxes, and a worked example."""
+"""A page of Markdown about a metric: definition, direction, traps, toolboxes, and a worked example."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _bound(value: float) -> str:
 
 
 def _by_rule(metric: Metric) -> dict[Variant, list[str]]:
-    """The rules of a metric, each with the protocols that follow it."""
+    """The different variants of a metric, each with the names of the protocols that use it."""
     rules: dict[Variant, list[str]] = {}
     for name, variant in metric.variants.items():
         rules.setdefault(variant, []).append(name)
@@ -88,7 +88,7 @@ def _by_rule(metric: Metric) -> dict[Variant, list[str]]:
 
 
 def _protocols(metric: Metric) -> str:
-    """Table of the rules."""
+    """Table of the variants."""
     rows = ["| protocols | rule | swapping sources | smallest side |", "|---|---|---|---|"]
     for variant, names in _by_rule(metric).items():
         swap = "same" if variant.symmetric else "changes it"
@@ -99,7 +99,7 @@ def _protocols(metric: Metric) -> str:
 
 
 def _example(metric: Metric) -> str:
-    """Table of trivial candidates on a drawn scene, under every protocol; those with one rule share a column."""
+    """Table of trivial candidates on a drawn scene, with a column for each variant."""
     a, b, candidates = example_pictures()
     columns = _by_rule(metric)
     first = "canonical" if "canonical" in metric.variants else next(iter(metric.variants))
@@ -124,7 +124,7 @@ def _example(metric: Metric) -> str:
 
 
 def _shown(value: float) -> str:
-    """Four digits, or words for what is no number."""
+    """The value in four digits, or in words where it is not finite."""
     if math.isnan(value) or value == -math.inf:
         return "no value"
     return "infinite" if math.isinf(value) else f"{value:.4g}"

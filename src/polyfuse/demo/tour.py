@@ -24,7 +24,7 @@ def run_tour(folder: Path, model: FusionModel, *, seed: int = 0, overwrite: bool
     Args:
         folder: Where to write; made if missing.
         model: A model from `load`.
-        seed: Which scene.
+        seed: Seed of the scene.
         overwrite: Whether existing files may be replaced.
 
     Raises:
@@ -40,7 +40,7 @@ def run_tour(folder: Path, model: FusionModel, *, seed: int = 0, overwrite: bool
 
 
 def _sheet(*pictures: NDArray[Any]) -> NDArray[Any]:
-    """8-bit pictures of one size next to each other on white."""
+    """One picture: 8-bit pictures of one size side by side on white."""
     colour = [p if p.ndim == 3 else np.repeat(p[..., None], 3, axis=2) for p in pictures]
     gap = np.full((colour[0].shape[0], GAP, 3), 255, np.uint8)
     parts = [part for picture in colour for part in (gap, picture)][1:]

@@ -12,7 +12,7 @@ from polyfuse.metrics.inputs import PEAK, prepare
 
 COPY_A, COPY_B, AVERAGE, MAXIMUM = (Method(n, "baseline") for n in ("copy a", "copy b", "average", "maximum"))
 BASELINES = (COPY_A, COPY_B, AVERAGE, MAXIMUM)
-"""Rows in the order of tables."""
+"""In the order in which tables list them."""
 
 
 def score_baselines(a: Tensor, b: Tensor, metrics: tuple[Metric, ...], protocol: str) -> dict[Method, Evaluation]:
@@ -22,7 +22,7 @@ def score_baselines(a: Tensor, b: Tensor, metrics: tuple[Metric, ...], protocol:
         a: First source, (1, C, H, W).
         b: Second source, same size.
         metrics: What to compute.
-        protocol: Whose conventions.
+        protocol: Name of the protocol whose conventions hold.
 
     Returns:
         An evaluation for each of `BASELINES`. The average of whole levels is rounded half to even, as an 8-bit file
@@ -35,7 +35,7 @@ def score_baselines(a: Tensor, b: Tensor, metrics: tuple[Metric, ...], protocol:
 
 
 def trivial_answers(a: Tensor, b: Tensor) -> dict[Method, Tensor]:
-    """The pictures themselves, from two tensors on the scale 0..255."""
+    """The picture that each of `BASELINES` makes of two tensors on the scale 0..255."""
     average = (a + b) / 2
     if bool(((a == a.round()) & (b == b.round())).all()):
         average = average.round()  # half to even

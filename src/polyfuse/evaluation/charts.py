@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from polyfuse.drawing.canvas import FAINT, INK
 from polyfuse.errors import DependencyError
 from polyfuse.evaluation.baselines import COPY_A, COPY_B
 from polyfuse.evaluation.report import Column, Report, Row
@@ -18,20 +19,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK, FAINT, GRID = "#222222", "#666666", "#d0d0d0"
+GRID = "#d0d0d0"
 TITLE, LABEL, SMALL = 13, 10.5, 9.5
 DPI = 130
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's, which readers with any colour vision tell apart; yellow is too faint for lines."""
+"""Okabe and Ito's colours, which readers with any colour vision tell apart, without yellow: too faint for lines."""
 STYLES, MARKERS = ("-", "--", "-.", ":"), "os^Dv<>"
 BASELINE_GREYS = ("#8a8a8a", "#8a8a8a", "#555555", "#555555")
 BASELINE_STYLES = (":", "--", ":", "--")
 MIN_AXES, MIN_ROWS = 3, 2
-"""A radar needs as many metrics with a better side, and rows to compare."""
+"""A radar needs at least so many metrics with a better side (its axes), and so many rows to compare."""
 
 
 def require_matplotlib() -> None:
-    """Refuse early where charts cannot be drawn.
+    """Fail early where charts cannot be drawn.
 
     Raises:
         DependencyError: If matplotlib is missing.
@@ -58,7 +59,7 @@ def _radar_rows(report: Report) -> list[Row]:
 
 
 def has_radar(report: Report) -> bool:
-    """Whether there is enough to draw one."""
+    """Whether there are enough metrics and rows for a radar."""
     return len(radar_axes(report)) >= MIN_AXES and len(_radar_rows(report)) >= MIN_ROWS
 
 
@@ -103,7 +104,7 @@ def radar_chart(report: Report) -> Figure:
 
 
 def relative(metric: Metric, row: Row, rows: Sequence[Row]) -> float:
-    """A mean over the best one, inverted where smaller is better: in (0, 1]."""
+    """The row's mean over the best mean of `rows`, or the best over it where smaller is better: in (0, 1]."""
     mean = row.summaries[metric.name].mean
     means = [other.summaries[metric.name].mean for other in rows]
     return mean / max(means) if metric.direction == "up" else min(means) / mean
@@ -124,7 +125,7 @@ def _line_style(rows: Sequence[Row], index: int) -> dict[str, Any]:
 
 
 def _axis_label(axes: Axes, text: str, angle: float) -> None:
-    """The name of an axis outside the circle, on its side."""
+    """Write the name of an axis outside the circle, aligned so that it does not reach into it."""
     across, up = math.sin(angle), math.cos(angle)
     side = "center" if abs(across) < 0.15 else ("left" if across > 0 else "right")
     height = "center" if abs(up) < 0.85 else ("bottom" if up > 0 else "top")
@@ -132,7 +133,7 @@ def _axis_label(axes: Axes, text: str, angle: float) -> None:
 
 
 def box_chart(report: Report, column: Column) -> Figure:
-    """The pictures of each method in one metric."""
+    """Box plot of one metric: a box for the pictures of each method."""
     from matplotlib.figure import Figure
 
     protocol = report.task.protocol
@@ -146,7 +147,7 @@ def box_chart(report: Report, column: Column) -> Figure:
     axes = figure.add_axes((left, 0.95 / height, 0.96 - left, 0.42 * len(rows) / height))
     if rows:
         _boxes(axes, rows, values)
-    labels = [f"{name}  n={len(found)}" for name, found in zip(names, values, strict=True)]
+    labels = [f"{name}  n={len(numbers)}" for name, numbers in zip(names, values, strict=True)]
     axes.set_yticks(range(len(rows)), labels, fontsize=LABEL, color=INK)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(axis="x", labelsize=SMALL, colors=FAINT)
@@ -165,7 +166,7 @@ def box_chart(report: Report, column: Column) -> Figure:
 
 
 def _boxes(axes: Axes, rows: Sequence[Row], values: Sequence[Sequence[float]]) -> None:
-    """A box for each row, top to bottom."""
+    """Draw a box for each row, top to bottom."""
     drawn = axes.boxplot(
         values,
         positions=range(len(rows)),
@@ -191,13 +192,13 @@ def _finite(report: Report, row: Row, column: Column) -> list[float]:
 
 
 def _label(name: str, length: int) -> str:
-    """A name cut to so many characters; a dollar is a dollar and begins no formula."""
+    """The name cut to `length` characters; dollars are escaped, as matplotlib would read a formula between two."""
     short = name if len(name) <= length else name[: length - 3] + "..."
     return short.replace("$", r"\$")
 
 
 def _caption(figure: Figure, text: str) -> None:
-    """Lines at the foot of the sheet."""
+    """Write `text` at the foot of the sheet, broken into lines."""
     lines = "\n".join(textwrap.wrap(text, 112))
     figure.text(
         0.03, 0.12 / figure.get_size_inches()[1], lines, fontsize=SMALL, color=FAINT, va="bottom", linespacing=1.4
@@ -208,7 +209,7 @@ def rendered(figure: Figure, kind: str) -> bytes:
     """The bytes of a PNG or SVG file; the same figure gives the same bytes.
 
     Args:
-        figure: From this file.
+        figure: A radar or box chart.
         kind: "png" or "svg".
     """
     import matplotlib

@@ -44,7 +44,7 @@ def _line(*cells: str) -> str:
 
 
 def latex(report: Report) -> str:
-    """The values as papers print them: booktabs, best in bold, second best underlined. Lower terms are in the others.
+    """The values as papers print them: booktabs, best in bold, second best underlined, no lower terms.
 
     The packages booktabs and, for a wide table, graphicx are needed.
     """

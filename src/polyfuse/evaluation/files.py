@@ -1,4 +1,4 @@
-"""An evaluation as a folder of tables, numbers and charts, each file complete or not there."""
+"""Writing an evaluation to a folder: tables, numbers and charts; no file is ever left half-written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHART_KINDS = ("png", "svg")
 
 
 def check_ready(folder: Path, metrics: Sequence[Metric], *, charts: bool, overwrite: bool) -> None:
-    """Tell before any work whether the files could be written.
+    """Check, before any work, that the files can be written.
 
     Raises:
         DependencyError: If charts are wanted and matplotlib is missing.
@@ -68,7 +68,7 @@ def save(report: Report, folder: Path, *, charts: bool = True, overwrite: bool =
 
 
 def _chart(report: Report, folder: Path, stem: str, metric: Metric | None, overwrite: bool) -> Iterator[Path]:
-    """One chart in both formats; the radar where there is no metric."""
+    """Write one chart as PNG and SVG: the box plot of `metric`, or the radar where it is None."""
     column = next((c for c in report.columns if c.part == "value" and c.metric is metric), None)
     figure = radar_chart(report) if column is None else box_chart(report, column)
     for kind in CHART_KINDS:

@@ -1,4 +1,4 @@
-"""What the means say: average rank, and which method scores like a trivial answer."""
+"""Conclusions from the means: average ranks, and which methods score like a trivial answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ Means = Mapping[Method, Mapping[str, float]]
 
 
 def ranked_metrics(metrics: Sequence[Metric], means: Means) -> list[Metric]:
-    """The metrics that ranks are averaged over: with a better side and a mean for every method, if there are two."""
+    """The metrics that ranks are averaged over: with a better side and a mean for every method.
+
+    A single method is not ranked: the list is empty.
+    """
     methods = [method for method in means if method.kind == "method"]
     if len(methods) < 2:
         return []
@@ -46,20 +49,20 @@ def average_ranks(metrics: Sequence[Metric], means: Means) -> dict[Method, float
 
 
 def warnings_of(metrics: Sequence[Metric], means: Means) -> list[str]:
-    """What to be wary of: methods within 2 % of a trivial answer, and metrics that never look at the sources."""
-    found = []
+    """Warnings about methods within 2 % of a trivial answer, and about metrics that never look at the sources."""
+    warnings = []
     if metrics and not any(metric.needs_sources for metric in metrics):
         names = ", ".join(metric.name for metric in metrics)
-        found.append(f"{names}: of the fused picture alone, and noise raises them; add MI, VIF, Qabf or SSIM")
+        warnings.append(f"{names}: of the fused picture alone, and noise raises them; add MI, VIF, Qabf or SSIM")
     for method in means:
         if method.kind == "method":
-            found += _near_baselines(method, metrics, means)
-    return found
+            warnings += _near_baselines(method, metrics, means)
+    return warnings
 
 
 def _near_baselines(method: Method, metrics: Sequence[Metric], means: Means) -> list[str]:
-    """Trivial answers that `method` equals in most of the metrics that compare with the sources."""
-    found = []
+    """Warnings about trivial answers that `method` equals in most of the metrics that compare with the sources."""
+    warnings = []
     for baseline in (other for other in means if other.kind == "baseline"):
         both = [
             (metric.name, means[method][metric.name], means[baseline][metric.name])
@@ -69,22 +72,22 @@ def _near_baselines(method: Method, metrics: Sequence[Metric], means: Means) -> 
         both = [entry for entry in both if math.isfinite(entry[1]) and math.isfinite(entry[2])]
         near = [name for name, mean, trivial in both if abs(mean - trivial) <= NEAR * abs(trivial)]
         if len(near) * 2 > len(both):
-            found.append(
+            warnings.append(
                 f"{method.name} is within 2 % of the baseline {baseline.name} in {len(near)} of {len(both)} metrics "
                 f"({', '.join(near)}): it may do no more than that"
             )
-    return found
+    return warnings
 
 
 def copies_among(evaluations: Mapping[Method, Sequence[Evaluation]]) -> list[str]:
-    """Methods whose pictures are hardly more than one of their sources."""
-    found = []
+    """Warnings about methods whose pictures are hardly more than one of their sources."""
+    warnings = []
     for method, scored in evaluations.items():
         for source in ("a", "b"):
             count = sum(source in evaluation.copies for evaluation in scored)
             if count and method.kind == "method":
-                found.append(
+                warnings.append(
                     f"{method.name} correlates above {COPY} with source {source} in {count} of {len(scored)} pictures: "
                     "it is hardly more than a copy there"
                 )
-    return found
+    return warnings

@@ -14,13 +14,13 @@ from pathlib import Path
 from polyfuse.errors import UsageError
 
 PAPERS = {"fnet": "FNet", "smfnet": "SMFNet", "daefuse": "DAE-Fuse"}
-"""What `--compare` takes, and the paper's name."""
+"""Value of `--compare` to name of the paper."""
 CAVEAT = (
     "published rows are what the papers print: training data, number of pairs and code may differ from ours, so they "
     "are neither ranked nor marked"
 )
 _ABLATIONS = {("FNet", "Table III"), ("SMFNet", "Table 5")}
-"""Tables of variants of one method: no comparison of methods."""
+"""Tables that compare variants of one method, not methods."""
 _SAME_SET = {
     "CT-MRI": "MRI-CT",
     "PET-MRI": "MRI-PET",
@@ -28,7 +28,7 @@ _SAME_SET = {
     "Harvard MRI-PET": "MRI-PET",
     "Harvard CT-MRI": "MRI-CT",
 }
-"""Other names of a data set, in papers and by users."""
+"""Other names of a data set, used in papers and by users, to ours."""
 _LIKE_CDDFUSE = {"EN", "SD", "SF", "AG", "MI", "SCD", "VIF", "Qabf", "SSIM"}
 _PROTOCOLS: dict[str, dict[str, tuple[str, ...]]] = {
     # FNet measures these four as CDDFuse does; CE and Qcb come from elsewhere (spec metrics 4 and 5).
@@ -37,7 +37,7 @@ _PROTOCOLS: dict[str, dict[str, tuple[str, ...]]] = {
     "SMFNet": {**dict.fromkeys(_LIKE_CDDFUSE - {"AG"}, ("cddfuse",)), "AG": ("smfnet",)},
     "DAE-Fuse": dict.fromkeys(_LIKE_CDDFUSE, ("cddfuse",)),
 }
-"""Protocols whose numbers compare with those printed."""
+"""By paper and metric: the protocols whose numbers compare with those printed."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,17 @@ class PublishedTable:
     """The rows of one table for one data set."""
 
     paper: str
-    """Who printed it."""
+    """Name of the paper."""
     table: str
-    """Where."""
+    """Its name in the paper."""
     dataset: str
-    """As printed there."""
+    """Name of the data set, as printed there."""
     rows: dict[str, dict[str, str]]
     """Values by method and metric, as printed."""
 
     @property
     def title(self) -> str:
-        """For a heading."""
+        """Heading over these rows."""
         return f"published ({self.paper}, {self.table.removeprefix('T-')}, {self.dataset})"
 
 
@@ -79,7 +79,7 @@ def find_paper(name: str) -> str:
 
 
 def find_dataset(name: str) -> str:
-    """The data set of that name, spelled as here.
+    """The data set of that name, in our spelling.
 
     Raises:
         UsageError: If no table has it; the nearest names are given.
@@ -107,7 +107,7 @@ def guess_dataset(folder: Path) -> str | None:
 
 
 def _known_sets() -> dict[str, str]:
-    """Plain spelling to name."""
+    """Every name of a data set without case and punctuation, to our name of it."""
     printed = {row["dataset"] for row in published_rows()} | set(_SAME_SET)
     return {_plain(name): _SAME_SET.get(name, name) for name in printed}
 
@@ -129,9 +129,9 @@ def published_tables(papers: Iterable[str], dataset: str, protocol: str) -> tupl
     """
     tables, notes = [], []
     for paper in dict.fromkeys(find_paper(name) for name in papers):
-        found = [table for table in _tables_of(paper, dataset, protocol) if (paper, table.table) not in _ABLATIONS]
-        tables += found
-        if not found:
+        comparisons = [t for t in _tables_of(paper, dataset, protocol) if (paper, t.table) not in _ABLATIONS]
+        tables += comparisons
+        if not comparisons:
             notes.append(f"{paper} prints nothing for {dataset} that compares with protocol {protocol}")
     return tables, notes
 
@@ -144,16 +144,16 @@ def published_variants(paper: str, dataset: str, protocol: str) -> PublishedTabl
         dataset: From `find_dataset`.
         protocol: Whose conventions our numbers follow.
     """
-    found = [table for table in _tables_of(paper, dataset, protocol) if (paper, table.table) in _ABLATIONS]
-    return found[0] if found else None
+    ablations = [table for table in _tables_of(paper, dataset, protocol) if (paper, table.table) in _ABLATIONS]
+    return ablations[0] if ablations else None
 
 
 def _tables_of(paper: str, dataset: str, protocol: str) -> list[PublishedTable]:
     """All that a paper prints for a data set, where numbers of `protocol` compare with it."""
-    found: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
+    rows_by_table: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
     for row in published_rows():
         fits = protocol in _PROTOCOLS[paper].get(row["metric"], ()) if row["paper"] == paper else False
         if fits and _SAME_SET.get(row["dataset"], row["dataset"]) == dataset:
-            rows = found.setdefault((row["table"], row["dataset"]), {})
+            rows = rows_by_table.setdefault((row["table"], row["dataset"]), {})
             rows.setdefault(row["method"], {})[row["metric"]] = row["value"]
-    return [PublishedTable(paper, table, printed, rows) for (table, printed), rows in found.items()]
+    return [PublishedTable(paper, table, printed, rows) for (table, printed), rows in rows_by_table.items()]

@@ -87,7 +87,7 @@ def _facts(metric: Metric) -> dict[str, Any]:
 
 
 def _row(row: Row) -> dict[str, Any]:
-    """One method or baseline."""
+    """The row of one method or baseline as plain values."""
     cells = {key: _numbers(asdict(summary)) for key, summary in row.summaries.items()}
     return {
         "method": row.method.name,
@@ -99,5 +99,5 @@ def _row(row: Row) -> dict[str, Any]:
 
 
 def _numbers(values: dict[str, Any]) -> dict[str, Any]:
-    """The same without NaN and infinity, which JSON does not know."""
+    """The values with None for NaN and infinity, which JSON does not know."""
     return {key: value if math.isfinite(value) else None for key, value in values.items()}

@@ -1,4 +1,4 @@
-"""Everything an evaluation found, in one place, from which all tables, files and charts are made."""
+"""All results of an evaluation in one place; tables, files and charts are made from it."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Column:
     """One number of a picture: a metric's value, its lower one-sided term, or the balance of the two."""
 
     metric: Metric
-    """The metric."""
+    """The metric that the number belongs to."""
     part: Part = "value"
-    """Which number."""
+    """Which of its numbers: the value, the lower one-sided term, or the balance."""
 
     @property
     def key(self) -> str:
@@ -39,7 +39,7 @@ class Column:
 
     @property
     def better(self) -> Literal["up", "down", "none"]:
-        """Which way is better, as far as rows are marked by it."""
+        """Which way is better; "none" where rows are not marked by this number."""
         direction = self.metric.direction
         return direction if direction in ("up", "down") and self.part != "bal" else "none"
 
@@ -51,7 +51,7 @@ class Column:
         return f"{name} {ARROWS[self.metric.direction]}"
 
     def of(self, evaluation: Evaluation) -> float:
-        """The number of one picture."""
+        """This number of one evaluated picture."""
         parts = {"value": evaluation.values, "min": evaluation.lower, "bal": evaluation.balance}
         return parts[self.part][self.metric.name]
 
@@ -72,40 +72,40 @@ class Collected:
     pairs: list[tuple[str, tuple[str, str]]] = field(default_factory=list)
     """Name and digests of each pair whose sources could be read."""
     pictures: list[tuple[str, Method, Evaluation]] = field(default_factory=list)
-    """Pair, method, numbers."""
+    """Pair, method and numbers of each scored picture."""
     failures: list[tuple[str, PolyfuseError]] = field(default_factory=list)
-    """What failed, and why."""
+    """Name of what failed, and why."""
 
     def add(self, scored: Scored) -> None:
-        """Take in one item."""
+        """Add the results of one item."""
         if scored.digests is not None:
             self.pairs.append((scored.item.name, scored.digests))
-        self.pictures += [(scored.item.name, method, found) for method, found in scored.evaluations.items()]
+        self.pictures += [(scored.item.name, method, evaluation) for method, evaluation in scored.evaluations.items()]
         self.failures += scored.failures()
 
 
 @dataclass(frozen=True)
 class Row:
-    """One method or baseline."""
+    """The summary of one method or baseline."""
 
     method: Method
-    """Whose."""
+    """The method or baseline."""
     summaries: Mapping[str, Summary]
-    """By column key."""
+    """Summary of each column, by `Column.key`."""
     num_pictures: int
-    """Pictures scored."""
+    """How many pictures were scored."""
     rank: float | None = None
     """Average rank; None for baselines, or where there is one method."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """An evaluation."""
+    """The results of one evaluation."""
 
     task: Task
     """What was computed."""
     columns: tuple[Column, ...]
-    """The numbers of each picture, in the order of tables."""
+    """Which numbers each picture has, in the order of tables."""
     rows: tuple[Row, ...]
     """Methods as given, then baselines."""
     pictures: tuple[tuple[str, Method, Evaluation], ...]
@@ -113,19 +113,19 @@ class Report:
     num_pairs: int
     """Pairs whose sources could be read."""
     pairs_sha256: str
-    """Of the pair list, see `pair_list_hash`."""
+    """Hash of the list of pairs, see `pair_list_hash`."""
     ranked: tuple[str, ...]
     """Metrics that the average rank is over."""
     warnings: tuple[str, ...]
-    """What to be wary of."""
+    """Lines about results that mislead, see `judgement`."""
     notes: tuple[str, ...]
-    """What a reader of the tables must know."""
+    """Lines about values that were left out of the means."""
     failures: tuple[tuple[str, PolyfuseError], ...]
-    """What failed."""
+    """Name of what failed, and why."""
     published: tuple[PublishedTable, ...]
-    """Rows printed elsewhere, never ranked with ours."""
+    """Tables that papers printed, never ranked with our rows."""
     settings: Mapping[str, Any]
-    """What was asked for, as plain values."""
+    """How the command was called, as plain values."""
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -147,16 +147,16 @@ def make_report(
         collected: The numbers.
         task: What was computed.
         methods: Rows in order, baselines last.
-        published: Rows to show beside.
+        published: Tables of papers to show beside our rows.
         settings: What to record of how the command was called.
     """
     columns = columns_of(choose_metrics(task.metrics, task.protocol))
-    found: dict[Method, list[Evaluation]] = {method: [] for method in methods}
+    by_method: dict[Method, list[Evaluation]] = {method: [] for method in methods}
     for _, method, evaluation in collected.pictures:
-        found[method].append(evaluation)
+        by_method[method].append(evaluation)
     summaries = {
         method: {column.key: summarise([column.of(e) for e in evaluations]) for column in columns}
-        for method, evaluations in found.items()
+        for method, evaluations in by_method.items()
     }
     metrics = [column.metric for column in columns if column.part == "value"]
     means = {method: {m.name: cells[m.name].mean for m in metrics} for method, cells in summaries.items()}
@@ -164,12 +164,12 @@ def make_report(
     return Report(
         task,
         columns,
-        tuple(Row(method, summaries[method], len(found[method]), ranks.get(method)) for method in methods),
+        tuple(Row(method, summaries[method], len(by_method[method]), ranks.get(method)) for method in methods),
         tuple(collected.pictures),
         len(collected.pairs),
         pair_list_hash(collected.pairs),
         tuple(metric.name for metric in ranked_metrics(metrics, means)),
-        tuple(warnings_of(metrics, means) + copies_among(found)),
+        tuple(warnings_of(metrics, means) + copies_among(by_method)),
         tuple(_left_out(summaries, columns)),
         tuple(collected.failures),
         tuple(published),
@@ -178,7 +178,7 @@ def make_report(
 
 
 def _left_out(summaries: Mapping[Method, Mapping[str, Summary]], columns: Sequence[Column]) -> list[str]:
-    """One line for each column with values that are no numbers."""
+    """A line for each column that has values which are not finite."""
     lines = []
     for column in columns:
         counts = [(method.name, cells[column.key].left_out) for method, cells in summaries.items()]
@@ -189,7 +189,7 @@ def _left_out(summaries: Mapping[Method, Mapping[str, Summary]], columns: Sequen
 
 
 def versions() -> dict[str, str]:
-    """What made the numbers."""
+    """Versions of the software that computed the numbers."""
     return {
         "polyfuse": __version__,
         "torch": torch.__version__,

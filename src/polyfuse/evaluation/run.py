@@ -25,12 +25,12 @@ from polyfuse.io import DEFAULT_MAX_PIXELS
 from polyfuse.metrics import find_protocol
 
 AHEAD = 3
-"""Pairs under way or waiting for each worker."""
+"""Pairs submitted at a time for each worker, so that none is idle while results are taken in order."""
 WORTH_A_WORKER = 100
-"""Pictures for each worker: it takes some three seconds to start, in which 60 pictures of 640x480 are scored."""
+"""Pictures that make one more worker worthwhile: it starts in three seconds, the time of 60 pictures of 640x480."""
 
 _given_up: Event | None = None
-"""In a worker: set once nobody waits for results any more."""
+"""In a worker: set once the parent waits for no more results."""
 
 
 @dataclass(frozen=True)
@@ -38,34 +38,34 @@ class Task:
     """What is computed of every item."""
 
     metrics: tuple[str, ...]
-    """Names."""
+    """Names of the metrics."""
     protocol: str = "cddfuse"
-    """Whose conventions."""
+    """Name of the protocol whose conventions hold."""
     baselines: bool = False
-    """Score the trivial answers too."""
+    """Whether the trivial answers are scored too."""
     device: str = "cpu"
-    """Where to compute; anything but the processor works in this process."""
+    """Where to compute; worker processes are used on the processor only."""
     max_pixels: int = DEFAULT_MAX_PIXELS
-    """Largest picture accepted."""
+    """Largest width times height accepted."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What became of one item."""
+    """The results of one item."""
 
     item: Item
-    """The item."""
+    """What was scored."""
     evaluations: dict[Method, Evaluation] = field(default_factory=dict)
-    """By method, baselines included."""
+    """Evaluation of each method, baselines included."""
     errors: dict[Method, PolyfuseError] = field(default_factory=dict)
-    """Methods whose picture could not be scored."""
+    """Methods whose picture could not be scored, and why."""
     error: PolyfuseError | None = None
     """Why nothing could be scored, where a source is at fault."""
     digests: tuple[str, str] | None = None
     """SHA-256 of the source files, where they could be read."""
 
     def failures(self) -> list[tuple[str, PolyfuseError]]:
-        """Name of what failed, with the method where there are several, and why."""
+        """Name of each pair that failed, with the method where there are several, and why."""
         if self.error is not None:
             return [(self.item.name, self.error)]
         many = len(self.item.fused) + len(self.item.missing) > 1
@@ -79,13 +79,13 @@ def score_items(
     workers: int | None = None,
     on_error: Literal["stop", "skip"] = "stop",
 ) -> Generator[Scored, None, None]:
-    """Score every item, yielding in order what became of each as soon as it is known.
+    """Score every item, yielding the results in order, each as soon as it is there.
 
     Args:
         items: From `find_items`.
         task: What to compute.
-        workers: Processes; None for one for each core, but none beside this one where few pictures or another device
-            are used. Each uses one thread; this process uses those it has.
+        workers: Processes, of one thread each. None: one for each core, but only this process, with all its threads,
+            for few pictures or another device.
         on_error: "skip" goes on after a failed item, "stop" ends with it.
 
     Raises:
@@ -137,7 +137,7 @@ def _spread(items: Sequence[Item], task: Task, workers: int) -> Generator[Scored
     waiting: deque[Future[Scored]] = deque()
     try:
         for item in items:
-            with _deaf_children():
+            with _children_ignoring_interrupts():
                 waiting.append(pool.submit(_work, item, task))
             if len(waiting) >= AHEAD * workers:
                 yield waiting.popleft().result()
@@ -151,8 +151,8 @@ def _spread(items: Sequence[Item], task: Task, workers: int) -> Generator[Scored
 
 
 @contextmanager
-def _deaf_children() -> Iterator[None]:
-    """Processes that the body starts do not hear Ctrl-C, not even while they are starting: the parent ends them."""
+def _children_ignoring_interrupts() -> Iterator[None]:
+    """Processes that the body starts ignore Ctrl-C, even while they are starting: the parent ends them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -164,7 +164,7 @@ def _deaf_children() -> Iterator[None]:
 
 
 def _start_worker(given_up: Event) -> None:
-    """One thread; Ctrl-C is the parent's affair, and a worker does not outlive it."""
+    """Get a worker ready: one thread, Ctrl-C left to the parent, and an end when the parent ends."""
     global _given_up
     _given_up = given_up
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -173,7 +173,7 @@ def _start_worker(given_up: Event) -> None:
 
 
 def _work(item: Item, task: Task) -> Scored:
-    """Score in a worker, unless nobody waits for it any more."""
+    """Score in a worker, unless the parent waits for no more results."""
     return Scored(item) if _given_up is not None and _given_up.is_set() else score_item(item, task)
 
 
@@ -198,7 +198,7 @@ def score_item(item: Item, task: Task) -> Scored:
         check_size(picture_a, picture_b, ("a", "b"))
         baselines = score_baselines(a, b, metrics, task.protocol) if task.baselines else {}
     except (PolyfuseError, MemoryError, RuntimeError) as error:
-        return Scored(item, error=_told(error, item.name))
+        return Scored(item, error=_as_polyfuse_error(error, item.name))
     score = Scorer(a, b, metrics, task.protocol)
     for method, path in item.fused.items():
         try:
@@ -206,13 +206,13 @@ def score_item(item: Item, task: Task) -> Scored:
             check_size(picture, picture_a, ("fused", "a"))
             evaluations[method] = score(fused)
         except (PolyfuseError, MemoryError, RuntimeError) as error:
-            errors[method] = _told(error, item.name)
+            errors[method] = _as_polyfuse_error(error, item.name)
     digests = (picture_a.sha256 or "", picture_b.sha256 or "")
     return Scored(item, evaluations | baselines, errors, digests=digests)
 
 
-def _told(error: Exception, name: str) -> PolyfuseError:
-    """The error as one of ours; what is no lack of memory is a bug and goes on."""
+def _as_polyfuse_error(error: Exception, name: str) -> PolyfuseError:
+    """The error as one of ours; raise it again where it is neither that nor a lack of memory, since it is a bug."""
     if isinstance(error, PolyfuseError):
         return error
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):

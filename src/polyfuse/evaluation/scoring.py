@@ -38,7 +38,7 @@ TWO_SIDED = ("MI", "VIF", "Qabf", "SSIM")
 COPY = 0.999
 """Correlation with a source from which a fused picture is called a copy of it (spec metrics 8)."""
 SLOW = "d"
-"""Cost class that is left out unless it is asked for."""
+"""Cost class of metrics that are left out unless they are asked for."""
 _ONE_PICTURE = " for picture 0 of 1"
 
 
@@ -47,9 +47,9 @@ class Evaluation:
     """What the metrics say of one fused picture; printing it shows a small table."""
 
     protocol: str
-    """Whose conventions the numbers follow."""
+    """Name of the protocol whose conventions the numbers follow."""
     values: dict[str, float]
-    """By metric name; NaN where the protocol has no value."""
+    """Value of each metric, by its name; NaN where the protocol has none."""
     lower: dict[str, float]
     """The smaller of the two one-sided terms of MI, VIF, Qabf and SSIM: a copy of one source is low here."""
     balance: dict[str, float]
@@ -105,16 +105,16 @@ def evaluate(
     chosen, rules = choose_metrics(metrics, protocol), find_protocol(protocol)
     named = {"fused": fused, "a": a, "b": b}
     pictures = {name: _as_picture(source) for name, source in named.items()}
-    tensors = {name: as_tensor(found, rules, device, name) for name, found in pictures.items()}
+    tensors = {name: as_tensor(picture, rules, device, name) for name, picture in pictures.items()}
     for name in ("a", "b"):
         check_size(pictures["fused"], pictures[name], ("fused", name))
     return Scorer(tensors["a"], tensors["b"], chosen, protocol, data_range=data_range)(tensors["fused"])
 
 
 def choose_metrics(names: Iterable[str] | None, protocol: str) -> tuple[Metric, ...]:
-    """The metrics of these names, each once; of "all", all.
+    """The metrics of these names, each once; the name "all" stands for all of the protocol.
 
-    None stands for all of the protocol but the slow ones and those whose optional package is missing.
+    None stands for all but the slow ones and those whose optional package is missing.
 
     Raises:
         UsageError: If one is unknown or the protocol does not have it.
@@ -142,7 +142,7 @@ def read_tensor(
 
 
 def _as_picture(source: Source) -> Picture | NDArray[Any] | Tensor:
-    """Read what is a path."""
+    """Read the picture where a path is given; return anything else as it is."""
     return read_picture(source) if isinstance(source, str | os.PathLike) else source
 
 
@@ -151,7 +151,7 @@ def as_tensor(
 ) -> Tensor:
     """The (1, C, H, W) tensor of a picture, values as they are.
 
-    Grey that its file stores as colour becomes colour again for a protocol that scores channels: their number counts.
+    A protocol that scores channels counts them: grey that its file stores as colour gets three channels again.
 
     Raises:
         InputError: If the shape is none of a picture.
@@ -175,7 +175,7 @@ def as_tensor(
 
 
 def check_size(fused: object, source: object, names: tuple[str, str]) -> None:
-    """Refuse pictures of different size, told by these names, or by their files where they have them.
+    """Refuse pictures of different size; the message has their file names, or `names` where they have none.
 
     Raises:
         InputError: With both names and sizes.
@@ -197,7 +197,7 @@ class Scorer:
         a: (1, C, H, W).
         b: Same size.
         metrics: What to compute.
-        protocol: Whose conventions; it has all these metrics.
+        protocol: Name of the protocol whose conventions hold; it has all these metrics.
         data_range: Value of white, see `Metric`.
     """
 
@@ -237,7 +237,7 @@ class Scorer:
 
 
 def _is_copy(fused: Plane, source: Plane) -> bool:
-    """Whether the fused picture is a source but for brightness and contrast."""
+    """Whether the fused picture is the source, apart from brightness and contrast."""
     return bool(pearson(fused, source, undefined=0.0).mean() > COPY)
 
 
@@ -251,7 +251,7 @@ def _balance(one: float, other: float) -> float:
 
 
 def _notes(caught: Iterable[warnings.WarningMessage]) -> tuple[str, ...]:
-    """What was said about undefined values, each once; other warnings go on."""
+    """Texts of the warnings about undefined values, each once; other warnings are issued again."""
     notes: dict[str, None] = {}
     for warning in caught:
         if issubclass(warning.category, UndefinedMetricWarning):

@@ -21,17 +21,17 @@ class Summary:
     """The values of one metric over a set of pictures. NaN stands for what the count does not allow."""
 
     mean: float
-    """Of the finite values."""
+    """Mean of the finite values."""
     sd: float
     """Standard deviation of a sample (divided by n - 1); needs two values."""
     low: float
     """Lower end of the bootstrap 95 % interval of the mean; needs two values."""
     high: float
-    """Upper end."""
+    """Upper end of that interval."""
     n: int
-    """Finite values."""
+    """How many values are finite."""
     left_out: int
-    """Values that are NaN or infinite: no part of anything above."""
+    """How many values are NaN or infinite; they count for nothing above."""
 
 
 def summarise(values: Sequence[float]) -> Summary:

@@ -23,7 +23,7 @@ class Cell:
     """One number as text."""
 
     text: str
-    """As printed."""
+    """The number as printed."""
     mark: Mark = ""
     """Whether it is the best or second best of the methods."""
 
@@ -33,7 +33,7 @@ class GridColumn:
     """A column of the table."""
 
     heading: str
-    """As shown."""
+    """Heading as printed."""
     group: str
     """Columns of a group stay side by side."""
     source: Column | None = None
@@ -45,9 +45,9 @@ class Section:
     """Rows that belong together."""
 
     title: str
-    """Empty for the methods."""
+    """Heading of the section; empty for the methods."""
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
-    """Name and cells."""
+    """Name and cells of each row."""
 
 
 @dataclass(frozen=True)
@@ -55,17 +55,17 @@ class Grid:
     """The whole table."""
 
     columns: tuple[GridColumn, ...]
-    """Left to right, after the name."""
+    """Columns after the name, left to right."""
     sections: tuple[Section, ...]
-    """Methods, baselines, published rows."""
+    """Methods, then baselines, then published rows."""
     footer: tuple[str, ...]
-    """Lines below."""
+    """Lines below the table."""
     names: str = "method"
-    """Heading of the names of rows."""
+    """Heading of the column of names."""
 
 
 def make_grid(report: Report) -> Grid:
-    """Lay out a report."""
+    """Lay out a report as a table."""
     columns = [GridColumn("n", "n")]
     columns += [GridColumn(c.heading(report.task.protocol), c.metric.name, c) for c in report.columns]
     methods = [row for row in report.rows if row.method.kind == "method"]
@@ -112,7 +112,7 @@ def _text(row: Row, column: Column, digits: dict[str, int]) -> str:
 
 
 def _marks(column: Column, index: int, rows: Sequence[Row], texts: Sequence[Sequence[str]]) -> list[Mark]:
-    """Marks of one column: by the numbers as printed, so that equal ones look equal; none for a single method."""
+    """Marks of one column, by the printed numbers, so that equal ones get equal marks; none for a single method."""
     if column.better == "none" or len(rows) < 2:
         return [""] * len(rows)
     printed = [texts[row][index] for row in range(len(rows))]
@@ -122,7 +122,7 @@ def _marks(column: Column, index: int, rows: Sequence[Row], texts: Sequence[Sequ
 
 
 def _published_cells(values: dict[str, str], columns: Sequence[GridColumn]) -> tuple[Cell, ...]:
-    """Printed values under the metrics that have one."""
+    """A published row: its values under their metrics, other cells empty."""
     return tuple(
         Cell(values.get(column.source.metric.name, "") if column.source and column.source.part == "value" else "")
         for column in columns

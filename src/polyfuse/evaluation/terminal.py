@@ -30,7 +30,7 @@ def terminal_text(grid: Grid, *, width: int, styled: bool) -> str:
 
 
 def _aligned(grid: Grid) -> Grid:
-    """Spaces after numbers with fewer decimals than others of their column, so that points stand below each other."""
+    """Put spaces after numbers with fewer decimals than others of their column, so that points are aligned."""
     places = [
         max(
             (len(cells[index].text.partition(".")[2]) for section in grid.sections for _, cells in section.rows),
@@ -50,7 +50,7 @@ def _aligned(grid: Grid) -> Grid:
 
 
 def _chunks(grid: Grid, widths: Sequence[int], room: int) -> list[list[int]]:
-    """Columns of each block: groups stay together."""
+    """Indices of the columns of each block; groups stay together."""
     chunks: list[list[int]] = [[]]
     used = 0
     for group in dict.fromkeys(column.group for column in grid.columns):
@@ -70,7 +70,7 @@ def _has_marks(grid: Grid, index: int | None = None) -> bool:
 
 
 def _width(grid: Grid, index: int, styled: bool) -> int:
-    """Characters of a column."""
+    """Width of a column in characters."""
     spare = 4 if not styled and _has_marks(grid, index) else 0
     longest = max((len(cells[index].text) for section in grid.sections for _, cells in section.rows), default=0)
     return max(len(grid.columns[index].heading), longest + spare)
@@ -88,7 +88,7 @@ def _block(grid: Grid, chosen: Sequence[int], widths: Sequence[int], name_width:
 def _section(
     grid: Grid, section: Section, chosen: Sequence[int], widths: Sequence[int], name_width: int, styled: bool
 ) -> list[str]:
-    """Title and rows; published rows without a number here are left out."""
+    """Title and rows; published rows without a number in these columns are left out."""
     lines = []
     for name, cells in section.rows:
         if any(cells[index].text for index in chosen):
@@ -105,7 +105,7 @@ def _heading(column: GridColumn, width: int) -> str:
 
 
 def _cell(cell: Cell, width: int, styled: bool, marked_column: bool) -> str:
-    """One number, right-aligned, with its mark; points stay below each other."""
+    """One number, right-aligned, with its mark; points stay aligned."""
     if not styled:
         left, right = _SIGNS[cell.mark] if marked_column else ("", "")
         return _GAP + f"{left}{cell.text}{right}".rjust(width)

@@ -1,4 +1,4 @@
-"""Which fused picture belongs to which pair: files, folders matched by stem, several methods; problems by name."""
+"""Which fused picture belongs to which pair: files, folders matched by stem, or a list; for several methods."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ ADVICE = "make the names match, or pass --on-error skip"
 
 @dataclass(frozen=True)
 class Method:
-    """Whose pictures a row of a table scores."""
+    """What a row of a table scores: a fusion method or a baseline."""
 
     name: str
-    """As tables print it."""
+    """Name, as tables print it."""
     kind: Literal["method", "baseline"] = "method"
     """A method to be judged, or a trivial answer to judge it by."""
 
@@ -39,7 +39,7 @@ class Item:
 
     @property
     def name(self) -> str:
-        """Of the pair."""
+        """Name of the pair."""
         return self.pair.name
 
 
@@ -59,68 +59,68 @@ def find_items(
         The items in natural order (those of a list in its order), and notes on pictures that belong to no pair.
 
     Raises:
-        InputError: If a path is missing, no pictures are found, or names do not match; every name is told.
+        InputError: If a path is missing, no pictures are found, or names do not match; the message lists them.
         UsageError: If files and folders are mixed, or a fused picture is a source.
     """
     if not methods:
         raise UsageError("there is nothing to score: give the fused picture, or --fused NAME=PATH.")
-    keys = {Method(name): path for name, path in methods.items()}
-    pairs, gone = _pairs(a, b, match, skip_missing)
-    for path in keys.values():
+    paths = {Method(name): path for name, path in methods.items()}
+    pairs, incomplete = _pairs(a, b, match, skip_missing)
+    for path in paths.values():
         if not path.exists():
             raise InputError(f"{shown(path)} does not exist: check the path")
     if b is not None and not a.is_dir():
-        return [Item(pairs[0], {key: _single(path, a, b) for key, path in keys.items()})], []
-    found = {key: _of_pairs(path, a, b, pairs, match) for key, path in keys.items()}
-    problems, notes = _mismatches(keys, found, [pair.name for pair in pairs])
+        return [Item(pairs[0], {method: _single(path, a, b) for method, path in paths.items()})], []
+    pictures = {method: _of_pairs(path, a, b, pairs, match) for method, path in paths.items()}
+    problems, notes = _mismatches(paths, pictures, [pair.name for pair in pairs])
     if (problems or notes) and not skip_missing:
         raise InputError(f"{'; '.join(problems + notes)}: {ADVICE}")
-    return [_item(pair, keys, found, gone.get(pair.name)) for pair in pairs], notes
+    return [_item(pair, paths, pictures, incomplete.get(pair.name)) for pair in pairs], notes
 
 
 def _item(
-    pair: Pair, keys: Mapping[Method, Path], found: Mapping[Method, Mapping[str, Path]], gone: str | None
+    pair: Pair, folders: Mapping[Method, Path], pictures: Mapping[Method, Mapping[str, Path]], problem: str | None
 ) -> Item:
     """One pair with the pictures that are there and the reasons why others are not."""
-    if gone is not None:
-        return Item(pair, {}, dict.fromkeys(keys, gone))
-    there = {key: found[key][pair.name] for key in keys if pair.name in found[key]}
+    if problem is not None:
+        return Item(pair, {}, dict.fromkeys(folders, problem))
+    fused = {method: by_name[pair.name] for method, by_name in pictures.items() if pair.name in by_name}
     missing = {
-        key: f"{shown(folder)} holds no picture named {shown(pair.name)}: add it"
-        for key, folder in keys.items()
-        if key not in there
+        method: f"{shown(folder)} holds no picture named {shown(pair.name)}: add it"
+        for method, folder in folders.items()
+        if method not in fused
     }
-    return Item(pair, there, missing)
+    return Item(pair, fused, missing)
 
 
 def _pairs(a: Path, b: Path | None, match: Match, skip_missing: bool) -> tuple[list[Pair], dict[str, str]]:
-    """The pairs, and what is missing from some of them by name."""
+    """The pairs, and by the name of each incomplete one what it lacks."""
     if b is None:
         if a.suffix.lower() != ".csv":
             raise UsageError(f"{shown(a)} has no partner: give two files, two folders, or one CSV file of pairs.")
         return pairs_from_csv(a), {}
     if not (skip_missing and match == "stem" and a.is_dir() and b.is_dir()) or a.samefile(b):
         return find_pairs(a, b, match=match), {}
-    found_a, found_b = _by_stem(a), _by_stem(b)
-    gone = {name: f"{shown(b)} holds no picture of that name: add it" for name in found_a if name not in found_b}
-    gone |= {name: f"{shown(a)} holds no picture of that name: add it" for name in found_b if name not in found_a}
-    names = sorted({*found_a, *found_b}, key=natural_key)
-    return [Pair(name, found_a.get(name, a / name), found_b.get(name, b / name)) for name in names], gone
+    files_a, files_b = _by_stem(a), _by_stem(b)
+    lacks = {name: f"{shown(b)} holds no picture of that name: add it" for name in files_a if name not in files_b}
+    lacks |= {name: f"{shown(a)} holds no picture of that name: add it" for name in files_b if name not in files_a}
+    names = sorted({*files_a, *files_b}, key=natural_key)
+    return [Pair(name, files_a.get(name, a / name), files_b.get(name, b / name)) for name in names], lacks
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
     """The pictures of a folder by stem, in natural order."""
-    found: dict[str, Path] = {}
+    by_stem: dict[str, Path] = {}
     for path in list_pictures(folder):
-        if path.stem in found:
-            both = f"{shown(found[path.stem].name)} and {shown(path.name)}"
+        if path.stem in by_stem:
+            both = f"{shown(by_stem[path.stem].name)} and {shown(path.name)}"
             raise InputError(f"{shown(folder)} has more than one picture of a name ({both}): rename or remove one")
-        found[path.stem] = path
-    return found
+        by_stem[path.stem] = path
+    return by_stem
 
 
 def _single(path: Path, a: Path, b: Path) -> Path:
-    """The fused picture of a pair of files."""
+    """The fused picture of a pair of files, checked."""
     if path.is_dir():
         raise UsageError(f"{shown(path)} is a folder and the sources are files: give the fused picture")
     _check_no_source(path, a, b)
@@ -128,7 +128,7 @@ def _single(path: Path, a: Path, b: Path) -> Path:
 
 
 def _of_pairs(path: Path, a: Path, b: Path | None, pairs: Sequence[Pair], match: Match) -> dict[str, Path]:
-    """The pictures of a method by the name of their pair; names without a pair stay in."""
+    """The pictures of a method by the name of their pair, those without a pair included."""
     if not path.is_dir():
         raise UsageError(f"{shown(path)} is a file and there is a folder or list of pairs: give a folder")
     if b is None or match == "stem":
@@ -149,14 +149,14 @@ def _check_no_source(path: Path, *sources: Path) -> None:
 
 
 def _mismatches(
-    keys: Mapping[Method, Path], found: Mapping[Method, Mapping[str, Path]], names: Sequence[str]
+    folders: Mapping[Method, Path], pictures: Mapping[Method, Mapping[str, Path]], names: Sequence[str]
 ) -> tuple[list[str], list[str]]:
-    """What the folders lack, and what they have too much."""
+    """Messages about missing fused pictures, and about fused pictures without a pair."""
     lacking, spare = [], []
     known = set(names)
-    for key, folder in keys.items():
-        missing = [name for name in names if name not in found[key]]
-        extra = [path.name for name, path in found[key].items() if name not in known]
+    for method, folder in folders.items():
+        missing = [name for name in names if name not in pictures[method]]
+        extra = [path.name for name, path in pictures[method].items() if name not in known]
         if missing:
             lacking.append(f"{shown(folder)} lacks {len(missing)} of {len(names)} fused pictures ({listed(missing)})")
         if extra:

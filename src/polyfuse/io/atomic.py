@@ -35,7 +35,7 @@ def check_free(path: str | os.PathLike[str], *, overwrite: bool) -> None:
             raise OutputError(f"{shown(path)} is a folder: give a file name")
         if not overwrite:
             raise OutputError(f"{shown(path)} exists: pass --overwrite to replace it")
-        # Replacing /dev/null by a picture would be quite an accident.
+        # A device such as /dev/null would otherwise be replaced by a picture.
         if target.exists() and not target.is_file():
             raise OutputError(f"{shown(path)} is not an ordinary file: give another name")
     except (OSError, ValueError) as error:
@@ -46,15 +46,15 @@ def check_free(path: str | os.PathLike[str], *, overwrite: bool) -> None:
 def atomic_path(
     path: str | os.PathLike[str], overwrite: bool = False, *, called: str | os.PathLike[str] | None = None
 ) -> Iterator[Path]:
-    """Lend a temporary name in the target's folder and give it the target's name once the body is through.
+    """Lend a temporary file in the target's folder and give it the target's name once the body has ended.
 
-    The body writes the file of that name; then it is flushed to the disk and renamed. Whatever ends the body early,
+    The body writes the temporary file; then it is flushed to the disk and renamed. Whatever ends the body early,
     an interruption included, removes the temporary file and leaves the target as it was. Missing folders are made.
 
     Args:
         path: The target.
         overwrite: Whether an existing file may be replaced.
-        called: What a failure is told of, where the user does not know the target by its name.
+        called: Path that error messages name, where the user does not know the target.
 
     Yields:
         The temporary path: hidden, with the target's suffix, created empty.
@@ -92,18 +92,18 @@ def _flush(path: Path) -> None:
 
 
 def _refusal(path: str | os.PathLike[str], error: OSError | ValueError) -> OutputError:
-    """One line for a failed write."""
+    """The error of a failed write."""
     number = error.errno if isinstance(error, OSError) else None
     advice = _ADVICE.get(number or 0, "check the folder and the free space")
     return OutputError(f"{shown(path)} cannot be written ({reason(error)}): {advice}")
 
 
 def make_folder(path: Path, *, called: str | os.PathLike[str]) -> None:
-    """Make a folder and those above it, so that a place where nothing can be written is found before any work.
+    """Make a folder and those above it, so that a place without permission to write fails before any work.
 
     Args:
         path: The folder.
-        called: What a failure is told of.
+        called: Path that error messages name.
 
     Raises:
         OutputError: If it cannot be made.

@@ -1,4 +1,4 @@
-"""Grey saved as colour: found by content, band by band, so that a large picture is never held twice."""
+"""Grey saved as colour: recognised by content, band by band, so that a large picture is never held twice."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -71,7 +71,7 @@ def gather_bands(bands: Iterable[NDArray[Any]], height: int, width: int) -> tupl
 
 
 def _as_colour(grey: NDArray[Any], num_rows: int) -> NDArray[Any]:
-    """Three equal channels for a picture of which so many rows are filled."""
+    """Copy a grey picture, of which `num_rows` rows are filled, to three equal channels."""
     colour = np.empty((*grey.shape, 3), grey.dtype)
     colour[:num_rows] = grey[:num_rows, :, None]
     return colour

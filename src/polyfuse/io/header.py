@@ -60,16 +60,18 @@ def read_header(file: BinaryIO, path: str | os.PathLike[str], *, page: int, max_
 
 
 def _parse(file: BinaryIO, path: str | os.PathLike[str], format_name: str, page: int) -> Header:
-    """Read the header in the way of its format."""
+    """Read the header of a file whose format is known."""
     if format_name == "PNG":
-        layout = png.read_layout(file, path)
-        return Header("PNG", layout.width, layout.height, layout.orientation, layout.num_frames, layout)
+        png_layout = png.read_layout(file, path)
+        return Header(
+            "PNG", png_layout.width, png_layout.height, png_layout.orientation, png_layout.num_frames, png_layout
+        )
     if format_name == "WEBP":
-        found = webp.read_layout(file, path)
-        return Header("WEBP", found.width, found.height, found.orientation, found.num_frames)
+        webp_layout = webp.read_layout(file, path)
+        return Header("WEBP", webp_layout.width, webp_layout.height, webp_layout.orientation, webp_layout.num_frames)
     if format_name == "TIFF":
-        sheet = tiff.read_layout(file, path, page)
-        return Header("TIFF", sheet.width, sheet.height, sheet.orientation, sheet.num_pages)
+        tiff_layout = tiff.read_layout(file, path, page)
+        return Header("TIFF", tiff_layout.width, tiff_layout.height, tiff_layout.orientation, tiff_layout.num_pages)
     image = open_raster(file, format_name)
     return Header(format_name, *image.size, exif_orientation(image.info.get("exif")))
 

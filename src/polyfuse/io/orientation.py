@@ -1,4 +1,4 @@
-"""EXIF orientation: found in the raw EXIF block, applied once, by us alone.
+"""EXIF orientation: read from the raw EXIF block and applied exactly once, by this file and by no library.
 
 Pillow leaves it to the caller for PNG, JPEG and WebP but applies it by itself for TIFF; OpenCV applies it or not by
 flag; tifffile never does. An aligned pair falls apart when its sources go through different readers, so we do it.

@@ -1,4 +1,4 @@
-"""Which picture belongs to which: two files, two folders matched by stem, or a list; every problem is named at once."""
+"""Which picture belongs to which: two files, two folders matched by stem, or a list; one error names all problems."""
 
 import csv
 import os
@@ -68,11 +68,11 @@ def find_pairs(a: str | os.PathLike[str], b: str | os.PathLike[str], *, match: M
         raise UsageError(f"{shown(first)} is given for both sides: give the {kind} of the other source as well")
     if not first.is_dir():
         return [Pair(first.stem, first, second)]
-    found_a, found_b = list_pictures(first), list_pictures(second)
+    files_a, files_b = list_pictures(first), list_pictures(second)
     return (
-        _match_order(found_a, found_b, first, second)
+        _match_order(files_a, files_b, first, second)
         if match == "order"
-        else _match_stem(found_a, found_b, first, second)
+        else _match_stem(files_a, files_b, first, second)
     )
 
 
@@ -82,69 +82,69 @@ def list_pictures(folder: Path) -> list[Path]:
         entries = list(folder.iterdir())
     except OSError as error:
         raise InputError(f"{shown(folder)} cannot be listed: {reason(error)}") from error
-    found = [
+    pictures = [
         path for path in entries if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
     ]
-    if not found:
+    if not pictures:
         raise InputError(f"{shown(folder)} holds no pictures: files must end in {' '.join(SUFFIXES)}")
-    return sorted(found, key=lambda path: natural_key(path.name))
+    return sorted(pictures, key=lambda path: natural_key(path.name))
 
 
-def _match_stem(found_a: list[Path], found_b: list[Path], folder_a: Path, folder_b: Path) -> list[Pair]:
+def _match_stem(files_a: list[Path], files_b: list[Path], folder_a: Path, folder_b: Path) -> list[Pair]:
     """Pair by stem."""
-    problems = _duplicate_stems(found_a, folder_a) + _duplicate_stems(found_b, folder_b)
-    by_stem = {path.stem: path for path in found_b}
-    stems_a = {path.stem for path in found_a}
-    problems += _without_partner([path.name for path in found_a if path.stem not in by_stem], folder_a, folder_b)
-    problems += _without_partner([path.name for path in found_b if path.stem not in stems_a], folder_b, folder_a)
-    pairs = [Pair(path.stem, path, by_stem[path.stem]) for path in found_a if path.stem in by_stem]
+    problems = _duplicate_stems(files_a, folder_a) + _duplicate_stems(files_b, folder_b)
+    by_stem = {path.stem: path for path in files_b}
+    stems_a = {path.stem for path in files_a}
+    problems += _without_partner([path.name for path in files_a if path.stem not in by_stem], folder_a, folder_b)
+    problems += _without_partner([path.name for path in files_b if path.stem not in stems_a], folder_b, folder_a)
+    pairs = [Pair(path.stem, path, by_stem[path.stem]) for path in files_a if path.stem in by_stem]
     _report(problems + _same_file(pairs), "make the names match, or pass --match order")
     return pairs
 
 
-def _match_order(found_a: list[Path], found_b: list[Path], folder_a: Path, folder_b: Path) -> list[Pair]:
+def _match_order(files_a: list[Path], files_b: list[Path], folder_a: Path, folder_b: Path) -> list[Pair]:
     """Pair by position."""
-    if len(found_a) != len(found_b):
+    if len(files_a) != len(files_b):
         raise InputError(
-            f"{shown(folder_a)} holds {len(found_a)} pictures and {shown(folder_b)} {len(found_b)}: "
+            f"{shown(folder_a)} holds {len(files_a)} pictures and {shown(folder_b)} {len(files_b)}: "
             "matching by order needs equal counts"
         )
-    pairs = [Pair(one.stem, one, other) for one, other in zip(found_a, found_b, strict=True)]
+    pairs = [Pair(one.stem, one, other) for one, other in zip(files_a, files_b, strict=True)]
     # Results are named after `a`, so only its stems must differ.
-    _report(_duplicate_stems(found_a, folder_a) + _same_file(pairs), "rename or remove them")
+    _report(_duplicate_stems(files_a, folder_a) + _same_file(pairs), "rename or remove them")
     return pairs
 
 
-def _duplicate_stems(found: Iterable[Path], folder: Path) -> list[str]:
-    """Stems that stand for more than one file."""
+def _duplicate_stems(paths: Iterable[Path], folder: Path) -> list[str]:
+    """A message about stems that more than one file has, if there are any."""
     by_stem: dict[str, list[str]] = {}
-    for path in found:
+    for path in paths:
         by_stem.setdefault(path.stem, []).append(path.name)
     doubled = [" and ".join(names) for names in by_stem.values() if len(names) > 1]
     return [f"{shown(folder)} has more than one picture of a name ({listed(doubled)})"] if doubled else []
 
 
 def _without_partner(names: list[str], folder: Path, other: Path) -> list[str]:
-    """Names that the other folder does not have."""
+    """A message about pictures that have no partner in the other folder, if there are any."""
     if not names:
         return []
     return [f"{len(names)} of the pictures in {shown(folder)} have no partner in {shown(other)} ({listed(names)})"]
 
 
 def _same_file(pairs: Iterable[Pair]) -> list[str]:
-    """Pairs whose two sides are one file under two names."""
+    """A message about pairs whose two sides are one file under two names, if there are any."""
     same = [pair.name for pair in pairs if pair.a.samefile(pair.b)]
     return [f"both sides are the same file for {listed(same)}"] if same else []
 
 
 def listed(names: Sequence[str]) -> str:
-    """The first names, and how many more."""
+    """The first few names, and how many more there are."""
     text = ", ".join(shown(name) for name in names[:_NAMES_SHOWN])
     return text if len(names) <= _NAMES_SHOWN else f"{text} and {len(names) - _NAMES_SHOWN} more"
 
 
 def _report(problems: Sequence[str], advice: str) -> None:
-    """Raise all problems in one line."""
+    """Raise one error with all problems, if there are any."""
     if problems:
         raise InputError(f"{'; '.join(problems)}: {advice}")
 

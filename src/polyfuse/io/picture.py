@@ -32,7 +32,7 @@ class Picture:
     """What reading did, for example "alpha channel ignored" or "EXIF orientation 6 applied"."""
 
     def __post_init__(self) -> None:
-        """Refuse arrays that are no picture, so that nobody downstream has to look again."""
+        """Refuse arrays that are no picture, so that no caller has to check again."""
         check_pixels(self.array)
 
     @property
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 
     Source = str | os.PathLike[str] | Picture | NDArray[Any] | Tensor
 else:
-    Source = object  # reading files needs no torch, so it is not loaded for the sake of a name
+    Source = object  # reading files needs no torch, so it is not loaded for a type alone
 """What a caller may give as a picture: a path, a `Picture`, or an array or tensor of pixels."""
 
 
@@ -70,10 +70,10 @@ def check_pixels(array: NDArray[Any], name: str = "the picture") -> None:
 
     Args:
         array: Anything; (H, W) or (H, W, 3) of uint8, uint16 or float32 passes.
-        name: How the message calls it.
+        name: What the error message calls it.
 
     Raises:
-        InputError: With the shape or type found and those accepted.
+        InputError: With its shape or type, and those accepted.
     """
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
         raise InputError(f"{name} has shape {array.shape}: give (height, width) grey or (height, width, 3) RGB")

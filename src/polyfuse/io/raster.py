@@ -24,7 +24,7 @@ from polyfuse.io.source import shown
 
 
 class _JpegFile(JpegImageFile):
-    """Pillow's plug-in without its look for a resolution in the EXIF block, which warns about damaged ones."""
+    """Pillow's JPEG plug-in, but without looking for a resolution in the EXIF block: damaged ones make it warn."""
 
     def _read_dpi_from_exif(self) -> None:
         pass
@@ -51,7 +51,7 @@ def open_raster(file: BinaryIO, format_name: str) -> ImageFile.ImageFile:
 class _Strictness:
     """Keeps Pillow from padding cut files with grey while at least one read is under way.
 
-    `ImageFile.LOAD_TRUNCATED_IMAGES` is a process-wide switch that training code likes to turn on; it is put back when
+    `ImageFile.LOAD_TRUNCATED_IMAGES` is a process-wide switch that training code often turns on; it is put back when
     the last of our concurrent reads has ended.
     """
 

@@ -1,4 +1,4 @@
-"""Opening a file from a stranger: which format it really is, its digest, and one clear error when it is no picture."""
+"""Opening a file of unknown origin: its true format, its digest, and one clear error when it is no picture."""
 
 import errno
 import hashlib
@@ -24,7 +24,7 @@ SUFFIXES = {
 }
 """Suffixes of picture files, lower case, with the format each one promises."""
 CLIP_SUFFIXES = (".mp4", ".m4v", ".mkv", ".avi", ".mov", ".webm")
-"""Suffixes by which a path counts as a clip; what is inside is FFmpeg's to tell."""
+"""Suffixes by which a path counts as a clip; FFmpeg tells what the file holds."""
 
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -108,7 +108,7 @@ def sniff_format(file: BinaryIO, path: str | os.PathLike[str]) -> str:
 def decoding(path: str | os.PathLike[str], format_name: str) -> Iterator[None]:
     """Turn whatever a decoder raises on a damaged file into one InputError that names the file.
 
-    Decoders meet hostile bytes here and raise nearly any exception type, hence the wide net; errors of our own pass.
+    On damaged or hostile bytes decoders raise nearly any type of exception, so all are caught; our own errors pass.
     """
     try:
         yield

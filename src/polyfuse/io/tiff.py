@@ -68,10 +68,10 @@ def _open_page(file: BinaryIO, path: str | os.PathLike[str], page: int) -> Itera
             num_pages = len(tiff.pages)
             if not 0 <= page < num_pages:
                 raise InputError(f"{shown(path)} has {num_pages} pages: page {page} must lie in 0 to {num_pages - 1}")
-            found = tiff.pages[page]
-            if not isinstance(found, tifffile.TiffPage):
+            tiff_page = tiff.pages[page]
+            if not isinstance(tiff_page, tifffile.TiffPage):
                 raise ValueError("page without tags")
-            yield found, num_pages
+            yield tiff_page, num_pages
         if catcher.errors:
             raise ValueError(catcher.errors[0])
     finally:
@@ -84,9 +84,9 @@ def read_layout(file: BinaryIO, path: str | os.PathLike[str], page: int) -> Tiff
     Raises:
         InputError: If there is no such page.
     """
-    with _open_page(file, path, page) as (found, num_pages):
-        orientation = valid_orientation(found.tags.valueof(_ORIENTATION_TAG, 1))
-        return TiffLayout(int(found.imagewidth), int(found.imagelength), orientation, num_pages)
+    with _open_page(file, path, page) as (tiff_page, num_pages):
+        orientation = valid_orientation(tiff_page.tags.valueof(_ORIENTATION_TAG, 1))
+        return TiffLayout(int(tiff_page.imagewidth), int(tiff_page.imagelength), orientation, num_pages)
 
 
 def decode_tiff(file: BinaryIO, path: str | os.PathLike[str], page: int) -> tuple[NDArray[Any], tuple[str, ...], bool]:
@@ -99,21 +99,21 @@ def decode_tiff(file: BinaryIO, path: str | os.PathLike[str], page: int) -> tupl
         InputError: If the page is cut short or its pixels are of a type or colour that is not read.
         DependencyError: If its codec is missing and Pillow would narrow it.
     """
-    with _open_page(file, path, page) as (found, _):
-        _check_kind(found, path)
-        _check_complete(found, file, path)
-        if not _tifffile_can(found):
-            _check_pillow_can(found, path)
+    with _open_page(file, path, page) as (tiff_page, _):
+        _check_kind(tiff_page, path)
+        _check_complete(tiff_page, file, path)
+        if not _tifffile_can(tiff_page):
+            _check_pillow_can(tiff_page, path)
             array, notes = _through_pillow(file, path, page)
             return array, notes, True
-        array, notes = _samples(found, path)
-        array, kind_notes = _to_picture_type(array, found)
+        array, notes = _samples(tiff_page, path)
+        array, kind_notes = _to_picture_type(array, tiff_page)
         array, grey_notes = collapse_grey(array)
         return array, notes + kind_notes + grey_notes, False
 
 
 def _check_kind(page: tifffile.TiffPage, path: str | os.PathLike[str]) -> None:
-    """Refuse colours, types and channel counts that have no faithful reading."""
+    """Refuse colours, types and channel counts that cannot be read without loss."""
     name = shown(path)
     if page.photometric not in (*_READ_PHOTOMETRICS, _SEPARATED, _YCBCR):
         kind = getattr(page.photometric, "name", page.photometric)
@@ -208,7 +208,7 @@ def _samples(page: tifffile.TiffPage, path: str | os.PathLike[str]) -> tuple[NDA
 
 
 def _palette_colours(page: tifffile.TiffPage) -> NDArray[Any]:
-    """(entries, 3) colours; 8-bit unless the palette uses more, as TIFF palettes always have 16 bits on paper."""
+    """(entries, 3) colours: 8-bit unless the palette needs more. TIFF stores all palettes with 16 bits."""
     if page.colormap is None:
         raise ValueError("palette missing")
     colours = np.ascontiguousarray(np.asarray(page.colormap, np.uint16).T)
@@ -220,7 +220,7 @@ def _palette_colours(page: tifffile.TiffPage) -> NDArray[Any]:
 
 
 def _to_picture_type(array: NDArray[Any], page: tifffile.TiffPage) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Bring samples to uint8, uint16 or float32 without losing levels; white-is-zero is turned round."""
+    """Bring samples to uint8, uint16 or float32 without losing levels; white-is-zero is inverted."""
     notes: tuple[str, ...] = ()
     bits = page.bitspersample
     if array.dtype.kind == "f":

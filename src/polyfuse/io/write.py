@@ -23,7 +23,7 @@ _DEPTHS = {"PNG": (8, 16), "JPEG": (8,), "BMP": (8,), "WEBP": (8,), "TIFF": (8, 
 
 
 def check_output(path: str | os.PathLike[str], *, depth: int, colour: bool, overwrite: bool = False) -> str:
-    """Tell before any work whether a picture could be written under this name.
+    """Check, before any work, that a picture can be written under this name.
 
     Args:
         path: The target; its suffix chooses the format.

@@ -32,7 +32,7 @@ def _gradient(fused: Plane, *, halved: bool = True) -> Tensor:
 
 
 def _inner_mean(fused: Plane) -> Tensor:
-    """Divided by (H - 1)(W - 1) although every pixel is counted."""
+    """Average gradient divided by (H - 1)(W - 1) instead of by the number of pixels summed."""
     height, width = fused.values.shape[1:]
     return _gradient(fused) * (height * width / ((height - 1) * (width - 1)))
 

@@ -95,11 +95,11 @@ class Scores:
     """Values of several metrics under one protocol."""
 
     protocol: str
-    """Whose conventions they follow."""
+    """Name of the protocol whose conventions they follow."""
     values: dict[str, Tensor]
-    """(N,) float64 by metric name."""
+    """Values of each metric, (N,) float64, by its name."""
     terms: dict[str, tuple[Tensor, Tensor]]
-    """The terms of both sources, for the metrics they were asked for."""
+    """Term of a and term of b, (N,) float64 each, by metric name; only for the metrics asked for."""
 
 
 def score(

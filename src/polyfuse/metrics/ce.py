@@ -13,13 +13,13 @@ SIGMOID_GUARD = 1e-7
 
 
 def _with_floor(match: Match) -> Tensor:
-    """Levels the fused picture lacks are punished, (N,) bits."""
+    """Divergence with a floor under all shares: levels the fused picture lacks count strongly, (N,) bits."""
     source, fused = match.source.histogram, match.fused.histogram
     return (source * torch.log2((source + FLOOR) / (fused + FLOOR))).sum(dim=1)
 
 
 def _dropped(match: Match) -> Tensor:
-    """Levels that one of the two lacks are left out, (N,) bits; can be negative."""
+    """Divergence without the levels that one of the two lacks, (N,) bits; can be negative."""
     source, fused = match.source.histogram, match.fused.histogram
     both = (source > 0) & (fused > 0)
     ratio = torch.where(both, source, 1.0) / torch.where(both, fused, 1.0)

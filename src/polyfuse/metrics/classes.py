@@ -65,7 +65,7 @@ class FusionMetric(TorchMetric):  # type: ignore[misc]
     def update(self, fused: Tensor, a: Tensor | None = None, b: Tensor | None = None) -> None:
         """Score a batch, (N, 1 or 3, H, W) each."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UndefinedMetricWarning)  # counted instead
+            warnings.simplefilter("ignore", UndefinedMetricWarning)  # `left_out` counts them
             scores = self.metric(fused, a, b, protocol=self.protocol, data_range=self.data_range)
         finite = scores.isfinite()
         self.total += scores[finite].sum()

@@ -18,7 +18,7 @@ Feature = Callable[[Tensor], Tensor]
 SIDE = 3
 ENTRIES = SIDE * SIDE
 CHUNK = 2048
-"""Windows at a time: their 9x9 tables stay in cache."""
+"""Windows computed at a time: their 9x9 tables stay in cache."""
 
 
 def window_shares(picture: Tensor, starts: Tensor) -> Tensor:
@@ -98,7 +98,7 @@ def _mean_information(source: Tensor, fused: Tensor) -> Tensor:
 
 
 def _varied(x: Tensor) -> Tensor:
-    """Which windows of (H, W) are not constant."""
+    """Mask of the windows of (H, W) that are not constant."""
     return _largest(x) > -_largest(-x)
 
 

@@ -1,4 +1,4 @@
-"""From tensors to the planes of a protocol: everything that can be wrong with them is said here."""
+"""From tensors to the planes that a protocol scores; all checks of the tensors are made here."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def to_scale(x: Tensor, name: str, *, data_range: float | None, clip: bool) -> T
 
     Args:
         x: (N, 1 or 3, H, W), uint8, uint16, float32 or float64.
-        name: How messages call it.
+        name: What error messages call it.
         data_range: White; None means the full range of an integer type, 1 for floats.
         clip: Cut values outside [0, data_range] instead of refusing them.
 
@@ -101,6 +101,6 @@ def to_scale(x: Tensor, name: str, *, data_range: float | None, clip: bool) -> T
         return values.clamp(0, PEAK)
     low, high = float(values.min()), float(values.max())
     if low < 0 or high > PEAK:
-        found = f"{low * white / PEAK:.6g} to {high * white / PEAK:.6g}"
-        raise InputError(f"{name} goes from {found}, outside 0 to {white:g}: pass data_range, or clip=True to cut.")
+        span = f"{low * white / PEAK:.6g} to {high * white / PEAK:.6g}"
+        raise InputError(f"{name} goes from {span}, outside 0 to {white:g}: pass data_range, or clip=True to cut.")
     return values

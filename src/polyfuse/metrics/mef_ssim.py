@@ -16,7 +16,7 @@ from polyfuse.ops.windows import correlate_window
 SIZE = 11
 AREA = SIZE * SIZE
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001)
-"""Importance of each scale, finest first, before they are normalised."""
+"""Weight of each scale, finest first, before the weights are made to sum to one."""
 NO_CONTRAST = 0.001
 """Added to the contrast of a patch."""
 STEEPEST = 10.0
@@ -44,7 +44,7 @@ def mef_index(pictures: Statistics) -> Tensor:
 
 
 def _index(fused: Plane, a: Plane, b: Plane) -> Tensor:
-    """Product over the scales."""
+    """Product of the similarities of the scales."""
     result = torch.ones_like(fused.values[:, 0, 0])
     for level, weight in enumerate(SCALE_WEIGHTS):
         if level:
@@ -56,20 +56,20 @@ def _index(fused: Plane, a: Plane, b: Plane) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class _Energy:
-    """Squared deviation from the mean within each 11x11 patch."""
+    """Sums of squared deviations from the mean within each 11x11 patch."""
 
     a: Tensor
-    """Of the first source."""
+    """Energy of the first source."""
     b: Tensor
-    """Of the second source."""
+    """Energy of the second source."""
     cross: Tensor
-    """Product of both deviations."""
+    """Sum of the products of both deviations."""
     total: Tensor
-    """Of the sum of the sources."""
+    """Energy of the sum of the sources."""
 
 
 def _patch_sums(x: Tensor) -> Tensor:
-    """Sums, not means: exact for whole levels, so that a flat patch has no energy at all."""
+    """Sums over 11x11 patches. Unlike means they are exact for whole levels: a flat patch has exactly no energy."""
     return correlate_window(x, [1.0] * SIZE)
 
 

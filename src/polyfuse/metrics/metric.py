@@ -1,4 +1,4 @@
-"""What a metric is: facts about it, a variant for each protocol, and the call that gives numbers.
+"""The class of all metrics: facts, a variant for each protocol, and the call that computes scores.
 
 A metric's file defines how a variant computes and lists the facts; checking, scaling, colour, batching, one-sided terms
 and warnings are the same for all and live here.
@@ -36,7 +36,7 @@ class Variant(ABC):
     note: str
     """What is particular about it, in one line."""
     min_size: int = 1
-    """Shortest side for which it has a value."""
+    """Shortest side of a picture for which it has a value."""
     symmetric: bool = True
     """Whether exchanging the sources leaves the score unchanged, up to rounding."""
 
@@ -51,28 +51,28 @@ class Variant(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Alone(Variant):
-    """Looks at the fused picture alone."""
+    """A variant that looks at the fused picture alone."""
 
     compute: Callable[[Plane], Tensor]
-    """(N,) from the fused plane."""
+    """Computes the scores, (N,), from the fused plane."""
 
     def value(self, pictures: Statistics) -> Tensor:
         """Scores, (N,) float64."""
         return self.compute(pictures.fused)
 
     def terms(self, pictures: Statistics) -> tuple[Tensor, Tensor]:
-        """Refused: there is nothing to tell apart."""
+        """Raise UsageError: without the sources there are no terms."""
         raise UsageError("a metric of the fused picture alone has no terms for the sources.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Added(Variant):
-    """Adds, or averages, one term for each source."""
+    """A variant that adds, or averages, one term for each source."""
 
     term: Callable[[Match], Tensor]
-    """(N,) from a source and the fused picture."""
+    """Computes the term of a source, (N,), from it and the fused picture."""
     mean: bool = False
-    """Average the terms instead of adding them."""
+    """Whether the terms are averaged instead of added."""
 
     def value(self, pictures: Statistics) -> Tensor:
         """Scores, (N,) float64."""
@@ -80,7 +80,7 @@ class Added(Variant):
         return (one + other) / 2 if self.mean else one + other
 
     def terms(self, pictures: Statistics) -> tuple[Tensor, Tensor]:
-        """The terms themselves."""
+        """The terms that the score is the sum or mean of."""
         one, other = (
             match.once(self.term, partial(self.term, match)) for match in (pictures.match_a, pictures.match_b)
         )
@@ -89,19 +89,19 @@ class Added(Variant):
 
 @dataclass(frozen=True, kw_only=True)
 class Joint(Variant):
-    """Looks at all three pictures at once; its term for a source is the score if that source were both."""
+    """A variant that looks at all three pictures at once; the term of a source is the score if it were both sources."""
 
     compute: Callable[[Statistics], Tensor]
-    """(N,) from all three pictures."""
+    """Computes the scores, (N,), from all three pictures."""
     adds: bool = False
-    """Whether the score is a sum over the sources, so that a term is half of what one source twice gives."""
+    """Whether the score is a sum over the sources: a term is then half of the score with one source as both."""
 
     def value(self, pictures: Statistics) -> Tensor:
         """Scores, (N,) float64."""
         return self.compute(pictures)
 
     def terms(self, pictures: Statistics) -> tuple[Tensor, Tensor]:
-        """Scores against one source at a time."""
+        """Scores with each source as both, halved where `adds`."""
         share = 0.5 if self.adds else 1.0
         one, other = pictures.one_sided()
         return self.compute(one) * share, self.compute(other) * share
@@ -118,27 +118,27 @@ class Metric:
     """
 
     name: str
-    """As tables print it."""
+    """Short name, as tables print it."""
     title: str
-    """In words."""
+    """Name in words."""
     direction: Direction
     """Which way is better; "none" where a larger value need not be better."""
     bounds: tuple[float, float]
     """Values it can take under `canonical` (under the first protocol where that has none)."""
     cost: Literal["a", "b", "c", "d"]
-    """For a 640x480 pair, one thread: under 10 ms, 100 ms, 1 s, more."""
+    """Time for a 640x480 pair on one thread: a is under 10 ms, b under 100 ms, c under 1 s, d more."""
     formula: str
     """The definition, as text."""
     source: str
-    """Where it comes from."""
+    """Where the definition comes from."""
     rewards: str
-    """What makes it better."""
+    """What improves the score."""
     fooled: str
-    """What makes it better without making the picture better."""
+    """What improves the score without improving the picture."""
     quirks: str
-    """Where toolboxes disagree."""
+    """How toolboxes disagree about it."""
     variants: Mapping[str, Variant]
-    """Protocol name to variant."""
+    """How each protocol computes it, by the protocol's name."""
     needs_sources: bool = True
     """Whether it looks at the sources; if not, `a` and `b` may be left out."""
     package: str | None = None
@@ -226,7 +226,7 @@ class Metric:
     def _prepared(
         self, fused: Tensor, a: Tensor | None, b: Tensor | None, protocol: str, data_range: float | None, clip: bool
     ) -> Statistics:
-        """Check the call and the tensors."""
+        """Check the call, and prepare the tensors for the protocol."""
         self.variant(protocol)
         if self.needs_sources and (a is None or b is None):
             raise InputError(f"{self.name} compares the fused picture with both sources: pass a and b.")
@@ -235,7 +235,7 @@ class Metric:
         return prepare(fused, a, b, find_protocol(protocol), data_range=data_range, clip=clip)
 
     def _is_too_small(self, pictures: Statistics, protocol: str) -> bool:
-        """Whether the pictures are smaller than a window; says so."""
+        """Whether the pictures are smaller than a window; warns if they are."""
         limit = self.variant(protocol).min_size
         height, width = pictures.fused.values.shape[1:]
         if min(height, width) >= limit:
@@ -247,7 +247,7 @@ class Metric:
         return True
 
     def _averaged(self, scores: Tensor, pictures: Statistics, protocol: str) -> Tensor:
-        """Average the channels of each picture; say where there is no value."""
+        """Average the channels of each picture; warn where there is no value."""
         scores = scores.view(-1, pictures.fused.channels).mean(dim=1)
         bad = scores.isnan() | scores.isneginf()
         if bad.any():

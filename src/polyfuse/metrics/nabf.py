@@ -32,13 +32,13 @@ class Edges:
 
     border: Border = "reflect"
     divisor: float = 8.0
-    """What Sobel responses are divided by."""
+    """Divisor of the Sobel responses."""
     whole_turn: bool = False
-    """Angles in (-pi, pi] instead of [-pi/2, pi/2]."""
+    """Whether angles lie in (-pi, pi] instead of [-pi/2, pi/2]."""
     faint_weight: float = FAINT_WEIGHT
     """Weight of edges weaker than 2."""
     weight_scale: float = 1.0
-    """What the weights of the others are multiplied by."""
+    """Factor on the weights of all other edges."""
 
     def measure(self, plane: Plane) -> tuple[Tensor, Tensor]:
         """Strength and angle, two of (N, H, W); the angle of a flat spot is zero."""
@@ -109,7 +109,7 @@ def _artefacts(pictures: Statistics, *, edges: Edges) -> Tensor:
 
 
 def _steeper_than_first(pictures: Statistics) -> Tensor:
-    """The artefacts are wherever the fused picture is steeper than the first source."""
+    """Artefacts counted wherever the fused picture is steeper than the first source, whatever the second shows."""
     return _WHOLE_TURN.share(total_loss(pictures, _WHOLE_TURN) * _WHOLE_TURN.is_new(pictures.match_a), pictures)
 
 

@@ -23,7 +23,7 @@ def between_sources(pictures: Statistics) -> Match:
 
 
 def _entropy_of_eigenvalues(a_b: Tensor, a_f: Tensor, b_f: Tensor) -> Tensor:
-    """1 + sum (r/3) log2(r/3) / 8, r the eigenvalues of the matrix of dependences; NaN where one is."""
+    """1 + sum (r/3) log2(r/3) / 8, r the eigenvalues of the matrix of dependences; NaN where a dependence is."""
     bad = (a_b + a_f + b_f).isnan()
     one = torch.ones_like(a_b)
     matrix = torch.stack([one, a_b, a_f, a_b, one, b_f, a_f, b_f, one], dim=1).view(-1, NUM_PICTURES, NUM_PICTURES)

@@ -20,7 +20,7 @@ def _normalised(match: Match) -> Tensor:
 
 
 def _stretched(match: Match) -> Tensor:
-    """The same on stretched pictures; NaN for a constant picture that is not black."""
+    """`_normalised` of pictures stretched to 0..255; NaN for a constant picture that is not black."""
     flat = [(plane.centred == 0).all(dim=(1, 2)) & (plane.values.amax(dim=(1, 2)) > 0)
             for plane in (match.source, match.fused)]  # fmt: skip
     return torch.where(flat[0] | flat[1], torch.nan, _normalised(match.stretched("zero")))

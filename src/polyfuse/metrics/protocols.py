@@ -16,15 +16,15 @@ class Protocol:
     """How a toolbox turns files into the planes it scores."""
 
     name: str
-    """What `protocol=` takes."""
+    """Name, as the argument `protocol` takes it."""
     summary: str
     """Whose toolbox it is, in one line."""
     grey: Grey
     """How colour becomes grey, see `polyfuse.metrics.grey`."""
     per_channel: bool = False
-    """Score each channel of a colour picture by itself and average, instead of turning it grey."""
+    """Whether each channel of a colour picture is scored by itself and averaged, instead of turning it grey."""
     whole_levels: bool = True
-    """Round deeper pictures to 256 levels, as a toolbox for 8-bit files sees them."""
+    """Whether deeper pictures are rounded to 256 levels, as a toolbox for 8-bit files sees them."""
 
 
 _ALL = (

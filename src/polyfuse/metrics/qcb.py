@@ -28,7 +28,7 @@ SURVEY_GUARD = 1e-10
 
 @lru_cache(maxsize=4)
 def _sensitivity(height: int, width: int, unit: float) -> Tensor:
-    """Gain of the eye. Shared: not to be changed."""
+    """Gain of the eye by frequency. The tensor is cached: do not change it."""
     radius = radial_frequency(height, width, unit=unit).numpy()
     # numpy's exponential, for its rounding
     return torch.from_numpy(np.exp(-((radius / WIDE) ** 2)) - DIP * np.exp(-((radius / NARROW) ** 2)))
@@ -60,16 +60,16 @@ def _to_unit_range(plane: Plane) -> Plane:
 
 @dataclass(frozen=True)
 class Eye:
-    """What one toolbox takes for the eye."""
+    """How one toolbox models the eye."""
 
     stretch: Callable[[Plane], Plane]
-    """What is done to the range of each picture first."""
+    """Stretches the range of each picture first."""
     unit: float = 15.0
     """Cycles per picture that make one unit of frequency."""
     guard: float = 0.0
     """Added to denominators."""
     defined: bool = False
-    """Whether zero over zero is zero."""
+    """Whether zero over zero counts as zero instead of NaN."""
 
     def contrast(self, plane: Plane) -> Tensor:
         """Masked contrast, (N, H, W)."""
@@ -90,7 +90,7 @@ class Eye:
         return (part / whole).masked_fill_((part == 0) & (whole == 0), 0) if self.defined else part / whole
 
     def preservation(self, match: Match) -> Tensor:
-        """Smaller over larger contrast, (N, H, W)."""
+        """The smaller contrast of source and fused picture over the larger one, (N, H, W)."""
 
         def measure() -> Tensor:
             one, other = self.contrast(match.source), self.contrast(match.fused)

@@ -18,12 +18,12 @@ BLOCK = 16
 UNIT = 4.0
 """Cycles per picture that make one unit of frequency."""
 GAIN, OFFSET, SLOPE, POWER = 2.6, 0.0192, 0.144, 1.1
-"""Contrast sensitivity of Mannos and Sakrison."""
+"""Constants of Mannos and Sakrison's contrast sensitivity."""
 
 
 @lru_cache(maxsize=4)
 def _sensitivity(height: int, width: int) -> Tensor:
-    """Gain of the eye. Shared: not to be changed."""
+    """Gain of the eye by frequency. The tensor is cached: do not change it."""
     radius = radial_frequency(height, width, unit=UNIT).mul_(SLOPE)
     gain: Tensor = radius.pow(POWER).neg_().exp_().mul_(radius + OFFSET).mul_(GAIN)
     return gain

@@ -15,7 +15,7 @@ from polyfuse.ops.gradients import sobel_responses
 STRENGTH_SLOPE, STRENGTH_CENTRE = 10.0, 0.5
 ANGLE_SLOPE, ANGLE_CENTRE = 20.0, 0.75
 NEARLY_ZERO = 1e-5
-"""What zeros are replaced by before a division."""
+"""Replaces zeros before a division."""
 
 
 def _edges(plane: Plane) -> tuple[Tensor, Tensor]:

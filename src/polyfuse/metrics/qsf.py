@@ -12,7 +12,7 @@ from polyfuse.metrics.metric import Joint, Metric
 from polyfuse.metrics.statistics import Plane, Statistics
 
 WEIGHTS = (1.0, 1.0, 1 / math.sqrt(2), 1 / math.sqrt(2))
-"""Of the steps to the right, downwards and along both diagonals: one over their length."""
+"""Weights of the steps to the right, downwards and along both diagonals: one over the length of the step."""
 
 
 def _steps(plane: Plane) -> tuple[Tensor, ...]:
@@ -38,11 +38,11 @@ def _frequency(steps: tuple[Tensor, ...], num_pixels: int) -> Tensor:
 
 def _relative(pictures: Statistics, *, without_steps: float) -> Tensor:
     fused = pictures.fused
-    found = fused.once("frequency of steps", lambda: _frequency(_steps(fused), fused.num_pixels))
+    frequency = fused.once("frequency of steps", lambda: _frequency(_steps(fused), fused.num_pixels))
     largest = tuple(map(torch.maximum, _steps(pictures.a), _steps(pictures.b)))
     reference = _frequency(largest, fused.num_pixels)
-    ratio = (found - reference) / reference
-    return torch.where((found == 0) & (reference == 0), without_steps, ratio)
+    ratio = (frequency - reference) / reference
+    return torch.where((frequency == 0) & (reference == 0), without_steps, ratio)
 
 
 def _variant(note: str, without_steps: float) -> Joint:

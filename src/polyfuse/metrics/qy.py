@@ -17,9 +17,9 @@ from polyfuse.ops.windows import correlate, correlate_window, gaussian_window
 
 SIZE, SIGMA = 7, 1.5
 AGREEMENT = 0.75
-"""Similarity of the sources from which both count."""
+"""Where the sources are at least this similar, both count."""
 FLAT = 1e-9
-"""Variances below this are rounding errors."""
+"""Variances below this are taken for rounding errors."""
 SURVEY_GUARD = 1e-10
 
 
@@ -50,7 +50,7 @@ class Locally:
     c2: float
     """Constant of the contrast and structure factor."""
     settled: bool = True
-    """Take variances below 1e-9, and the covariances there, as zero, so that flat areas have a value."""
+    """Whether variances below 1e-9, and the covariances there, count as zero, so that flat areas have a value."""
 
     def moments(self, plane: Plane) -> tuple[Tensor, Tensor]:
         """Local mean and variance."""
@@ -87,7 +87,7 @@ class Locally:
 
 
 def share(one: Tensor, other: Tensor) -> Tensor:
-    """What `one` is of the sum; a half where that is zero."""
+    """Share of `one` in the sum of both; a half where the sum is zero."""
     total = one + other
     return torch.where(total == 0, 0.5, one / total)
 

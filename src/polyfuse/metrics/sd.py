@@ -14,7 +14,7 @@ def _deviation(fused: Plane) -> Tensor:
 
 
 def _saturated(fused: Plane) -> Tensor:
-    """The same in saturating 8-bit arithmetic: negative differences are 0, squares end at 255."""
+    """Standard deviation in saturating 8-bit arithmetic: negative differences are 0, squares end at 255."""
     difference = half_up(fused.centred.clamp(min=0))
     return difference.square().clamp(max=255).mean(dim=(1, 2)).sqrt()
 

@@ -11,7 +11,7 @@ from polyfuse.metrics.statistics import Plane
 
 
 def _frequency(fused: Plane, *, white: float = 1.0) -> Tensor:
-    """Each mean over its own number of differences; an axis of one pixel has none and counts zero."""
+    """Spatial frequency, each axis averaged over its own number of differences; an axis of one pixel counts zero."""
     x = fused.values
     total = x.new_zeros(x.shape[0])
     for axis in (1, 2):
@@ -21,7 +21,7 @@ def _frequency(fused: Plane, *, white: float = 1.0) -> Tensor:
 
 
 def _side_by_side(fused: Plane) -> Tensor:
-    """Channels laid side by side as one picture, sums divided by its pixels; the same number for each channel."""
+    """Spatial frequency of the channels laid side by side as one picture; the same number for each channel."""
     x = fused.values
     channels = fused.channels
     wide = x.unflatten(0, (-1, channels)).transpose(1, 2).flatten(2)  # (N, H, channels * W)

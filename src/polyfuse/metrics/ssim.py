@@ -30,7 +30,7 @@ def gaussian_mean(x: Tensor) -> Tensor:
 
 
 def _gaussian_mean_everywhere(x: Tensor) -> Tensor:
-    """The same at every pixel, edge pixels repeated outside."""
+    """`gaussian_mean` at every pixel, with edge pixels repeated outside; (N, H, W) float64."""
     return gaussian_mean(extend(x, GAUSSIAN_SIZE // 2, "replicate"))
 
 
@@ -46,11 +46,11 @@ class Convention:
     """Window, border and constants of one toolbox."""
 
     mean: Callable[[Tensor], Tensor]
-    """Local mean."""
+    """Computes the local mean."""
     peak: float
-    """The L of the constants."""
+    """The peak value L in the constants of SSIM."""
     sample: bool = False
-    """Divide variances by one pixel less than the window has."""
+    """Whether variances are divided by one less than the pixels of the window."""
 
     def moments(self, plane: Plane) -> tuple[Tensor, Tensor]:
         """Local mean and mean of squares of a picture."""

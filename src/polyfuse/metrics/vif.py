@@ -27,9 +27,9 @@ class Windows:
     """How local moments are taken."""
 
     shifted: bool = False
-    """Sample the Gaussian off centre over a zero border, as the survey's code does."""
+    """Whether the Gaussian is sampled off centre over a zero border, as the survey's code does."""
     saturated: bool = False
-    """On the first scale, cut products at 255, as 8-bit integers do."""
+    """Whether products are cut at 255 on the first scale, as 8-bit integers do."""
 
     def weights(self, scale: int) -> list[float]:
         """Window of a scale (1 to 4): 17, 9, 5, 3 taps, sigma a fifth of that."""
@@ -114,10 +114,10 @@ def _fidelity(match: Match, *, windows: Windows, flat: float) -> Tensor:
     kept = match.source.values.new_zeros(match.source.values.shape[0])
     present = kept.clone()
     for scale in range(1, NUM_SCALES + 1):
-        found = channel(match, scale, windows)
-        signal = found.gain.square().mul_(found.variance).div_(found.noise + NOISE)
+        estimate = channel(match, scale, windows)
+        signal = estimate.gain.square().mul_(estimate.variance).div_(estimate.noise + NOISE)
         kept += signal.log1p_().sum(dim=(1, 2))
-        present += (found.variance / NOISE).log1p_().sum(dim=(1, 2))
+        present += (estimate.variance / NOISE).log1p_().sum(dim=(1, 2))
     return torch.where(present > 0, kept / present, flat)
 
 

@@ -23,15 +23,15 @@ def _fidelity(pictures: Statistics) -> Tensor:
 
 
 def _ratio(pictures: Statistics, scale: int) -> Tensor:
-    """Information kept over information present on one scale, both of the source with the smaller gain, (N,)."""
+    """Information kept over information present on one scale, each place by the source with the smaller gain, (N,)."""
     one, other = (channel(match, scale, CENTRED) for match in (pictures.match_a, pictures.match_b))
     # ours: at equal gains half of each, where the first source would make the score depend on their order
     share = (one.gain < other.gain).to(one.gain) + (one.gain == other.gain) / 2
     kept = present = torch.zeros_like(share[:, 0, 0])
-    for found, part in ((one, share), (other, 1 - share)):
-        signal = found.gain.square() * found.variance / (found.noise + NOISE)
+    for estimate, part in ((one, share), (other, 1 - share)):
+        signal = estimate.gain.square() * estimate.variance / (estimate.noise + NOISE)
         kept = kept + (part * signal.log1p()).sum(dim=(1, 2))
-        present = present + (part * (found.variance / NOISE).log1p()).sum(dim=(1, 2))
+        present = present + (part * (estimate.variance / NOISE).log1p()).sum(dim=(1, 2))
     return torch.where(present > 0, kept / present, 1.0)
 
 

@@ -1,4 +1,4 @@
-"""What a synthetic scene is asked to be (`SceneConfig`) and what rendering gives back (`Scene`, `Box`)."""
+"""The description of a synthetic scene (`SceneConfig`) and the result of rendering it (`Scene`, `Box`)."""
 
 from __future__ import annotations
 

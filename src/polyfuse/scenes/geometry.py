@@ -155,7 +155,7 @@ class GBuffer:
         return other
 
     def put(self, index: Index, depth: Array, normal: Array, surface: Surface, instance: int = 0) -> Index:
-        """Store the given pixels where they are nearer than what is there; the indices stored."""
+        """Store the given pixels where they are nearer than what is there; returns the indices stored."""
         near = depth < self.depth[index]
         where = index[near]
         self.depth[where] = depth[near]
@@ -216,8 +216,8 @@ def _hit(camera: Camera, rect: Rect, nearest: Array) -> tuple[Index, Patch, Arra
     hit &= (s >= rect.low[0]) & (s < rect.high[0]) & (t >= rect.low[1]) & (t < rect.high[1])
     rows, columns = np.nonzero(hit)
     index = (rows + y0) * camera.width + columns + x0
-    found = np.broadcast_to(depth, shape)[hit]
-    return index, _patch(camera, rect, index, found), found
+    hit_depth = np.broadcast_to(depth, shape)[hit]
+    return index, _patch(camera, rect, index, hit_depth), hit_depth
 
 
 def _patch(camera: Camera, rect: Rect, index: Index, depth: Array) -> Patch:

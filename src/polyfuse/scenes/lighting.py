@@ -134,7 +134,7 @@ def _points(buffer: GBuffer, index: Index) -> _Points:
 def shadow_region(buffer: GBuffer, occluders: Sequence[Occluder]) -> Index:
     """Pixels close enough to the occluders for their shadow to be seen."""
     camera = buffer.camera
-    found = np.zeros(buffer.depth.size, dtype=bool)
+    in_window = np.zeros(buffer.depth.size, dtype=bool)
     for occluder in occluders:
         reach = _shadow_reach(occluder)
         offsets = np.array([[-1, 0, -1], [1, 0, -1], [-1, 0, 1], [1, 0, 1], [0, 1, -1]]) * reach
@@ -145,8 +145,8 @@ def shadow_region(buffer: GBuffer, occluders: Sequence[Occluder]) -> Index:
         window = camera.window(screen[:, 0], screen[:, 1])
         if window is not None:
             x0, y0, x1, y1 = window
-            found.reshape(camera.height, camera.width)[y0:y1, x0:x1] = True
-    index = np.flatnonzero(found & (buffer.depth < FAR / 2))
+            in_window.reshape(camera.height, camera.width)[y0:y1, x0:x1] = True
+    index = np.flatnonzero(in_window & (buffer.depth < FAR / 2))
     if index.size == 0:
         return index
     depth = buffer.depth[index]

@@ -33,7 +33,7 @@ class Person:
     """0 walks to the right, pi/2 away from the camera, -pi/2 towards it."""
     pose: Pose
     phase: float
-    """Of the walking cycle, radians."""
+    """Phase of the walking cycle, radians."""
     look: int
     """Seed of size and clothes."""
     ground: float = 0.0

@@ -1,4 +1,4 @@
-"""A street at dusk: a row of houses seen along, a shop across the corner, crossing, parked cars, trees, lamps."""
+"""A street at dusk: a row of houses seen lengthwise, a shop across the corner, crossing, parked cars, trees, lamps."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def build_yard(config: SceneConfig, env: Surroundings) -> Layout:
     _buildings(env, layout, rng)
     _containers(env, layout, rng)
     _lamps(env, layout, rng)
-    _things(env, layout, rng)
+    _add_objects(env, layout, rng)
     _traffic(config, layout, rng)
     _people(config, layout, rng)
     return layout
@@ -177,7 +177,7 @@ def _lamps(env: Surroundings, layout: Layout, rng: np.random.Generator) -> None:
     layout.occluders.append(Occluder(-9.7, 13.5, 0.09, 0.09, 0.0, 0.0, 5.0, contact=0.3))
 
 
-def _things(env: Surroundings, layout: Layout, rng: np.random.Generator) -> None:
+def _add_objects(env: Surroundings, layout: Layout, rng: np.random.Generator) -> None:
     """Crates, drums, pallets, a tree behind the wall."""
 
     def crate(p: Patch) -> Surface:

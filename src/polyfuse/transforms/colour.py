@@ -103,7 +103,7 @@ def merge(
         cb: (...) blue chroma, same shape.
         cr: (...) red chroma, same shape.
         convention: Which range luma and chroma fill.
-        gamut: What happens to colours outside.
+        gamut: What happens to colours outside [0, 1].
 
     Returns:
         (..., 3) RGB in [0, 1].

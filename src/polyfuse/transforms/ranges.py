@@ -116,7 +116,7 @@ def measure_range(
     Args:
         arrays: One array or several of one type, any shape; for "full" and "LO,HI" on integers only the first is read.
         spec: How to choose.
-        name: How messages call the input.
+        name: What error messages call the input.
 
     Raises:
         InputError: If there is nothing to measure, types differ, a float is NaN or infinite, or "full" meets a float
@@ -179,7 +179,7 @@ def to_unit(array: NDArray[Any], record: RangeRecord, *, name: str = "the pictur
     Args:
         array: Pixels of the record's type, any shape.
         record: From `measure_range`.
-        name: How messages call the input.
+        name: What error messages call the input.
 
     Returns:
         float32 of the same shape in [0, 1]; all 0 where the record's window is empty (a constant picture).

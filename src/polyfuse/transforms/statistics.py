@@ -88,7 +88,7 @@ class Sample:
             self._keep(flat[start : start + _CHUNK_VALUES])
 
     def _keep(self, flat: NDArray[Any]) -> None:
-        """Keep a piece's share."""
+        """Add every n-th value of a piece to the sample; double n where the sample grows too large."""
         self._parts.append(flat[self._skip :: self._stride].copy())
         self._skip = (self._skip - flat.size) % self._stride
         while sum(part.size for part in self._parts) > self._limit:

@@ -24,7 +24,7 @@ def read_pickle(path: Path) -> tuple[object, str]:
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about pickle protocols, of no use to the reader of the error below
+            warnings.simplefilter("ignore")  # torch warns about pickle protocols; the errors below say more
             return torch.load(path, map_location="cpu", weights_only=True), digest
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): check the path of the checkpoint.") from error

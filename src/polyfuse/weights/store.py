@@ -1,7 +1,7 @@
-"""Reading and writing polyfuse weights: one safetensors file whose metadata says what it is.
+"""Reading and writing polyfuse weights: one safetensors file whose metadata describes it.
 
 The metadata key "polyfuse" holds a JSON document, `WeightsInfo`. Its `content_sha256` covers names, shapes and bytes of
-all tensors, so that damage is noticed whatever the container did.
+all tensors, so that damage is noticed even where the container does not notice it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class WeightsInfo:
     luma: str = "full"
     """Luma convention of b in training: "full" or "studio"."""
     rendering: str = "safe"
-    """How colour is put back by default: "safe", "clip" or "official"."""
+    """How colour is added to the fused luma by default: "safe", "clip" or "official"."""
     rounded_a: bool = False
     """Whether a colour picture a becomes grey in whole levels of 8 bits, as the published SMFNet program has it."""
     source: str = ""
@@ -153,8 +153,8 @@ def save_imported(
     Args:
         out: The safetensors file to write; the card gets the same name with `.md`.
         model: A fresh network of the published size.
-        tensors: The checkpoint's, by the network's names.
-        info: What the weights are.
+        tensors: Those of the checkpoint, by the network's names.
+        info: Description of the weights.
         source: The checkpoint, for messages.
         overwrite: Whether existing files may be replaced.
 
@@ -178,7 +178,7 @@ def check_shapes(model: nn.Module, tensors: Mapping[str, Tensor], source: Path) 
     """Refuse tensors of other shapes than the network's.
 
     Raises:
-        InputError: Naming the first.
+        InputError: Naming the first such tensor.
     """
     for name, own in model.state_dict().items():
         if name in tensors and tensors[name].shape != own.shape:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from polyfuse.cli.options import PATH, speaker, talk_options
+from polyfuse.cli.options import PATH, talk_options
+from polyfuse.cli.output import print_json, speaker
 
 
 @click.group("models")
@@ -26,7 +26,7 @@ def list_(as_json: bool, quiet: bool) -> None:
 
     entries = registry.list_models()
     if as_json:
-        click.echo(json.dumps({"schema": 1, "models": [asdict(entry) for entry in entries]}, indent=2))
+        print_json({"models": [asdict(entry) for entry in entries]})
         return
     for entry in entries:
         mark = " (default)" if entry.name == registry.DEFAULT else ""
@@ -44,7 +44,7 @@ def show(name: str, weights: Path | None, quiet: bool) -> None:
     from polyfuse import registry
 
     model = registry.load(name, weights=weights)
-    click.echo(json.dumps({"schema": 1, **asdict(model.provenance), "spec": model.spec.to_json()}, indent=2))
+    print_json({**asdict(model.provenance), "spec": model.spec.to_json()})
 
 
 @command.command("card")

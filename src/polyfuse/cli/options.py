@@ -1,18 +1,25 @@
-"""Options that several verbs share, spelled the same in each, and what they mean to the library."""
+"""Options that several verbs share, spelled the same in each, and what they mean to the library.
+
+click hands a command its options as untyped keyword arguments. The first thing a command does is to put them into one
+of the frozen classes here (or one of its own), with `taken_from`; everything below the command gets those.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 import click
 
+if TYPE_CHECKING:
+    from polyfuse.families.spec import FusionModel
+    from polyfuse.fusion import FuseOptions
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
-PIPE_WIDTH = 120
-"""Characters of a line of a table where stdout is no terminal."""
 
 
 class MemorySize(click.ParamType):  # type: ignore[type-arg]
@@ -22,7 +29,7 @@ class MemorySize(click.ParamType):  # type: ignore[type-arg]
     _UNITS: ClassVar = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read the text."""
+        """Return the number of bytes that the text says."""
         if isinstance(value, int):
             return value
         match = re.fullmatch(r"([0-9.]+)\s*([KMG]?)(i?B)?", str(value), re.IGNORECASE)
@@ -34,7 +41,7 @@ class MemorySize(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{value!r} is no size: write for example 2GiB or 512MiB.", param, ctx)
 
 
-def _stack(command: Command, options: list[Callable[[Any], Any]]) -> Command:
+def stack(command: Command, options: list[Callable[[Any], Any]]) -> Command:
     """Apply option decorators so that help lists them in the order given."""
     for option in reversed(options):
         command = option(command)
@@ -43,7 +50,7 @@ def _stack(command: Command, options: list[Callable[[Any], Any]]) -> Command:
 
 def model_options(command: Command) -> Command:
     """Which model, and where and how it computes."""
-    return _stack(
+    return stack(
         command,
         [
             click.option("--model", default="auto", metavar="NAME", help="Model, see `polyfuse models list`."),
@@ -60,7 +67,7 @@ def model_options(command: Command) -> Command:
 
 def picture_options(command: Command) -> Command:
     """How pictures are read, mapped and coloured."""
-    return _stack(
+    return stack(
         command,
         [
             click.option("--range", "range_", default="full", metavar="SPEC", show_default=True,
@@ -89,7 +96,7 @@ def picture_options(command: Command) -> Command:
 
 def talk_options(command: Command) -> Command:
     """How much the command says."""
-    return _stack(
+    return stack(
         command,
         [
             click.option("--quiet", is_flag=True, help="Nothing on stderr but errors."),
@@ -98,45 +105,89 @@ def talk_options(command: Command) -> Command:
     )
 
 
-def take_picture_options(values: dict[str, Any]) -> Any:
-    """Remove the values of `picture_options` from `values` and return them as `FuseOptions`."""
-    from polyfuse.fusion import FuseOptions
+@dataclass(frozen=True)
+class Arguments:
+    """Some of the options of a command, as named and typed values."""
 
-    names = ("range_b", "stretch", "grey", "luma", "gamut", "colour_from", "bit_depth", "resize", "page", "tile")
-    taken = {name: values.pop(name) for name in (*names, "memory")}
-    taken["range"] = values.pop("range_")
-    max_pixels = values.pop("max_pixels")
-    if max_pixels is not None:
-        taken["max_pixels"] = max_pixels
-    return FuseOptions(**taken)
+    @classmethod
+    def taken_from(cls, values: Mapping[str, Any]) -> Self:
+        """Pick the fields of this class out of the keyword arguments that click gives a command.
 
-
-def load_model(values: dict[str, Any], say: Callable[[str], None]) -> Any:
-    """Remove the values of `model_options` from `values` and return the model they name, ready to run."""
-    import torch
-
-    from polyfuse import registry
-
-    threads = values.pop("threads")
-    if threads is not None:
-        torch.set_num_threads(threads)
-    name, weights = values.pop("model"), values.pop("weights")
-    if name == "auto" and weights is None:
-        say(f"model {registry.DEFAULT}: the default")
-    return registry.load(
-        name,
-        weights=weights,
-        device=values.pop("device"),
-        precision=values.pop("precision"),
-        border=values.pop("border"),
-    )
+        Args:
+            values: May hold more than that; what a command has no option for keeps the default of its field.
+        """
+        return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
 
 
-def speaker(quiet: bool) -> Callable[[str], None]:
-    """Return a function that prints one line on stderr, or nothing."""
+@dataclass(frozen=True)
+class ModelArguments(Arguments):
+    """What `model_options` asks for."""
 
-    def say(text: str) -> None:
-        if not quiet:
-            click.echo(text, err=True)
+    model: str
+    weights: Path | None
+    border: Literal["zeros", "reflect"] | None
+    device: str
+    threads: int | None
+    precision: Literal["float32", "bf16", "tf32", "auto"] = "float32"
 
-    return say
+    def load(self, say: Callable[[str], None]) -> FusionModel:
+        """Set the number of threads and return the model, ready to run.
+
+        Args:
+            say: Is told which model was taken where none is named.
+        """
+        import torch
+
+        from polyfuse import registry
+
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        if self.model == "auto" and self.weights is None:
+            say(f"model {registry.DEFAULT}: the default")
+        return registry.load(
+            self.model, weights=self.weights, device=self.device, precision=self.precision, border=self.border
+        )
+
+
+@dataclass(frozen=True)
+class PictureArguments(Arguments):
+    """What `picture_options` asks for."""
+
+    range_: str
+    range_b: str
+    stretch: str
+    grey: bool
+    luma: Literal["auto", "full", "studio"]
+    gamut: Literal["auto", "safe", "clip", "official"]
+    colour_from: Literal["auto", "a", "b"]
+    resize: Literal["a", "b"] | None
+    page: int
+    max_pixels: int | None
+    bit_depth: Literal["auto", "same", "8", "16"] = "auto"
+    tile: int | None = None
+    memory: int | None = None
+
+    def fuse_options(self) -> FuseOptions:
+        """The same for the library.
+
+        Raises:
+            UsageError: If a value has no meaning.
+        """
+        from polyfuse.fusion import FuseOptions
+        from polyfuse.io import DEFAULT_MAX_PIXELS
+
+        return FuseOptions(
+            range=self.range_,
+            range_b=self.range_b,
+            stretch=self.stretch,
+            grey=self.grey,
+            luma=self.luma,
+            gamut=self.gamut,
+            colour_from=self.colour_from,
+            bit_depth=self.bit_depth,
+            resize=self.resize,
+            tile=self.tile,
+            memory=self.memory,
+            page=self.page,
+            max_pixels=DEFAULT_MAX_PIXELS if self.max_pixels is None else self.max_pixels,
+        )

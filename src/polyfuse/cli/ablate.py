@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from polyfuse.cli.options import PATH, Arguments, talk_options
-from polyfuse.cli.output import json_document, speaker, table_width
+from polyfuse.cli.output import in_words, json_document, speaker, table_width
 from polyfuse.errors import PartialError, TrainingError
+from polyfuse.registry.catalogue import names_with
 
 if TYPE_CHECKING:
     from polyfuse.ablation import Comparison, Pictures, Run, Study
+
+HELP = f"""Train every row of the ablation study of FAMILY, fuse the pairs of A and B with each, and score them.
+
+FAMILY is {in_words(names_with("study"), "or")}. The budget is the recipe's, changed with --steps and --set. The same
+command again goes on where it stopped and skips what is done. The table goes to stdout, progress to stderr. Ctrl-C
+leaves a checkpoint.
+"""
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ class AblateArguments(Arguments):
         return self.as_json or self.form == "json"
 
 
-@click.command("ablate")
+@click.command("ablate", help=HELP)
 @click.argument("family")
 @click.argument("a", type=PATH)
 @click.argument("b", type=PATH)
@@ -60,9 +68,7 @@ class AblateArguments(Arguments):
     "--rows", metavar="LIST", help="Names such as AE1,AE12; default is all. The unchanged model is always in."
 )
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="Runs of each row.")
-@click.option(
-    "--recipe", metavar="RECIPE", help="Of the unchanged model; default is fnet-paper, smfnet-gpu or daefuse-paper."
-)
+@click.option("--recipe", metavar="RECIPE", help="Of the unchanged model; default is the study's own.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key of the recipe, dotted.")
 @click.option(
     "--steps",
@@ -88,12 +94,7 @@ class AblateArguments(Arguments):
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes for scoring, as in evaluate.")
 @talk_options
 def command(family: str, a: Path, b: Path, **values: Any) -> None:
-    """Train every row of the ablation study of FAMILY, fuse the pairs of A and B with each, and score them.
-
-    FAMILY is fnet, smfnet or daefuse. The budget is the recipe's, changed with --steps and --set. The same command
-    again goes on where it stopped and skips what is done. The table goes to stdout, progress to stderr. Ctrl-C leaves
-    a checkpoint.
-    """
+    """Train, fuse and score every row of a study, as `HELP` says."""
     arguments = AblateArguments.taken_from(values)
     with json_document(arguments.wants_json) as document:
         _ablate(family, a, b, arguments, document)

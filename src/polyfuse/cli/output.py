@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,3 +54,14 @@ def speaker(quiet: bool) -> Callable[[str], None]:
 def table_width() -> int:
     """Characters of a line of a table: those of the terminal, if there is one."""
     return shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
+
+
+def in_words(names: Sequence[str], last: str) -> str:
+    """Join names as a sentence does.
+
+    >>> in_words(["a", "b", "c"], "or")
+    'a, b or c'
+    """
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {last} {names[-1]}"

@@ -39,13 +39,17 @@ def list_(as_json: bool, quiet: bool) -> None:
 @click.option("--weights", type=PATH, metavar="FILE", help="Weights file for an architecture such as fnet.")
 @talk_options
 def show(name: str, weights: Path | None, quiet: bool) -> None:
-    """Print what model NAME declares, as JSON."""
+    """Print what model NAME declares, as JSON.
+
+    Where there are `choices`, --config KEY=VALUE of the other verbs changes them.
+    """
     from dataclasses import asdict
 
     from polyfuse import registry
 
     model = registry.load(name, weights=weights)
-    print_json({**asdict(model.provenance), "spec": model.spec.to_json()})
+    choices = {"choices": dict(model.choices)} if model.choices else {}
+    print_json({**asdict(model.provenance), "spec": model.spec.to_json(), **choices})
 
 
 @command.command("card")

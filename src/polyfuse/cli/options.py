@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 import click
 
+from polyfuse.cli.output import in_words
+from polyfuse.errors import UsageError
+
 if TYPE_CHECKING:
     from polyfuse.families.spec import FusionModel
     from polyfuse.fusion import FuseOptions
@@ -41,6 +44,22 @@ class MemorySize(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{value!r} is no size: write for example 2GiB or 512MiB.", param, ctx)
 
 
+class KeyValue(click.ParamType):  # type: ignore[type-arg]
+    """The name of an option of a model and its new value: border=zeros."""
+
+    name = "key=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Split the text at its first equals sign."""
+        if isinstance(value, tuple):  # click asks for this: what is converted stays as it is
+            return value
+        key, equals, text = (part.strip() for part in str(value).partition("="))
+        if not (key and equals and text):
+            example = "write for example border=zeros; `polyfuse models show NAME` prints the choices of a model."
+            self.fail(f"{value!r} is no KEY=VALUE: {example}", param, ctx)
+        return key, text
+
+
 def stack(command: Command, options: list[Callable[[Any], Any]]) -> Command:
     """Apply option decorators so that help lists them in the order given."""
     for option in reversed(options):
@@ -57,6 +76,8 @@ def model_options(command: Command) -> Command:
             click.option("--weights", type=PATH, metavar="FILE", help="Weights file for an architecture such as fnet."),
             click.option("--border", type=click.Choice(["zeros", "reflect"]),
                          help="FNet: as published, or mirrored; unless given, what the weights are for."),
+            click.option("--config", type=KeyValue(), multiple=True, metavar="KEY=VALUE",
+                         help="Change an option of the model, see `polyfuse models show`; repeat it."),
             click.option("--precision", type=click.Choice(["float32", "bf16", "tf32", "auto"]), default="float32",
                          show_default=True, help="Arithmetic; auto takes bf16 where this machine multiplies it fast."),
             click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda, ..."),
@@ -126,9 +147,22 @@ class ModelArguments(Arguments):
     model: str
     weights: Path | None
     border: Literal["zeros", "reflect"] | None
+    config: tuple[tuple[str, str], ...]
     device: str
     threads: int | None
     precision: Literal["float32", "bf16", "tf32", "auto"] = "float32"
+
+    def __post_init__(self) -> None:
+        """Refuse two values for one option of the model.
+
+        Raises:
+            UsageError: Naming both.
+        """
+        chosen: dict[str, tuple[str, str]] = {} if self.border is None else {"border": ("--border", self.border)}
+        for key, value in self.config:
+            option, earlier = chosen.setdefault(key, ("--config", value))
+            if earlier != value:
+                raise UsageError(f"{option} asks for {key} {earlier} and --config for {value}: drop one of them.")
 
     def load(self, say: Callable[[str], None]) -> FusionModel:
         """Set the number of threads and return the model, ready to run.
@@ -144,9 +178,26 @@ class ModelArguments(Arguments):
             torch.set_num_threads(self.threads)
         if self.model == "auto" and self.weights is None:
             say(f"model {registry.DEFAULT}: the default")
-        return registry.load(
+        model = registry.load(
             self.model, weights=self.weights, device=self.device, precision=self.precision, border=self.border
         )
+        model.reconfigure(self._changes(model))
+        return model
+
+    def _changes(self, model: FusionModel) -> dict[str, Any]:
+        """What `--config` changes, with values as the model has them: a number where a text names one.
+
+        Raises:
+            UsageError: If the model has no such option, naming those it has.
+        """
+        changes = {}
+        for key, text in self.config:
+            if key not in model.choices:
+                known = [f"{name}={value}" for name, values in model.choices.items() for value in values]
+                advice = f"use {in_words(known, 'or')}" if known else f"drop --config {key}={text}"
+                raise UsageError(f"model {model.provenance.name} has no choice of {key}: {advice}.")
+            changes[key] = next((value for value in model.choices[key] if str(value) == text), text)
+        return changes
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,17 @@
 """The verbs, their help and their docs pages stay in step."""
 
+import os
 import re
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import pytest
+
+from polyfuse.registry.catalogue import names_with
+from polyfuse.train import bundled_recipes
 
 VERBS = ["ablate", "data", "demo", "evaluate", "explain", "fuse", "metrics", "models", "train"]
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "verbs"
@@ -58,6 +63,30 @@ def test_verb_and_its_page_name_the_same_options(verb: str) -> None:
 def test_page_names_every_sub_command(verb: str) -> None:
     page = (PAGES / f"{verb}.md").read_text(encoding="utf-8")
     assert [name for name in commands_in(help_of(verb)) if f"polyfuse {verb} {name}" not in page] == []
+
+
+def in_one_line(text: str) -> str:
+    """A help text without its line breaks."""
+    return " ".join(text.split())
+
+
+def test_help_of_ablate_names_the_families_that_have_a_study() -> None:
+    *others, last = names_with("study")
+    assert f"FAMILY is {', '.join(others)} or {last}." in in_one_line(help_of("ablate"))
+
+
+@pytest.mark.parametrize("verb", ["import", "export"])
+def test_help_of_models_names_the_families_that_can_be_converted(verb: Literal["import", "export"]) -> None:
+    assert f"of FAMILY ({', '.join(names_with(verb))}) to" in in_one_line(help_of("models", verb))
+
+
+@pytest.mark.parametrize("columns", ["80", "100"])
+def test_help_of_train_names_the_recipes_and_breaks_none_of_the_names(columns: str) -> None:
+    environment = {**os.environ, "COLUMNS": columns}
+    command = [sys.executable, "-m", "polyfuse", "train", "--help"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+    *others, last = bundled_recipes()
+    assert f"These are {', '.join(others)} and {last}." in in_one_line(text)
 
 
 def test_version_option_prints_the_version() -> None:

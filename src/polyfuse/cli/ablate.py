@@ -2,24 +2,56 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from polyfuse.cli.options import PATH, PIPE_WIDTH, speaker, talk_options
-from polyfuse.cli.output import json_document
+from polyfuse.cli.options import PATH, Arguments, talk_options
+from polyfuse.cli.output import in_words, json_document, speaker, table_width
 from polyfuse.errors import PartialError, TrainingError
+from polyfuse.registry.catalogue import names_with
 
 if TYPE_CHECKING:
     from polyfuse.ablation import Comparison, Pictures, Run, Study
 
+HELP = f"""Train every row of the ablation study of FAMILY, fuse the pairs of A and B with each, and score them.
 
-@click.command("ablate")
+FAMILY is {in_words(names_with("study"), "or")}. The budget is the recipe's, changed with --steps and --set. The same
+command again goes on where it stopped and skips what is done. The table goes to stdout, progress to stderr. Ctrl-C
+leaves a checkpoint.
+"""
+
+
+@dataclass(frozen=True)
+class AblateArguments(Arguments):
+    """The options of `polyfuse ablate`."""
+
+    out: Path
+    rows: str | None
+    seeds: int
+    recipe: str | None
+    settings: tuple[str, ...]
+    steps: int | None
+    table_only: bool
+    dataset: str | None
+    form: Literal["table", "csv", "json", "md"]
+    as_json: bool
+    device: Literal["cpu", "cuda"]
+    threads: int | None
+    workers: int | None
+    quiet: bool
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether stdout gets one JSON document."""
+        return self.as_json or self.form == "json"
+
+
+@click.command("ablate", help=HELP)
 @click.argument("family")
 @click.argument("a", type=PATH)
 @click.argument("b", type=PATH)
@@ -36,9 +68,7 @@ if TYPE_CHECKING:
     "--rows", metavar="LIST", help="Names such as AE1,AE12; default is all. The unchanged model is always in."
 )
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="Runs of each row.")
-@click.option(
-    "--recipe", metavar="RECIPE", help="Of the unchanged model; default is fnet-paper, smfnet-gpu or daefuse-paper."
-)
+@click.option("--recipe", metavar="RECIPE", help="Of the unchanged model; default is the study's own.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key of the recipe, dotted.")
 @click.option(
     "--steps",
@@ -64,44 +94,40 @@ if TYPE_CHECKING:
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes for scoring, as in evaluate.")
 @talk_options
 def command(family: str, a: Path, b: Path, **values: Any) -> None:
-    """Train every row of the ablation study of FAMILY, fuse the pairs of A and B with each, and score them.
-
-    FAMILY is fnet, smfnet or daefuse. The budget is the recipe's, changed with --steps and --set. The same command
-    again goes on where it stopped and skips what is done. The table goes to stdout, progress to stderr. Ctrl-C leaves
-    a checkpoint.
-    """
-    with json_document(values["as_json"] or values["form"] == "json") as document:
-        _ablate(family, a, b, values, document)
+    """Train, fuse and score every row of a study, as `HELP` says."""
+    arguments = AblateArguments.taken_from(values)
+    with json_document(arguments.wants_json) as document:
+        _ablate(family, a, b, arguments, document)
 
 
-def _ablate(family: str, a: Path, b: Path, values: dict[str, Any], document: dict[str, Any]) -> None:
+def _ablate(family: str, a: Path, b: Path, arguments: AblateArguments, document: dict[str, Any]) -> None:
     """Plan, run and show; `document` gets what `--json` prints."""
     import torch
 
     from polyfuse import ablation
-    from polyfuse.ablation.tables import document as everything
+    from polyfuse.ablation.tables import document as comparison_document
     from polyfuse.train import load_recipe
 
-    say = speaker(values["quiet"])
+    say = speaker(arguments.quiet)
     study = ablation.find_study(family)
-    names = None if values["rows"] is None else values["rows"].replace(",", " ").split()
+    names = None if arguments.rows is None else arguments.rows.replace(",", " ").split()
     variants = study.choose(names)
-    base = load_recipe(values["recipe"] or study.recipe, values["settings"])
-    if values["steps"] is not None:
-        base = ablation.with_steps(base, values["steps"])
-    dataset = _dataset(a, values["dataset"], say)
+    base = load_recipe(arguments.recipe or study.recipe, arguments.settings)
+    if arguments.steps is not None:
+        base = ablation.with_steps(base, arguments.steps)
+    dataset = _dataset(a, arguments.dataset, say)
     pictures = ablation.find_pictures(a, b)
-    runs = ablation.make_plan(study, base, variants, values["seeds"], values["out"])
-    if values["threads"] is not None:
-        torch.set_num_threads(values["threads"])
+    runs = ablation.make_plan(study, base, variants, arguments.seeds, arguments.out)
+    if arguments.threads is not None:
+        torch.set_num_threads(arguments.threads)
     failed = []
-    if not values["table_only"]:
-        with ablation.hold(values["out"]):
-            failed = _run_all(study, runs, pictures, values, say)
+    if not arguments.table_only:
+        with ablation.hold(arguments.out):
+            failed = _run_all(study, runs, pictures, arguments, say)
     comparison = ablation.compare(study, base, runs, pictures, dataset)
-    document.update(everything(comparison))
-    if not values["as_json"] and values["form"] != "json":
-        click.echo(_text(comparison, values["form"]), nl=False)
+    document.update(comparison_document(comparison))
+    if not arguments.wants_json:
+        click.echo(_text(comparison, arguments.form), nl=False)
     if failed:
         raise PartialError(
             f"{len(failed)} of {len(runs)} runs could not be trained ({'; '.join(failed)}): see the lines above, the "
@@ -124,7 +150,7 @@ def _dataset(a: Path, name: str | None, say: Callable[[str], None]) -> str | Non
 
 
 def _run_all(
-    study: Study, runs: list[Run], pictures: Pictures, values: dict[str, Any], say: Callable[[str], None]
+    study: Study, runs: list[Run], pictures: Pictures, arguments: AblateArguments, say: Callable[[str], None]
 ) -> list[str]:
     """Carry out all runs; returns the names of those whose training broke down."""
     from polyfuse.ablation import carry_out
@@ -132,17 +158,18 @@ def _run_all(
     failed = []
     for index, run in enumerate(runs):
         say(f"run {index + 1} of {len(runs)}: {run.name}, {run.variant.summary}, {run.progress}")
-        told = partial(_tell, say, run.name)
+        say_of_run = _with_name(say, run.name)
         try:
-            carry_out(study, run, pictures, device=values["device"], workers=values["workers"], say=told)
+            carry_out(study, run, pictures, device=arguments.device, workers=arguments.workers, say=say_of_run)
         except TrainingError as error:
             click.echo(f"{run.name}: {error}", err=True)
             failed.append(run.name)
     return failed
 
 
-def _tell(say: Callable[[str], None], name: str, text: str) -> None:
-    say(f"{name}: {text}")
+def _with_name(say: Callable[[str], None], name: str) -> Callable[[str], None]:
+    """Return `say` with the name of a run before every line."""
+    return lambda text: say(f"{name}: {text}")
 
 
 def _text(comparison: Comparison, form: str) -> str:
@@ -155,6 +182,5 @@ def _text(comparison: Comparison, form: str) -> str:
         return table_csv(comparison)
     if form == "md":
         return "\n".join(f"- {line}" for line in header(comparison)) + "\n\n" + markdown_text(grid(comparison))
-    width = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
-    table = terminal_text(grid(comparison), width=width, styled=sys.stdout.isatty())
+    table = terminal_text(grid(comparison), width=table_width(), styled=sys.stdout.isatty())
     return "\n".join([*header(comparison), "", table]) + "\n"

@@ -9,12 +9,13 @@ from typing import Any
 
 import click
 
-from polyfuse.cli.options import load_model, speaker, take_picture_options
+from polyfuse.cli.fuse_options import ClipArguments, FuseArguments
+from polyfuse.cli.output import speaker
 from polyfuse.cli.progress import progress
 from polyfuse.errors import PolyfuseError, UsageError
 
 
-def are_clips(a: Path, b: Path | None, values: dict[str, Any]) -> bool:
+def are_clips(a: Path, b: Path | None, clips: ClipArguments) -> bool:
     """Whether A and B are clips by their names.
 
     Raises:
@@ -22,14 +23,14 @@ def are_clips(a: Path, b: Path | None, values: dict[str, Any]) -> bool:
     """
     from polyfuse.io import is_clip
 
-    given = [path for path in (a, b) if path is not None and is_clip(path)]
-    if len(given) == 1:
-        raise UsageError(f"{given[0]} is a clip and has no partner: give two clips.")
-    if given:
+    clip_paths = [path for path in (a, b) if path is not None and is_clip(path)]
+    if len(clip_paths) == 1:
+        raise UsageError(f"{clip_paths[0]} is a clip and has no partner: give two clips.")
+    if clip_paths:
         return True
-    for name, default in (("codec", "auto"), ("crf", None), ("no_sound", False)):
-        if values[name] != default:
-            raise UsageError(f"--{name.replace('_', '-')} is for clips: drop it.")
+    option = clips.first_for_clips_alone()
+    if option is not None:
+        raise UsageError(f"{option} is for clips: drop it.")
     return False
 
 
@@ -46,34 +47,34 @@ def limit_flow(temporal: str, threads: int | None) -> None:
 def _let_threads_sleep() -> None:
     """Keep threads of the network that wait for work from taking the cores of decoder and encoder.
 
-    OpenMP reads this when torch is loaded, so that it must be said before. What the user says is left as it is.
+    OpenMP reads this variable when torch is loaded, so it must be set before; one that the user has set stays.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def fuse_clips(a: Path, b: Path, values: dict[str, Any], document: dict[str, Any]) -> None:
+def fuse_clips(a: Path, b: Path, arguments: FuseArguments, document: dict[str, Any]) -> None:
     """Fuse two clips; `document` gets what became of them."""
     _let_threads_sleep()
     from polyfuse.video import ClipOptions, fuse_clip
 
-    quiet = values.pop("quiet")
-    say = speaker(quiet)
-    options = take_picture_options(values)
-    clip = ClipOptions(values["temporal"], values["codec"], values["crf"], not values["no_sound"])
-    target = values["out"] or Path("fused.mp4")
+    files, clips = arguments.files, arguments.clips
+    say = speaker(files.quiet)
+    options = arguments.pictures.fuse_options()
+    clip = ClipOptions(clips.temporal, clips.codec, clips.crf, not clips.no_sound)
+    target = files.out or Path("fused.mp4")
     if target.is_dir():
         target = target / f"{a.stem}.mp4"
     pair = {"name": a.stem, "a": str(a), "b": str(b), "out": str(target)}
-    if values["dry_run"]:
+    if files.dry_run:
         document["pairs"] = [pair]
-        if not values["as_json"]:
+        if not files.as_json:
             click.echo(f"{a}  +  {b}  ->  {target}")
         return
-    limit_flow(values["temporal"], values["threads"])
-    model = load_model(values, say)
+    limit_flow(clips.temporal, arguments.model.threads)
+    model = arguments.model.load(say)
     document["model"] = model.provenance.name
     try:
-        with progress(0, say, tell_failures=False, quiet=quiet, unit="frames") as shown:
+        with progress(0, say, tell_failures=False, quiet=files.quiet, unit="frames") as shown:
             result = fuse_clip(
                 a,
                 b,
@@ -81,9 +82,9 @@ def fuse_clips(a: Path, b: Path, values: dict[str, Any], document: dict[str, Any
                 model=model,
                 clip=clip,
                 options=options,
-                overwrite=values["overwrite"],
-                resume=values["resume"],
-                sidecar=not values["no_sidecar"],
+                overwrite=files.overwrite,
+                resume=files.resume,
+                sidecar=not files.no_sidecar,
                 on_frame=shown.frame,
             )
     except PolyfuseError as error:
@@ -105,5 +106,5 @@ def fuse_clips(a: Path, b: Path, values: dict[str, Any], document: dict[str, Any
         say(f"{a.stem}: {note}")
     if not result.kept:
         say(f"{a.stem}: {num_fused} frames in {result.seconds:.1f} s, {speed:.1f} frames/s")
-    if not values["as_json"]:
+    if not files.as_json:
         click.echo(result.path)

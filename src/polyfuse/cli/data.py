@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from polyfuse.cli.options import PATH, speaker, talk_options
+from polyfuse.cli.options import PATH, talk_options
+from polyfuse.cli.output import speaker
 from polyfuse.errors import UsageError
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from polyfuse.cli.options import PATH, load_model, model_options, speaker, talk_options
+from polyfuse.cli.options import PATH, ModelArguments, model_options, talk_options
+from polyfuse.cli.output import speaker
 
 
 @click.command("demo")
@@ -22,6 +23,6 @@ def command(out: Path, seed: int, overwrite: bool, quiet: bool, **values: Any) -
     """Draw a street at dusk as two cameras see it, fuse it, and write sources, result and a sheet of all three."""
     from polyfuse.demo import run_tour
 
-    model = load_model(values, speaker(quiet))
+    model = ModelArguments.taken_from(values).load(speaker(quiet))
     for path in run_tour(out, model, seed=seed, overwrite=overwrite):
         click.echo(path)

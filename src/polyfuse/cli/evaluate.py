@@ -2,22 +2,66 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from polyfuse.cli.options import PATH, PIPE_WIDTH, speaker, talk_options
-from polyfuse.cli.output import json_document
+from polyfuse.cli.options import PATH, Arguments, talk_options
+from polyfuse.cli.output import json_document, speaker, table_width
 from polyfuse.cli.progress import progress
 from polyfuse.errors import PartialError, UsageError
 
 if TYPE_CHECKING:
     from polyfuse.evaluation import Collected, Item, Method, Report, Task
+    from polyfuse.evaluation.published import PublishedTable
+
+
+@dataclass(frozen=True)
+class EvaluateArguments(Arguments):
+    """The options of `polyfuse evaluate`, all but `--fused`."""
+
+    protocol: str
+    metrics: str | None
+    baselines: bool
+    compare: tuple[str, ...]
+    dataset: str | None
+    out: Path | None
+    form: Literal["table", "csv", "json", "md", "latex"]
+    as_json: bool
+    no_charts: bool
+    match: Literal["stem", "order"]
+    workers: int | None
+    device: str
+    max_pixels: int | None
+    on_error: Literal["stop", "skip"]
+    overwrite: bool
+    quiet: bool
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether stdout gets one JSON document."""
+        return self.as_json or self.form == "json"
+
+    def settings(self, methods: dict[str, Path], a: Path, b: Path | None) -> dict[str, Any]:
+        """What was compared and how, as reports hold it."""
+        return {
+            "fused": {name: str(path) for name, path in methods.items()},
+            "a": str(a),
+            "b": None if b is None else str(b),
+            "protocol": self.protocol,
+            "metrics": self.metrics,
+            "baselines": self.baselines,
+            "compare": list(self.compare),
+            "dataset": self.dataset,
+            "match": self.match,
+            "device": self.device,
+            "on_error": self.on_error,
+        }
 
 
 @click.command("evaluate")
@@ -69,16 +113,15 @@ def command(paths: tuple[Path, ...], named: tuple[str, ...], **values: Any) -> N
     They are three files, or three folders whose files are matched by stem; or A alone is a CSV file with the columns a,
     b and optionally name. With --fused only A and B are given. The table goes to stdout, everything else to stderr.
     """
-    values["as_json"] = values["as_json"] or values["form"] == "json"
-    with json_document(values["as_json"]) as document:
+    arguments = EvaluateArguments.taken_from(values)
+    with json_document(arguments.wants_json) as document:
         sources = 1 if paths and paths[-1].suffix.lower() == ".csv" else 2
         if len(paths) != sources + (not named):
             wanted = "A and B alone" if named else "FUSED, A and B"
             raise UsageError(f"{len(paths)} paths are given: give {wanted} (or a CSV file of pairs for A and B).")
         a, b = paths[-sources], paths[-1] if sources == 2 else None
         methods = _methods(named) if named else {_name(paths[0]): paths[0]}
-        values |= {"fused": {name: str(path) for name, path in methods.items()}, "a": str(a), "b": b and str(b)}
-        _evaluate(methods, a, b, values, document)
+        _evaluate(methods, a, b, arguments, document)
 
 
 def _methods(named: tuple[str, ...]) -> dict[str, Path]:
@@ -103,23 +146,23 @@ def _name(path: Path) -> str:
 
 
 def _evaluate(
-    methods: dict[str, Path], a: Path, b: Path | None, values: dict[str, Any], document: dict[str, Any]
+    methods: dict[str, Path], a: Path, b: Path | None, arguments: EvaluateArguments, document: dict[str, Any]
 ) -> None:
     """Find, score and show; `document` gets what `--json` prints."""
     import torch
 
-    from polyfuse.evaluation import Task, check_ready, choose_metrics, find_items
+    from polyfuse.evaluation import Task, check_ready, choose_metrics, find_items, make_report
     from polyfuse.io import DEFAULT_MAX_PIXELS
 
-    say, skip = speaker(values["quiet"]), values["on_error"] == "skip"
-    asked = None if values["metrics"] is None else [n for n in values["metrics"].replace(",", " ").split() if n]
-    metrics = choose_metrics(asked, values["protocol"])
+    say = speaker(arguments.quiet)
+    names = None if arguments.metrics is None else arguments.metrics.replace(",", " ").split()
+    metrics = choose_metrics(names, arguments.protocol)
     if not metrics:
         raise UsageError("--metrics names none: write for example MI,VIF,Qabf.")
-    published, published_notes = _published(a, values, say)
-    if values["out"] is not None:
-        check_ready(values["out"], metrics, charts=not values["no_charts"], overwrite=values["overwrite"])
-    items, notes = find_items(methods, a, b, match=values["match"], skip_missing=skip)
+    published, published_notes = _published(a, arguments, say)
+    if arguments.out is not None:
+        check_ready(arguments.out, metrics, charts=not arguments.no_charts, overwrite=arguments.overwrite)
+    items, notes = find_items(methods, a, b, match=arguments.match, skip_missing=arguments.on_error == "skip")
     for note in (*published_notes, *notes):
         say(note)
     # One thread wherever it is computed: the same bytes whatever --workers says, and two threads for maps this small
@@ -127,47 +170,51 @@ def _evaluate(
     torch.set_num_threads(1)
     task = Task(
         tuple(metric.name for metric in metrics),
-        values["protocol"],
-        values["baselines"],
-        values["device"],
-        values["max_pixels"] or DEFAULT_MAX_PIXELS,
+        arguments.protocol,
+        arguments.baselines,
+        arguments.device,
+        arguments.max_pixels or DEFAULT_MAX_PIXELS,
     )
-    collected = _score(items, task, values, say)
-    _show(collected, task, _rows(methods, task), published, values, document, say)
+    collected = _score(items, task, arguments, say)
+    settings = arguments.settings(methods, a, b)
+    report = make_report(collected, task, _rows(methods, task), published=published, settings=settings)
+    _show(report, arguments, document, say)
     if collected.failures:
-        names = [name for name, _ in collected.failures]
-        some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-        raise PartialError(f"{len(names)} could not be scored ({some}): see the lines above, the others are complete.")
+        failed = [name for name, _ in collected.failures]
+        some = ", ".join(failed[:5]) + (", ..." if len(failed) > 5 else "")
+        raise PartialError(f"{len(failed)} could not be scored ({some}): see the lines above, the others are complete.")
 
 
 def _rows(methods: dict[str, Path], task: Task) -> list[Method]:
-    """Rows of the table."""
+    """Rows of the table: the methods, then the baselines where they are asked for."""
     from polyfuse.evaluation import BASELINES, Method
 
     return [*(Method(name) for name in methods), *(BASELINES if task.baselines else ())]
 
 
-def _published(a: Path, values: dict[str, Any], say: Callable[[str], None]) -> tuple[list[Any], list[str]]:
+def _published(
+    a: Path, arguments: EvaluateArguments, say: Callable[[str], None]
+) -> tuple[list[PublishedTable], list[str]]:
     """What `--compare` adds, and notes on what it cannot."""
     from polyfuse.evaluation.published import find_dataset, find_paper, guess_dataset, published_tables
 
-    if not values["compare"]:
-        if values["dataset"] is not None:
+    if not arguments.compare:
+        if arguments.dataset is not None:
             raise UsageError("--dataset says which published rows are shown: pass --compare as well.")
         return [], []
-    papers = [find_paper(name) for name in values["compare"]]
-    if values["dataset"] is not None:
-        dataset = find_dataset(values["dataset"])
+    papers = [find_paper(name) for name in arguments.compare]
+    if arguments.dataset is not None:
+        dataset = find_dataset(arguments.dataset)
     else:
         guess = guess_dataset(a.resolve())
         if guess is None:
             raise UsageError(f"the path {a} tells no data set to compare with: pass --dataset, for example TNO.")
         dataset = guess
         say(f"data set {dataset}, told by the path {a}: pass --dataset if it is another")
-    return published_tables(papers, dataset, values["protocol"])
+    return published_tables(papers, dataset, arguments.protocol)
 
 
-def _score(items: list[Item], task: Task, values: dict[str, Any], say: Callable[[str], None]) -> Collected:
+def _score(items: list[Item], task: Task, arguments: EvaluateArguments, say: Callable[[str], None]) -> Collected:
     """Score all items, telling progress and failures.
 
     Raises:
@@ -175,12 +222,12 @@ def _score(items: list[Item], task: Task, values: dict[str, Any], say: Callable[
     """
     from polyfuse.evaluation import BASELINES, Collected, score_items
 
-    skip = values["on_error"] == "skip"
+    skip = arguments.on_error == "skip"
     rows = len(items[0].fused) + len(items[0].missing) + (len(BASELINES) if task.baselines else 0)
     collected = Collected()
     with (
-        progress(rows * len(items), say, tell_failures=skip, quiet=values["quiet"], unit="pictures") as shown,
-        closing(score_items(items, task, workers=values["workers"], on_error=values["on_error"])) as runs,
+        progress(rows * len(items), say, tell_failures=skip, quiet=arguments.quiet, unit="pictures") as shown,
+        closing(score_items(items, task, workers=arguments.workers, on_error=arguments.on_error)) as runs,
     ):
         for scored in runs:
             collected.add(scored)
@@ -197,30 +244,19 @@ def _score(items: list[Item], task: Task, values: dict[str, Any], say: Callable[
     return collected
 
 
-def _show(
-    collected: Collected,
-    task: Task,
-    methods: list[Method],
-    published: list[Any],
-    values: dict[str, Any],
-    document: dict[str, Any],
-    say: Callable[[str], None],
-) -> None:
+def _show(report: Report, arguments: EvaluateArguments, document: dict[str, Any], say: Callable[[str], None]) -> None:
     """Write the files and print the table."""
-    from polyfuse.evaluation import make_report, save
-    from polyfuse.evaluation.records import document as everything
+    from polyfuse.evaluation import save
+    from polyfuse.evaluation.records import document as report_document
 
-    names = ("fused", "a", "b", "protocol", "metrics", "baselines", "compare", "dataset", "match", "device", "on_error")
-    settings = {name: list(v) if isinstance(v := values[name], tuple) else v for name in names}
-    report = make_report(collected, task, methods, published=published, settings=settings)
-    document.update(everything(report))
-    if values["out"] is not None:
-        paths = list(save(report, values["out"], charts=not values["no_charts"], overwrite=values["overwrite"]))
+    document.update(report_document(report))
+    if arguments.out is not None:
+        paths = list(save(report, arguments.out, charts=not arguments.no_charts, overwrite=arguments.overwrite))
         document["files"] = [str(path) for path in paths]
-        say(f"{len(paths)} files are in {values['out']}")
-    if not values["as_json"]:
-        click.echo(_text(report, values["form"]), nl=False)
-        if values["form"] != "table":
+        say(f"{len(paths)} files are in {arguments.out}")
+    if not arguments.wants_json:
+        click.echo(_text(report, arguments.form), nl=False)
+        if arguments.form != "table":
             for text in report.warnings:
                 say(f"warning: {text}")
 
@@ -235,6 +271,4 @@ def _text(report: Report, form: str) -> str:
     if form != "table":
         makers: dict[str, Callable[[Report], str]] = {"csv": summary_csv, "md": markdown, "latex": latex}
         return makers[form](report)
-    styled = sys.stdout.isatty()
-    width = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
-    return terminal_text(make_grid(report), width=width, styled=styled) + "\n"
+    return terminal_text(make_grid(report), width=table_width(), styled=sys.stdout.isatty()) + "\n"

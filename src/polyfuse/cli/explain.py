@@ -9,17 +9,17 @@ import click
 
 from polyfuse.cli.options import (
     PATH,
-    load_model,
+    ModelArguments,
+    PictureArguments,
     model_options,
     picture_options,
-    speaker,
-    take_picture_options,
     talk_options,
 )
+from polyfuse.cli.output import speaker
 
 DEFAULT_MAX_SIDE = 640
-WITHOUT_MEANING: dict[str, Any] = {"precision": "float32", "bit_depth": "auto", "tile": None, "memory": None}
-"""Shared options that change nothing here, with the values they keep: one float32 pass over the whole picture."""
+WITHOUT_MEANING = ("precision", "bit_depth", "tile", "memory")
+"""Shared options that change nothing here: the model runs once in float32 over the whole picture."""
 
 
 @click.command("explain")
@@ -48,10 +48,10 @@ def command(a: Path, b: Path, out: Path, max_side: int, overwrite: bool, quiet: 
     from polyfuse.explain import check_ready, explain, save
 
     say = speaker(quiet)
-    values.update(WITHOUT_MEANING)
-    options = take_picture_options(values)
+    model_arguments = ModelArguments.taken_from(values)
+    options = PictureArguments.taken_from(values).fuse_options()
     check_ready(out, overwrite=overwrite)
-    model = load_model(values, say)
+    model = model_arguments.load(say)
     explanation = explain(a, b, model=model, options=options, max_side=max_side or None)
     for note in explanation.notes:
         say(note)

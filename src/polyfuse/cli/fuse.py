@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from polyfuse.cli.clips import are_clips, fuse_clips, limit_flow
-from polyfuse.cli.options import (
-    PATH,
-    load_model,
-    model_options,
-    picture_options,
-    speaker,
-    take_picture_options,
-    talk_options,
-)
-from polyfuse.cli.output import json_document
+from polyfuse.cli.fuse_options import ClipArguments, FileArguments, FuseArguments, clip_options, file_options
+from polyfuse.cli.options import PATH, ModelArguments, PictureArguments, model_options, picture_options, talk_options
+from polyfuse.cli.output import json_document, speaker
 from polyfuse.cli.progress import progress
 from polyfuse.errors import PartialError, PolyfuseError, UsageError
 
@@ -34,42 +27,8 @@ if TYPE_CHECKING:
 @click.option("-o", "--out", type=PATH, metavar="PATH", help="File to write, or folder where several pairs are fused.")
 @model_options
 @picture_options
-@click.option(
-    "--match",
-    type=click.Choice(["stem", "order"]),
-    default="stem",
-    show_default=True,
-    help="How the files of two folders find each other.",
-)
-@click.option("--suffix", default=".png", show_default=True, metavar="EXT", help="Format of a folder's results.")
-@click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, help="For JPEG and WebP.")
-@click.option(
-    "--on-error",
-    type=click.Choice(["stop", "skip"]),
-    default="stop",
-    show_default=True,
-    help="What to do after a pair that failed.",
-)
-@click.option("--resume", is_flag=True, help="Keep results that an earlier run made in the same way.")
-@click.option("--overwrite", is_flag=True, help="Replace existing results.")
-@click.option("--no-sidecar", is_flag=True, help="Write no .json beside the results.")
-@click.option("--dry-run", is_flag=True, help="List the pairs and write nothing.")
-@click.option(
-    "--temporal",
-    default="none",
-    metavar="FILTER",
-    show_default=True,
-    help="Clips and folders of frames: none, exponential or flow, also as KIND:SHARE of the new frame.",
-)
-@click.option(
-    "--codec",
-    type=click.Choice(["auto", "h264", "h265", "vp9", "ffv1"]),
-    default="auto",
-    show_default=True,
-    help="Clips: auto follows the suffix; ffv1 (.mkv) is lossless.",
-)
-@click.option("--crf", type=click.IntRange(0, 63), metavar="N", help="Clips: quality, lower is better.")
-@click.option("--no-sound", is_flag=True, help="Clips: leave out the sound of B.")
+@file_options
+@clip_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @talk_options
 def command(a: Path | None, b: Path | None, ir: Path | None, vi: Path | None, **values: Any) -> None:
@@ -81,43 +40,49 @@ def command(a: Path | None, b: Path | None, ir: Path | None, vi: Path | None, **
     with json_document(values["as_json"]) as document:
         if (a is None) == (ir is None) or (b is not None and vi is not None):
             raise UsageError("give A and B once each, as arguments or as --ir and --vi.")
+        arguments = FuseArguments(
+            ModelArguments.taken_from(values),
+            PictureArguments.taken_from(values),
+            FileArguments.taken_from(values),
+            ClipArguments.taken_from(values),
+        )
         first, second = a or ir or Path(), b or vi
-        if are_clips(first, second, values) and second is not None:
-            fuse_clips(first, second, values, document)
+        if are_clips(first, second, arguments.clips) and second is not None:
+            fuse_clips(first, second, arguments, document)
         else:
-            _fuse(first, second, values, document)
+            _fuse(first, second, arguments, document)
 
 
-def _fuse(a: Path, b: Path | None, values: dict[str, Any], document: dict[str, Any]) -> None:
+def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str, Any]) -> None:
     """Find the pairs and fuse them; `document` gets what became of each."""
     from polyfuse.fusion import Writing, fuse_pairs
     from polyfuse.io import check_sizes
     from polyfuse.video import fuse_frames
 
-    quiet = values.pop("quiet")
-    say = speaker(quiet)
-    options = take_picture_options(values)
-    pairs, many = _pairs(a, b, values["match"])
-    temporal = _temporal(values, many)
-    jobs = _jobs(pairs, values["out"], values["suffix"], many)
-    skip = many and values["on_error"] == "skip"
+    files = arguments.files
+    say = speaker(files.quiet)
+    options = arguments.pictures.fuse_options()
+    pairs, many = _pairs(a, b, files.match)
+    temporal = _checked_temporal(arguments.clips.temporal, many, files.on_error)
+    jobs = _jobs(pairs, files.out, files.suffix, many)
+    skip = many and files.on_error == "skip"
     if options.resize is None and not skip:
         check_sizes(pairs, page=options.page, max_pixels=options.max_pixels)
-    if values["dry_run"]:
+    if files.dry_run:
         document["pairs"] = [_pair_json(pair, path) for pair, path in jobs]
-        if not values["as_json"]:
+        if not files.as_json:
             for pair, path in jobs:
                 click.echo(f"{pair.a}  +  {pair.b}  ->  {path}")
         return
-    limit_flow(temporal, values["threads"])
-    model = load_model(values, say)
+    limit_flow(temporal, arguments.model.threads)
+    model = arguments.model.load(say)
     document["model"] = model.provenance.name
     results = document["results"] = []
-    writing = Writing(values["overwrite"], values["resume"], not values["no_sidecar"], values["quality"])
+    writing = Writing(files.overwrite, files.resume, not files.no_sidecar, files.quality)
     failures: list[tuple[str, PolyfuseError]] = []
-    with progress(len(jobs), say, tell_failures=skip, quiet=quiet) as shown:
+    with progress(len(jobs), say, tell_failures=skip, quiet=files.quiet) as shown:
         if temporal == "none":
-            runs = fuse_pairs(jobs, model, options, writing=writing, on_error=values["on_error"], on_tile=shown.tile)
+            runs = fuse_pairs(jobs, model, options, writing=writing, on_error=files.on_error, on_tile=shown.tile)
         else:
             runs = fuse_frames(jobs, model, options, temporal, writing=writing)
         for outcome in runs:
@@ -125,7 +90,7 @@ def _fuse(a: Path, b: Path | None, values: dict[str, Any], document: dict[str, A
             results.append(_outcome_json(outcome))
             if outcome.error is not None:
                 failures.append((outcome.pair.name, outcome.error))
-            elif not values["as_json"]:
+            elif not files.as_json:
                 click.echo(outcome.path)
     if failures and skip:
         raise _summary([name for name, _ in failures], len(jobs))
@@ -137,21 +102,24 @@ def _fuse(a: Path, b: Path | None, values: dict[str, Any], document: dict[str, A
         raise failures[0][1]
 
 
-def _temporal(values: dict[str, Any], many: bool) -> str:
-    """The filter along time, where there is a time."""
+def _checked_temporal(temporal: str, many: bool, on_error: str) -> str:
+    """What `--temporal` asks for.
+
+    Raises:
+        UsageError: If it is no filter, or the pictures are no sequence without gaps.
+    """
     from polyfuse.video.temporal import parse_temporal
 
-    text: str = values["temporal"]
-    if parse_temporal(text) is None:
-        return text
+    if parse_temporal(temporal) is None:
+        return temporal
     if not many:
         raise UsageError("--temporal is for clips and folders of frames: drop it.")
-    if values["on_error"] == "skip":
+    if on_error == "skip":
         raise UsageError("--on-error skip would leave gaps in the sequence: drop it, or --temporal.")
-    return text
+    return temporal
 
 
-def _pairs(a: Path, b: Path | None, match: str) -> tuple[list[Pair], bool]:
+def _pairs(a: Path, b: Path | None, match: Literal["stem", "order"]) -> tuple[list[Pair], bool]:
     """The pairs, and whether they were given as a folder or list."""
     from polyfuse.io import find_pairs, pairs_from_csv
 
@@ -159,7 +127,7 @@ def _pairs(a: Path, b: Path | None, match: str) -> tuple[list[Pair], bool]:
         if a.suffix.lower() != ".csv":
             raise UsageError(f"{a} has no partner: give two files, two folders, or one CSV file of pairs.")
         return pairs_from_csv(a), True
-    return find_pairs(a, b, match=match), a.is_dir()  # type: ignore[arg-type]
+    return find_pairs(a, b, match=match), a.is_dir()
 
 
 def _jobs(pairs: list[Pair], out: Path | None, suffix: str, many: bool) -> list[tuple[Pair, Path]]:

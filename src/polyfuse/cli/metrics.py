@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from typing import TYPE_CHECKING, Any
@@ -10,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from polyfuse.cli.options import talk_options
+from polyfuse.cli.output import print_json
 
 if TYPE_CHECKING:
     from polyfuse.metrics import Metric
-
-SCHEMA = 1
 
 
 @click.command("metrics")
@@ -43,11 +41,14 @@ def command(name: str | None, protocol: str | None, protocols: bool, as_json: bo
 
 def _print_list(facts: list[dict[str, Any]], lines: list[str], kind: str, as_json: bool) -> None:
     """Print a list for people or for programs."""
-    click.echo(json.dumps({"schema": SCHEMA, kind: facts}, indent=2) if as_json else "\n".join(lines))
+    if as_json:
+        print_json({kind: facts})
+    else:
+        click.echo("\n".join(lines))
 
 
 def _lines(metrics: list[Metric]) -> list[str]:
-    """One line a metric."""
+    """The table for people: a header, a line for each metric, and what the signs mean."""
     from polyfuse.metrics import ARROWS
 
     head = f"{'metric':<15}{'':<4}{'cost':<6}{'what':<55}protocols"
@@ -65,7 +66,7 @@ def _lines(metrics: list[Metric]) -> list[str]:
 
 
 def _facts(metric: Metric) -> dict[str, Any]:
-    """The facts of a metric as JSON holds them."""
+    """What `--json` prints of one metric."""
     low, high = (bound if math.isfinite(bound) else None for bound in metric.bounds)
     return {
         "name": metric.name,
@@ -90,7 +91,7 @@ def _facts(metric: Metric) -> dict[str, Any]:
 def _explain(metric: Metric, as_json: bool) -> None:
     """Print the page of one metric, laid out where a person reads it."""
     if as_json:
-        click.echo(json.dumps({"schema": SCHEMA, **_facts(metric)}, indent=2))
+        print_json(_facts(metric))
         return
     from polyfuse.demo.metric_page import metric_page
 

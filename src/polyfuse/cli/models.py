@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from polyfuse.cli.options import PATH, speaker, talk_options
+from polyfuse.cli.options import PATH, talk_options
+from polyfuse.cli.output import print_json, speaker
+from polyfuse.registry.catalogue import names_with
 
 
 @click.group("models")
@@ -26,7 +27,7 @@ def list_(as_json: bool, quiet: bool) -> None:
 
     entries = registry.list_models()
     if as_json:
-        click.echo(json.dumps({"schema": 1, "models": [asdict(entry) for entry in entries]}, indent=2))
+        print_json({"models": [asdict(entry) for entry in entries]})
         return
     for entry in entries:
         mark = " (default)" if entry.name == registry.DEFAULT else ""
@@ -38,13 +39,17 @@ def list_(as_json: bool, quiet: bool) -> None:
 @click.option("--weights", type=PATH, metavar="FILE", help="Weights file for an architecture such as fnet.")
 @talk_options
 def show(name: str, weights: Path | None, quiet: bool) -> None:
-    """Print what model NAME declares, as JSON."""
+    """Print what model NAME declares, as JSON.
+
+    Where there are `choices`, --config KEY=VALUE of the other verbs changes them.
+    """
     from dataclasses import asdict
 
     from polyfuse import registry
 
     model = registry.load(name, weights=weights)
-    click.echo(json.dumps({"schema": 1, **asdict(model.provenance), "spec": model.spec.to_json()}, indent=2))
+    choices = {"choices": dict(model.choices)} if model.choices else {}
+    print_json({**asdict(model.provenance), "spec": model.spec.to_json(), **choices})
 
 
 @command.command("card")
@@ -76,17 +81,21 @@ def verify(file: Path | None, quiet: bool) -> None:
             click.echo(f"{entry.name}  sha256 {model.provenance.weights_sha256}")
 
 
-@command.command("import")
+IMPORT_HELP = f"""Convert the published CHECKPOINT of FAMILY ({", ".join(names_with("import"))}) to safetensors, with a
+card beside it.
+
+The checkpoint is read as data: one that tries to run code is refused.
+"""
+
+
+@command.command("import", help=IMPORT_HELP)
 @click.argument("family")
 @click.argument("checkpoint", type=PATH)
 @click.option("-o", "--out", type=PATH, metavar="FILE", required=True, help="The .safetensors file to write.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @talk_options
 def import_(family: str, checkpoint: Path, out: Path, overwrite: bool, quiet: bool) -> None:
-    """Convert the published CHECKPOINT of FAMILY (fnet, smfnet) to safetensors, with a card beside it.
-
-    The checkpoint is read as data: one that tries to run code is refused.
-    """
+    """Convert a published checkpoint, as `IMPORT_HELP` says."""
     from polyfuse import registry
 
     for path in registry.import_checkpoint(family, checkpoint, out, overwrite=overwrite):
@@ -94,14 +103,19 @@ def import_(family: str, checkpoint: Path, out: Path, overwrite: bool, quiet: bo
     speaker(quiet)(f"use it with: polyfuse fuse A B --model {family} --weights {out}")
 
 
-@command.command("export")
+EXPORT_HELP = f"""Convert polyfuse WEIGHTS of FAMILY ({", ".join(names_with("export"))}) to a checkpoint that its
+published program can load.
+"""
+
+
+@command.command("export", help=EXPORT_HELP)
 @click.argument("family")
 @click.argument("weights", type=PATH)
 @click.option("-o", "--out", type=PATH, metavar="FILE", required=True, help="The checkpoint to write.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @talk_options
 def export(family: str, weights: Path, out: Path, overwrite: bool, quiet: bool) -> None:
-    """Convert polyfuse WEIGHTS of FAMILY (smfnet) to a checkpoint that its published program can load."""
+    """Convert weights to a published layout, as `EXPORT_HELP` says."""
     from polyfuse import registry
 
     for path in registry.export_checkpoint(family, weights, out, overwrite=overwrite):

@@ -1,18 +1,28 @@
-"""Options that several verbs share, spelled the same in each, and what they mean to the library."""
+"""Options that several verbs share, spelled the same in each, and what they mean to the library.
+
+click hands a command its options as untyped keyword arguments. The first thing a command does is to put them into one
+of the frozen classes here (or one of its own), with `taken_from`; everything below the command gets those.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 import click
 
+from polyfuse.cli.output import in_words
+from polyfuse.errors import UsageError
+
+if TYPE_CHECKING:
+    from polyfuse.families.spec import FusionModel
+    from polyfuse.fusion import FuseOptions
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
-PIPE_WIDTH = 120
-"""Characters of a line of a table where stdout is no terminal."""
 
 
 class MemorySize(click.ParamType):  # type: ignore[type-arg]
@@ -22,7 +32,7 @@ class MemorySize(click.ParamType):  # type: ignore[type-arg]
     _UNITS: ClassVar = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read the text."""
+        """Return the number of bytes that the text says."""
         if isinstance(value, int):
             return value
         match = re.fullmatch(r"([0-9.]+)\s*([KMG]?)(i?B)?", str(value), re.IGNORECASE)
@@ -34,7 +44,23 @@ class MemorySize(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{value!r} is no size: write for example 2GiB or 512MiB.", param, ctx)
 
 
-def _stack(command: Command, options: list[Callable[[Any], Any]]) -> Command:
+class KeyValue(click.ParamType):  # type: ignore[type-arg]
+    """The name of an option of a model and its new value: border=zeros."""
+
+    name = "key=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Split the text at its first equals sign."""
+        if isinstance(value, tuple):  # click asks for this: what is converted stays as it is
+            return value
+        key, equals, text = (part.strip() for part in str(value).partition("="))
+        if not (key and equals and text):
+            example = "write for example border=zeros; `polyfuse models show NAME` prints the choices of a model."
+            self.fail(f"{value!r} is no KEY=VALUE: {example}", param, ctx)
+        return key, text
+
+
+def stack(command: Command, options: list[Callable[[Any], Any]]) -> Command:
     """Apply option decorators so that help lists them in the order given."""
     for option in reversed(options):
         command = option(command)
@@ -43,13 +69,15 @@ def _stack(command: Command, options: list[Callable[[Any], Any]]) -> Command:
 
 def model_options(command: Command) -> Command:
     """Which model, and where and how it computes."""
-    return _stack(
+    return stack(
         command,
         [
             click.option("--model", default="auto", metavar="NAME", help="Model, see `polyfuse models list`."),
             click.option("--weights", type=PATH, metavar="FILE", help="Weights file for an architecture such as fnet."),
             click.option("--border", type=click.Choice(["zeros", "reflect"]),
                          help="FNet: as published, or mirrored; unless given, what the weights are for."),
+            click.option("--config", type=KeyValue(), multiple=True, metavar="KEY=VALUE",
+                         help="Change an option of the model, see `polyfuse models show`; repeat it."),
             click.option("--precision", type=click.Choice(["float32", "bf16", "tf32", "auto"]), default="float32",
                          show_default=True, help="Arithmetic; auto takes bf16 where this machine multiplies it fast."),
             click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda, ..."),
@@ -60,7 +88,7 @@ def model_options(command: Command) -> Command:
 
 def picture_options(command: Command) -> Command:
     """How pictures are read, mapped and coloured."""
-    return _stack(
+    return stack(
         command,
         [
             click.option("--range", "range_", default="full", metavar="SPEC", show_default=True,
@@ -89,7 +117,7 @@ def picture_options(command: Command) -> Command:
 
 def talk_options(command: Command) -> Command:
     """How much the command says."""
-    return _stack(
+    return stack(
         command,
         [
             click.option("--quiet", is_flag=True, help="Nothing on stderr but errors."),
@@ -98,45 +126,119 @@ def talk_options(command: Command) -> Command:
     )
 
 
-def take_picture_options(values: dict[str, Any]) -> Any:
-    """Remove the values of `picture_options` from `values` and return them as `FuseOptions`."""
-    from polyfuse.fusion import FuseOptions
+@dataclass(frozen=True)
+class Arguments:
+    """Some of the options of a command, as named and typed values."""
 
-    names = ("range_b", "stretch", "grey", "luma", "gamut", "colour_from", "bit_depth", "resize", "page", "tile")
-    taken = {name: values.pop(name) for name in (*names, "memory")}
-    taken["range"] = values.pop("range_")
-    max_pixels = values.pop("max_pixels")
-    if max_pixels is not None:
-        taken["max_pixels"] = max_pixels
-    return FuseOptions(**taken)
+    @classmethod
+    def taken_from(cls, values: Mapping[str, Any]) -> Self:
+        """Pick the fields of this class out of the keyword arguments that click gives a command.
 
-
-def load_model(values: dict[str, Any], say: Callable[[str], None]) -> Any:
-    """Remove the values of `model_options` from `values` and return the model they name, ready to run."""
-    import torch
-
-    from polyfuse import registry
-
-    threads = values.pop("threads")
-    if threads is not None:
-        torch.set_num_threads(threads)
-    name, weights = values.pop("model"), values.pop("weights")
-    if name == "auto" and weights is None:
-        say(f"model {registry.DEFAULT}: the default")
-    return registry.load(
-        name,
-        weights=weights,
-        device=values.pop("device"),
-        precision=values.pop("precision"),
-        border=values.pop("border"),
-    )
+        Args:
+            values: May hold more than that; what a command has no option for keeps the default of its field.
+        """
+        return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
 
 
-def speaker(quiet: bool) -> Callable[[str], None]:
-    """Return a function that prints one line on stderr, or nothing."""
+@dataclass(frozen=True)
+class ModelArguments(Arguments):
+    """What `model_options` asks for."""
 
-    def say(text: str) -> None:
-        if not quiet:
-            click.echo(text, err=True)
+    model: str
+    weights: Path | None
+    border: Literal["zeros", "reflect"] | None
+    config: tuple[tuple[str, str], ...]
+    device: str
+    threads: int | None
+    precision: Literal["float32", "bf16", "tf32", "auto"] = "float32"
 
-    return say
+    def __post_init__(self) -> None:
+        """Refuse two values for one option of the model.
+
+        Raises:
+            UsageError: Naming both.
+        """
+        chosen: dict[str, tuple[str, str]] = {} if self.border is None else {"border": ("--border", self.border)}
+        for key, value in self.config:
+            option, earlier = chosen.setdefault(key, ("--config", value))
+            if earlier != value:
+                raise UsageError(f"{option} asks for {key} {earlier} and --config for {value}: drop one of them.")
+
+    def load(self, say: Callable[[str], None]) -> FusionModel:
+        """Set the number of threads and return the model, ready to run.
+
+        Args:
+            say: Is told which model was taken where none is named.
+        """
+        import torch
+
+        from polyfuse import registry
+
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        if self.model == "auto" and self.weights is None:
+            say(f"model {registry.DEFAULT}: the default")
+        model = registry.load(
+            self.model, weights=self.weights, device=self.device, precision=self.precision, border=self.border
+        )
+        model.reconfigure(self._changes(model))
+        return model
+
+    def _changes(self, model: FusionModel) -> dict[str, Any]:
+        """What `--config` changes, with values as the model has them: a number where a text names one.
+
+        Raises:
+            UsageError: If the model has no such option, naming those it has.
+        """
+        changes = {}
+        for key, text in self.config:
+            if key not in model.choices:
+                known = [f"{name}={value}" for name, values in model.choices.items() for value in values]
+                advice = f"use {in_words(known, 'or')}" if known else f"drop --config {key}={text}"
+                raise UsageError(f"model {model.provenance.name} has no choice of {key}: {advice}.")
+            changes[key] = next((value for value in model.choices[key] if str(value) == text), text)
+        return changes
+
+
+@dataclass(frozen=True)
+class PictureArguments(Arguments):
+    """What `picture_options` asks for."""
+
+    range_: str
+    range_b: str
+    stretch: str
+    grey: bool
+    luma: Literal["auto", "full", "studio"]
+    gamut: Literal["auto", "safe", "clip", "official"]
+    colour_from: Literal["auto", "a", "b"]
+    resize: Literal["a", "b"] | None
+    page: int
+    max_pixels: int | None
+    bit_depth: Literal["auto", "same", "8", "16"] = "auto"
+    tile: int | None = None
+    memory: int | None = None
+
+    def fuse_options(self) -> FuseOptions:
+        """The same for the library.
+
+        Raises:
+            UsageError: If a value has no meaning.
+        """
+        from polyfuse.fusion import FuseOptions
+        from polyfuse.io import DEFAULT_MAX_PIXELS
+
+        return FuseOptions(
+            range=self.range_,
+            range_b=self.range_b,
+            stretch=self.stretch,
+            grey=self.grey,
+            luma=self.luma,
+            gamut=self.gamut,
+            colour_from=self.colour_from,
+            bit_depth=self.bit_depth,
+            resize=self.resize,
+            tile=self.tile,
+            memory=self.memory,
+            page=self.page,
+            max_pixels=DEFAULT_MAX_PIXELS if self.max_pixels is None else self.max_pixels,
+        )

@@ -1,9 +1,10 @@
-"""What `--json` prints, in every verb the same way."""
+"""What a command prints, in every verb the same way: results on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,12 +13,24 @@ import click
 from polyfuse.errors import PolyfuseError
 
 SCHEMA = 1
+"""Version of what `--json` prints."""
+PIPE_WIDTH = 120
+"""Characters of a line of a table where stdout is no terminal."""
+
+
+def print_json(facts: Mapping[str, Any]) -> None:
+    """Print one JSON document on stdout: the version, then the facts."""
+    click.echo(json.dumps({"schema": SCHEMA, **facts}, indent=2))
 
 
 @contextmanager
 def json_document(wanted: bool) -> Iterator[dict[str, Any]]:
-    """What `--json` prints: filled by the body, printed however that ends, with the error if there was one."""
-    document: dict[str, Any] = {"schema": SCHEMA}
+    """A dictionary that the body fills; with `--json` it is printed at the end, also after an error, which it names.
+
+    Args:
+        wanted: Whether the user asks for the document.
+    """
+    document: dict[str, Any] = {}
     try:
         yield document
     except PolyfuseError as error:
@@ -25,4 +38,30 @@ def json_document(wanted: bool) -> Iterator[dict[str, Any]]:
         raise
     finally:
         if wanted:
-            click.echo(json.dumps(document, indent=2))
+            print_json(document)
+
+
+def speaker(quiet: bool) -> Callable[[str], None]:
+    """Return a function that prints one line on stderr, or nothing."""
+
+    def say(text: str) -> None:
+        if not quiet:
+            click.echo(text, err=True)
+
+    return say
+
+
+def table_width() -> int:
+    """Characters of a line of a table: those of the terminal, if there is one."""
+    return shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
+
+
+def in_words(names: Sequence[str], last: str) -> str:
+    """Join names as a sentence does.
+
+    >>> in_words(["a", "b", "c"], "or")
+    'a, b or c'
+    """
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {last} {names[-1]}"

@@ -4,14 +4,34 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
+from importlib import resources
 from pathlib import Path
 
 import click
 
-from polyfuse.cli.options import PATH, speaker, talk_options
+from polyfuse.cli.options import PATH, talk_options
+from polyfuse.cli.output import in_words, speaker
 
 
-@click.command("train")
+def _bundled_recipes() -> list[str]:
+    """Names of the recipes that come with polyfuse: the same as `polyfuse.train` says, without importing torch."""
+    folder = resources.files("polyfuse").joinpath("train", "recipes")
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+# click would break a line within a name, at its hyphen: after \b it leaves lines as they are.
+RECIPES = textwrap.fill(f"These are {in_words(_bundled_recipes(), 'and')}.", 76, break_on_hyphens=False)
+HELP = f"""Train a network by RECIPE: a TOML file, a recipe.json, or one of those that come with polyfuse.
+
+\b
+{RECIPES}
+
+Weights files go to stdout, progress to stderr. Ctrl-C leaves a checkpoint.
+"""
+
+
+@click.command("train", help=HELP)
 @click.argument("recipe")
 @click.option("-o", "--out", type=PATH, default=Path("run"), show_default=True, metavar="DIR", help="The run folder.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key of the recipe, dotted.")
@@ -39,12 +59,7 @@ def command(
     threads: int | None,
     quiet: bool,
 ) -> None:
-    """Train a network by RECIPE: a TOML file, a recipe.json, or one of those that come with polyfuse.
-
-    These are fnet-, smfnet- and daefuse-paper, -cpu and -gpu, and fnet-t-cpu.
-
-    Weights files go to stdout, progress to stderr. Ctrl-C leaves a checkpoint.
-    """
+    """Train a network, as `HELP` says."""
     import torch
 
     from polyfuse.train import load_recipe, train

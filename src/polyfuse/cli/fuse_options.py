@@ -1,0 +1,90 @@
+"""Options that `polyfuse fuse` alone has: which files it reads and writes, and what concerns clips."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from polyfuse.cli.options import Arguments, Command, ModelArguments, PictureArguments, stack
+
+
+def file_options(command: Command) -> Command:
+    """How files are matched and written."""
+    return stack(
+        command,
+        [
+            click.option("--match", type=click.Choice(["stem", "order"]), default="stem", show_default=True,
+                         help="How the files of two folders find each other."),
+            click.option("--suffix", default=".png", show_default=True, metavar="EXT",
+                         help="Format of a folder's results."),
+            click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True,
+                         help="For JPEG and WebP."),
+            click.option("--on-error", type=click.Choice(["stop", "skip"]), default="stop", show_default=True,
+                         help="What to do after a pair that failed."),
+            click.option("--resume", is_flag=True, help="Keep results that an earlier run made in the same way."),
+            click.option("--overwrite", is_flag=True, help="Replace existing results."),
+            click.option("--no-sidecar", is_flag=True, help="Write no .json beside the results."),
+            click.option("--dry-run", is_flag=True, help="List the pairs and write nothing."),
+        ],
+    )  # fmt: skip
+
+
+def clip_options(command: Command) -> Command:
+    """How clips are filtered along time and encoded."""
+    return stack(
+        command,
+        [
+            click.option("--temporal", default="none", metavar="FILTER", show_default=True,
+                         help="Clips and folders of frames: none, exponential or flow, also as KIND:SHARE of the new "
+                         "frame."),
+            click.option("--codec", type=click.Choice(["auto", "h264", "h265", "vp9", "ffv1"]), default="auto",
+                         show_default=True, help="Clips: auto follows the suffix; ffv1 (.mkv) is lossless."),
+            click.option("--crf", type=click.IntRange(0, 63), metavar="N", help="Clips: quality, lower is better."),
+            click.option("--no-sound", is_flag=True, help="Clips: leave out the sound of B."),
+        ],
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FileArguments(Arguments):
+    """What `file_options` asks for, and where the results go and are told."""
+
+    out: Path | None
+    match: Literal["stem", "order"]
+    suffix: str
+    quality: int
+    on_error: Literal["stop", "skip"]
+    resume: bool
+    overwrite: bool
+    no_sidecar: bool
+    dry_run: bool
+    as_json: bool
+    quiet: bool
+
+
+@dataclass(frozen=True)
+class ClipArguments(Arguments):
+    """What `clip_options` asks for."""
+
+    temporal: str
+    codec: Literal["auto", "h264", "h265", "vp9", "ffv1"]
+    crf: int | None
+    no_sound: bool
+
+    def first_for_clips_alone(self) -> str | None:
+        """The first option given that has a meaning for clips alone; None if there is none."""
+        given = {"--codec": self.codec != "auto", "--crf": self.crf is not None, "--no-sound": self.no_sound}
+        return next((option for option, is_given in given.items() if is_given), None)
+
+
+@dataclass(frozen=True)
+class FuseArguments:
+    """All options of `polyfuse fuse`."""
+
+    model: ModelArguments
+    pictures: PictureArguments
+    files: FileArguments
+    clips: ClipArguments

@@ -27,6 +27,13 @@ MODEL = {
 }
 
 
+@dataclass(frozen=True)
+class Levelled:
+    """A configuration with a number."""
+
+    level: int
+
+
 def defaults_of(options: Callable[[Any], Any]) -> dict[str, Any]:
     """What click hands a command that is called without any of these options."""
     import click
@@ -78,11 +85,10 @@ def test_border_and_config_are_two_spellings_of_one_thing(spelling: dict[str, An
 
 
 def test_config_gives_a_number_where_the_model_has_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    given: dict[str, Any] = {}
     monkeypatch.setattr(Average, "choices", {"level": (1, 2)})
-    monkeypatch.setattr(Average, "reconfigure", lambda self, changes: given.update(changes))
-    ModelArguments.taken_from({**MODEL, "model": "average", "config": (("level", "2"),)}).load(lambda _: None)
-    assert given == {"level": 2}
+    monkeypatch.setattr(Average, "config", Levelled(1), raising=False)
+    arguments = ModelArguments.taken_from({**MODEL, "model": "average", "config": (("level", "2"),)})
+    assert arguments.load(lambda _: None).config.level == 2
 
 
 @pytest.mark.parametrize("config", [(("border", "reflect"),), (("level", "1"), ("border", "reflect"))])
@@ -138,7 +144,7 @@ WRONG_CONFIGS = {
     "unknown value": (["--config", "border=wrap"], "border cannot be 'wrap': use zeros or reflect."),
     "model without choices": (
         ["--model", "average", "--config", "border=zeros"],
-        "model average has no choice of border: drop --config border=zeros.",
+        "model average has no choice of border: drop it.",
     ),
     "two spellings": (
         ["--border", "zeros", "--config", "border=reflect"],

@@ -12,7 +12,8 @@ from zipfile import ZipFile
 
 import pytest
 
-KERNELS = ("lzsc", "maps")
+KERNELS = {"lzsc": "lzsc", "map_layers": "maps"}
+"""Source of each module, and its name."""
 SOURCE = """
 #include <Python.h>
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_NAME", 0, -1, 0, 0, 0, 0, 0};
@@ -29,8 +30,8 @@ def built(repository: Path, folder: Path, compiler: str) -> Path:
         shutil.copy(repository / name, folder / "copy")
     for name in ("__init__.py", "_version.py", "ops/__init__.py"):
         shutil.copy(repository / "src" / "polyfuse" / name, package / name)
-    for name in KERNELS:
-        (package / "ops" / "native" / f"{name}.c").write_text(SOURCE.replace("NAME", name), encoding="utf-8")
+    for source, name in KERNELS.items():
+        (package / "ops" / "native" / f"{source}.c").write_text(SOURCE.replace("NAME", name), encoding="utf-8")
     command = [sys.executable, "-c", BUILD, str(folder)]
     ran = subprocess.run(
         command, cwd=folder / "copy", env=os.environ | {"CC": compiler}, capture_output=True, text=True, check=False

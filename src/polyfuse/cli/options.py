@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 import click
 
-from polyfuse.cli.output import in_words
 from polyfuse.errors import UsageError
 
 if TYPE_CHECKING:
@@ -178,26 +177,14 @@ class ModelArguments(Arguments):
             torch.set_num_threads(self.threads)
         if self.model == "auto" and self.weights is None:
             say(f"model {registry.DEFAULT}: the default")
-        model = registry.load(
-            self.model, weights=self.weights, device=self.device, precision=self.precision, border=self.border
+        return registry.load(
+            self.model,
+            weights=self.weights,
+            device=self.device,
+            precision=self.precision,
+            config=dict(self.config),
+            border=self.border,
         )
-        model.reconfigure(self._changes(model))
-        return model
-
-    def _changes(self, model: FusionModel) -> dict[str, Any]:
-        """What `--config` changes, with values as the model has them: a number where a text names one.
-
-        Raises:
-            UsageError: If the model has no such option, naming those it has.
-        """
-        changes = {}
-        for key, text in self.config:
-            if key not in model.choices:
-                known = [f"{name}={value}" for name, values in model.choices.items() for value in values]
-                advice = f"use {in_words(known, 'or')}" if known else f"drop --config {key}={text}"
-                raise UsageError(f"model {model.provenance.name} has no choice of {key}: {advice}.")
-            changes[key] = next((value for value in model.choices[key] if str(value) == text), text)
-        return changes
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """How maps become pictures: the energy of many channels, the strongest of them, and the scale each is shown on.
 
-The FNet paper shows such pictures without saying how they were made; these definitions are ours (spec section 11).
+The FNet paper shows such pictures without saying how they were made; these definitions are ours (spec fnet 11).
 """
 
 from __future__ import annotations

@@ -113,19 +113,25 @@ class FusionModel(nn.Module):
         """Change options of a model that is loaded.
 
         Args:
-            changes: Options by name with their new values; `choices` lists what is allowed.
+            changes: Options by name with their new values, or these as texts; `choices` lists what is allowed.
 
         Raises:
             UsageError: If the model has no such option, or it cannot have that value.
         """
-        for name, value in changes.items():
+        known = [f"{name}={value}" for name, values in self.choices.items() for value in values]
+        for name in changes:
             if name not in self.choices:
-                raise UsageError(f"model {self.provenance.name} has no choice of {name}: drop it.")
-            if value not in self.choices[name]:
+                advice = f"use {' or '.join(known)}" if known else "drop it"
+                raise UsageError(f"model {self.provenance.name} has no choice of {name}: {advice}.")
+            if str(changes[name]) not in map(str, self.choices[name]):
                 allowed = " or ".join(map(str, self.choices[name]))
-                raise UsageError(f"{name} cannot be {value!r}: use {allowed}.")
-        if changes:
-            self.config = replace(self.config, **changes)
+                raise UsageError(f"{name} cannot be {changes[name]!r}: use {allowed}.")
+        chosen = {
+            name: next(value for value in self.choices[name] if str(value) == str(given))
+            for name, given in changes.items()
+        }
+        if chosen:
+            self.config = replace(self.config, **chosen)
 
     @property
     def device(self) -> torch.device:

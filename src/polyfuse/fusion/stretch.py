@@ -69,7 +69,7 @@ def stretch_of(spec: ModelSpec, wanted: str) -> RangeSpec | None:
 
     Args:
         spec: Of the model; it says what its authors published.
-        wanted: The value of `--stretch`; "auto" follows the spec.
+        wanted: The value of `--stretch`; "auto" follows the model.
     """
     if wanted == "auto":
         return MINMAX if spec.output == "minmax" else None

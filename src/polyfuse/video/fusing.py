@@ -20,7 +20,7 @@ from polyfuse.io import Picture
 from polyfuse.video.temporal import TemporalFilter
 
 RANGE_FRAMES = 64
-"""About how many frames of a clip its range is measured on, evenly spaced. Source: spec, section 8.2."""
+"""About how many frames of a clip its range is measured on, evenly spaced. Source: spec daefuse 8.2."""
 STRETCH_FRAMES = 8
 """About how many pairs are fused beforehand to measure the range of the output, where it is stretched."""
 AHEAD = 4

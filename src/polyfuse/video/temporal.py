@@ -16,7 +16,7 @@ Plane = NDArray[np.float32]
 State = dict[str, NDArray[Any]]
 
 DEFAULT_SHARES = {"exponential": 0.6, "flow": 0.5}
-"""Share of the new frame in the mix by kind of filter. Source: spec, section 8.2."""
+"""Share of the new frame in the mix by kind of filter. Source: spec daefuse 8.2."""
 CUT_CHANGE = 0.15
 """Mean absolute change from one fused frame to the next, in [0, 1], above which it is certainly a cut."""
 CUT_DOUBTFUL = 0.05

@@ -182,7 +182,7 @@ def _scale_maps(factors: Tensor) -> ScaleMaps:
 
 
 def region_correlations(fused: Tensor, a: Tensor, b: Tensor) -> dict[str, dict[str, float]]:
-    """Which source the result follows where a is bright, and which elsewhere (spec section 11, item 9).
+    """Which source the result follows where a is bright, and which elsewhere (spec smfnet 11, item 9).
 
     Args:
         fused: (1, 1, H, W).

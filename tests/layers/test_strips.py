@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import torch
@@ -148,9 +149,10 @@ def test_threads_are_lent_to_strips_and_given_back(threads: int) -> None:
 
 @BOTH
 def test_calls_side_by_side_are_answered_in_order(threads: int) -> None:
+    def seen(n: int) -> tuple[int, int, bool]:
+        return n, torch.get_num_threads(), torch.is_inference_mode_enabled()
+
     torch.set_num_threads(threads)
     with torch.inference_mode():
-        found = side_by_side(
-            [lambda n=n: (n, torch.get_num_threads(), torch.is_inference_mode_enabled()) for n in range(4)]
-        )
+        found = side_by_side([partial(seen, n) for n in range(4)])
     assert found == [(n, 1, True) for n in range(4)]

@@ -16,7 +16,7 @@ import pytest
 from polyfuse import cli
 from polyfuse.errors import TrainingError
 from polyfuse.registry import trained
-from polyfuse.train import loop
+from polyfuse.train import loop, turns
 
 TINY = {"coder": {"channels": 3, "kernel_size": 3}}
 METRICS = ["MI", "CE", "VIF", "Qabf", "Qcb", "SSIM"]
@@ -181,7 +181,7 @@ def test_interrupted_study_exits_with_130_and_ends_with_the_same_numbers(
     ablate: Ablate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     steps = iter(range(100))
-    original = loop.take_turn
+    original = turns.take_turn
 
     def interrupted(*arguments: Any, **named: Any) -> dict[str, float]:
         if next(steps) == 4 + 1:  # the full model has four steps; this is the second of AE12

@@ -87,7 +87,7 @@ def test_row_builds_the_networks_stages_and_losses_that_it_names(base: Recipe, n
 @pytest.mark.parametrize("name", WANTED)
 def test_row_leaves_the_rest_of_the_recipe_alone(base: Recipe, name: str) -> None:
     recipe = variant_recipe(base, VARIANTS[name], seed=4)
-    undone = {"model": base.model, "parts": base.parts, "stages": base.stages, "seed": base.seed, "name": base.name}
+    undone: dict[str, Any] = {key: getattr(base, key) for key in ("model", "parts", "stages", "seed", "name")}
     assert replace(recipe, **undone) == base
     assert recipe.seed == 4
     assert all(stage.optimiser == base.stages[0].optimiser for stage in recipe.stages)

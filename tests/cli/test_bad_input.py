@@ -66,7 +66,7 @@ def break_missing(path: Path) -> None:
     path.unlink()
 
 
-BREAKAGES = {
+BREAKAGES: dict[Callable[[Path], None], str] = {
     break_text: "vi/0.png is not a picture polyfuse reads",
     break_empty: "vi/0.png is empty",
     break_half_jpeg: "vi/0.png",

@@ -39,8 +39,8 @@ def test_frames_are_fused_in_natural_order_with_one_filter(polyfuse: Runner, cal
     first, later = (
         [read_picture(f"{folder}/{number}.png").array for folder in ("fused", "plain")] for number in (0, 11)
     )
-    assert np.array_equal(*first)
-    assert not np.array_equal(*later)
+    assert np.array_equal(first[0], first[1])
+    assert not np.array_equal(later[0], later[1])
     record = json.loads(Path("fused/11.png.json").read_text(encoding="utf-8"))
     assert record["sequence"] == {"frame": 11, "cut_before": False}
     assert {path.suffix for path in Path("fused").iterdir()} == {".png", ".json"}

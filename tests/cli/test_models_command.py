@@ -83,7 +83,9 @@ def test_card_names_data_command_and_weights(name: str, polyfuse: Runner) -> Non
     assert (ran.code, ran.out[0]) == (0, f"# {name}")
     assert all(f"\n## {part}\n" in text for part in ("Data", "Training", "Scores", "Limits"))
     assert "polyfuse evaluate" in text
-    assert registry.load(name).provenance.weights_sha256 in text
+    sha256 = registry.load(name).provenance.weights_sha256
+    assert sha256 is not None
+    assert sha256 in text
 
 
 def test_card_of_a_model_without_weights_names_those_that_have_one(polyfuse: Runner) -> None:

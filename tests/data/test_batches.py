@@ -63,7 +63,7 @@ def test_every_picture_is_seen_once_before_any_is_seen_twice(make_pack: MakePack
     seen = [np.concatenate([batches.get(2 * turn + half)[0][:, 0, 0, 0] for half in (0, 1)]) for turn in (0, 1)]
     for turn in seen:
         np.testing.assert_allclose(np.sort(turn) * 25.5, range(6), atol=1e-6)
-    assert not np.array_equal(*seen)
+    assert not np.array_equal(seen[0], seen[1])
 
 
 def test_all_eight_orientations_occur(make_pack: MakePack) -> None:

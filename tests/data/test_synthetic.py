@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -167,7 +167,8 @@ def test_sixteen_bit_pictures_have_more_levels_and_agree_with_eight_bits() -> No
     assert deep.visible.dtype == np.uint16
     assert np.unique(deep.thermal).size > 256
     assert np.unique(deep.visible).size > 256
-    assert np.array_equal(apply_gain(deep.thermal, deep.agc_counts, deep.agc_levels), plain.thermal)
+    thermal = cast("npt.NDArray[np.uint16]", deep.thermal)
+    assert np.array_equal(apply_gain(thermal, deep.agc_counts, deep.agc_levels), plain.thermal)
     # both are rounded from the same numbers: half a level of 8 bits, and a little for the 16-bit rounding
     assert np.abs(deep.visible / 257.0 - plain.visible).max() <= 0.5 + 1 / 257
 

@@ -20,10 +20,12 @@ def scenes(tmp_path: Path) -> Callable[..., tuple[Path, Path, dict[str, Path]]]:
         rng = np.random.default_rng(3)
         rows, columns = np.mgrid[: size[0], : size[1]]
         for index in range(count):
-            ir = np.uint8(40 + 150 * (np.hypot(rows - 20 - index, columns - 25) < 12) + rng.integers(0, 9, size))
-            vi = np.uint8(np.clip(2 * rows + 30 * np.sin(columns / (3 + index)) + 60, 0, 255))
-            mean = np.uint8((ir.astype(int) + vi) // 2)
-            pictures = {"ir": ir, "vi": vi, "mix": mean, "noisy": mean // 2 + rng.integers(0, 99, size, np.uint8)}
+            warm = np.hypot(rows - 20 - index, columns - 25) < 12
+            ir = (40 + 150 * warm + rng.integers(0, 9, size)).astype(np.uint8)
+            vi = np.clip(2 * rows + 30 * np.sin(columns / (3 + index)) + 60, 0, 255).astype(np.uint8)
+            mean = ((ir.astype(int) + vi) // 2).astype(np.uint8)
+            noisy = mean // 2 + rng.integers(0, 99, size, np.uint8)
+            pictures: dict[str, np.ndarray] = {"ir": ir, "vi": vi, "mix": mean, "noisy": noisy}
             for folder, picture in pictures.items():
                 write_picture(tmp_path / folder / f"{index}.png", picture)
         return tmp_path / "ir", tmp_path / "vi", {"mix": tmp_path / "mix", "noisy": tmp_path / "noisy"}

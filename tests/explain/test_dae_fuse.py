@@ -10,6 +10,7 @@ import torch
 
 from polyfuse.explain import explain
 from polyfuse.families.daefuse import DAEFuse
+from polyfuse.families.daefuse.explained.findings import DAEFuseFindings
 from polyfuse.fusion import fuse
 
 PICTURES = ["overview", "reconstructions", "decodings", "attention"]
@@ -35,6 +36,7 @@ def test_maps_and_numbers_are_those_of_the_model(model: DAEFuse, planes: tuple[n
     tensors, blocks = model.explain(a, b), model.block_contributions(a, b)
     shown = explain(*planes, model=model)
     findings, numbers = shown.findings, shown.numbers()
+    assert isinstance(findings, DAEFuseFindings)
     np.testing.assert_array_equal(findings.decodings["remainder_b"], tensors["remainder_b"][0, 0])
     np.testing.assert_array_equal(findings.attention["received_a"], tensors["received_a"][0, 0])
     np.testing.assert_array_equal(findings.reconstructions["b"].made, tensors["reconstructed_b"][0, 0])
@@ -62,4 +64,5 @@ def test_reduced_network_has_no_sheet_of_what_it_lacks_even_of_one_pixel(
     shown = explain(*np.zeros((2, 1, 1), np.uint8), model=small_dae_fuse(**change))
     names = [name for name, _ in shown.draw(shown, shown.findings)]
     assert names == [name for name in PICTURES if name != missing]
+    assert isinstance(shown.findings, DAEFuseFindings)
     assert shown.findings.blocks["share_a"].item() == 0.5

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from polyfuse.explain import Explanation, explain
+from polyfuse.families.fnet.explained.findings import FNetFindings
 from polyfuse.families.fnet.network import FNet
 from polyfuse.families.fnet.official import fnet_key_map, from_official, read_checkpoint
 from polyfuse.io import read_picture
@@ -51,6 +52,7 @@ def published(shared_dir: Path) -> Explanation:
 @pytest.mark.slow  # a plain pass over 256x320: 7 s on one free core
 @pytest.mark.parametrize("block", ["u", "v", "z"])
 def test_published_network_has_the_shares_of_the_specification(published: Explanation, block: str) -> None:
+    assert isinstance(published.findings, FNetFindings)
     estimates = published.findings.parts[block].estimates
     shares = [(e.threshold, e.below_threshold, e.null_before, e.null_after) for e in estimates]
     # the table is rounded to four digits; the rest is for another order of sums

@@ -9,14 +9,20 @@ import torch
 
 from polyfuse.errors import InputError, UsageError
 from polyfuse.explain import Explanation, explain
+from polyfuse.families.fnet.explained.findings import FNetFindings, Part
 from polyfuse.families.fnet.network import FNet, FNetConfig
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions, fuse
 from polyfuse.io import Picture
 
 
+def parts_of(explanation: Explanation) -> dict[str, Part]:
+    assert isinstance(explanation.findings, FNetFindings)
+    return explanation.findings.parts
+
+
 def test_contributions_add_up_to_the_fused_luma(explanation: Explanation) -> None:
-    total = sum(part.contribution for part in explanation.findings.parts.values())
+    total = sum(part.contribution for part in parts_of(explanation).values())
     # float32 sum of three in another order, values up to 20
     np.testing.assert_allclose(total, explanation.findings.fused_luma, rtol=0, atol=1e-5)
 
@@ -25,7 +31,7 @@ def test_maps_are_those_of_the_models_code(network: FNet) -> None:
     plane = np.linspace(0, 1, 60, dtype=np.float32).reshape(6, 10)
     tensor = torch.from_numpy(plane)[None, None]
     code = network.explain(tensor, tensor)["code_v"][0]
-    part = explain(plane, plane, model=network).findings.parts["v"]
+    part = parts_of(explain(plane, plane, model=network))["v"]
     # the same code, reduced in another way
     np.testing.assert_allclose(part.energy, code.square().mean(0).sqrt(), rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(part.strongest, code[list(part.channels)])
@@ -35,7 +41,7 @@ def test_null_shares_are_those_of_the_models_estimates(network: FNet) -> None:
     plane = np.linspace(0, 1, 60, dtype=np.float32).reshape(6, 10)
     tensor = torch.from_numpy(plane)[None, None]
     tensors = network.explain(tensor, tensor)
-    estimates = explain(plane, plane, model=network).findings.parts["z"].estimates
+    estimates = parts_of(explain(plane, plane, model=network))["z"].estimates
     direct = [float((tensors[f"after_z.{k}"].abs() < 1e-3).double().mean()) for k in range(len(estimates))]
     assert [estimate.null_after for estimate in estimates] == direct
 
@@ -81,7 +87,8 @@ def test_long_names_lose_their_middle(network: FNet) -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5), (4, 2)])
 def test_tiny_pictures_are_explained(network: FNet, size: tuple[int, int]) -> None:
-    assert explain(*np.zeros((2, *size), np.uint8), model=network).findings.parts["u"].energy.shape == size
+    explanation = explain(*np.zeros((2, *size), np.uint8), model=network)
+    assert parts_of(explanation)["u"].energy.shape == size
 
 
 @pytest.mark.parametrize("model", ["average", "maximum", "laplacian"])

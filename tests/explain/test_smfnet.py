@@ -10,7 +10,7 @@ import torch
 
 from polyfuse.explain import Explanation, explain
 from polyfuse.families.smfnet import SMFNet
-from polyfuse.families.smfnet.explained.findings import region_correlations, relative_change, sobel
+from polyfuse.families.smfnet.explained.findings import SMFNetFindings, region_correlations, relative_change, sobel
 from polyfuse.fusion import fuse
 
 PICTURES = ["overview", "features", "reconstructions", "exchange", "messages", "scales", "attention", "gradients"]
@@ -33,7 +33,8 @@ def planes() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def tensors(model: SMFNet, planes: tuple[np.ndarray, np.ndarray]) -> dict[str, torch.Tensor]:
-    return model.explain(*(torch.from_numpy(plane)[None, None] for plane in planes))
+    a, b = (torch.from_numpy(plane)[None, None] for plane in planes)
+    return model.explain(a, b)
 
 
 def test_command_draws_every_sheet(model: SMFNet, sheets: Callable[..., dict[str, Any]]) -> None:
@@ -45,6 +46,7 @@ def test_maps_are_those_of_the_models_features(
     model: SMFNet, planes: tuple[np.ndarray, np.ndarray], tensors: dict[str, torch.Tensor]
 ) -> None:
     findings = explain(*planes, model=model).findings
+    assert isinstance(findings, SMFNetFindings)
     detail = tensors["detail_b"][0]
     np.testing.assert_array_equal(findings.features["detail_b"].mean, detail.mean(0))
     # the same feature, reduced in another way

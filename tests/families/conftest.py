@@ -17,6 +17,7 @@ from polyfuse.families.fnet.official import fnet_key_map, from_official, ifnet_k
 from polyfuse.families.smfnet import SMFNet, SMFNetConfig
 from polyfuse.families.smfnet.official import smfnet_key_map, unused_shapes
 from polyfuse.ops import native_coding
+from polyfuse.ops.precision import Precision
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +94,7 @@ def evaluate(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Tensor]:
     """`(form, model, a, b) -> fused` in the named form; skips what this machine does not have."""
 
     def run(form: str, model: FNet, a: Tensor, b: Tensor) -> Tensor:
-        precision = "bf16" if form.endswith("bf16") else "float32"
+        precision: Precision = "bf16" if form.endswith("bf16") else "float32"
         if form == "plain":
             with torch.no_grad():
                 return model.forward_plain(a, b)
@@ -139,7 +140,8 @@ def smfnet_pair() -> Callable[..., tuple[Tensor, Tensor]]:
         n, y, x = np.mgrid[:batch, :height, :width].astype(np.float64)
         ir = 0.45 + 0.35 * np.sin(0.11 * x + 0.4) * np.cos(0.17 * y - 0.5 * n) + 0.10 * np.sin(0.033 * x * y)
         vis = 0.50 + 0.30 * np.sin(0.21 * x + 0.13 * y + 0.7 * n) + 0.15 * np.cos(0.9 * x - 0.55 * y)
-        return tuple(torch.from_numpy(values.clip(0, 1))[:, None] for values in (ir, vis))
+        a, b = (torch.from_numpy(values.clip(0, 1))[:, None] for values in (ir, vis))
+        return a, b
 
     return build
 

@@ -52,7 +52,7 @@ def test_float64_stays_float64(model) -> None:
 @pytest.mark.parametrize("model", MODELS, ids=lambda m: m.spec.family)
 def test_pixel_reaches_no_further_than_declared(model) -> None:
     a, b = pictures(2, 151, 163)
-    worst = 0
+    worst = 0.0
     for row, column in [(75, 81), (64, 80), (79, 95), (70, 83)]:  # different places on the coarse grid
         changed = a.clone()
         changed[..., row, column] += 10

@@ -43,7 +43,7 @@ def one_by_one(model: DAEFuse, a: Tensor, b: Tensor, source: str) -> Tensor:
 
 @pytest.mark.parametrize("source", ["a", "b"])
 def test_weights_are_those_of_the_definition(source: str, model, pair, found) -> None:
-    expected = one_by_one(model, *pair, source)  # 2 x 3 blocks: none shares a pass with another
+    expected = one_by_one(model, pair[0], pair[1], source)  # 2 x 3 blocks: none shares a pass with another
     torch.testing.assert_close(found[f"weight_{source}"], expected, rtol=1e-7, atol=1e-12)
     assert expected.min() > 0
 

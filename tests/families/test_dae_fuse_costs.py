@@ -6,6 +6,7 @@ from torch import nn
 
 from polyfuse.families.daefuse import DAEFuse, DAEFuseConfig, Discriminator
 from polyfuse.families.daefuse.blocks import ResidualBlock
+from polyfuse.families.daefuse.config import Size
 
 # specification, section 2.7: part, parameters of base and of tiny
 PARTS = [
@@ -70,7 +71,7 @@ def test_encoders_of_their_own_are_two_copies(networks) -> None:
 
 
 @pytest.mark.parametrize(("size", "parameters"), [("base", 426_977), ("tiny", 41_361)])
-def test_discriminator_has_its_tabled_parameters(size: str, parameters: int) -> None:
+def test_discriminator_has_its_tabled_parameters(size: Size, parameters: int) -> None:
     assert count(Discriminator(DAEFuseConfig.of_size(size).disc_channels)) == parameters
 
 
@@ -91,7 +92,7 @@ def test_costs_are_the_tabled_ones(size: str, networks) -> None:
 def test_costs_are_those_of_the_layers_that_ran(networks) -> None:
     model, total = networks["tiny"], 0
 
-    def add(layer: nn.Module, _: object, output: torch.Tensor) -> None:
+    def add(layer: nn.Conv2d | nn.Linear, _: object, output: torch.Tensor) -> None:
         nonlocal total
         places = output.numel() // output.shape[1] if isinstance(layer, nn.Conv2d) else output[..., 0].numel()
         total += places * layer.weight.numel()
@@ -109,5 +110,6 @@ def test_costs_are_those_of_the_layers_that_ran(networks) -> None:
 
 def rounding(model: DAEFuse) -> float:
     """What the costs of the low branch lack, since they are whole numbers."""
+    assert model.low is not None
     weights = sum(p.numel() for name, p in model.low.named_parameters() if name.endswith("weight") and p.ndim > 1)
     return model.costs()["low"] - 2 * weights / 64

@@ -29,7 +29,7 @@ def explained(model, pair) -> dict[str, Tensor]:
 def documented_keys() -> set[str]:
     """The quoted names in the docstring of `explain`, with s written out."""
     keys = set()
-    for name in re.findall(r'"([a-z_]{2,})"', DAEFuse.explain.__doc__):
+    for name in re.findall(r'"([a-z_]{2,})"', DAEFuse.explain.__doc__ or ""):
         keys |= {f"{name[:-1]}{source}" for source in "ab"} if name.endswith("_s") else {name}
     return keys
 
@@ -66,6 +66,7 @@ def test_decodings_add_up_to_the_reconstruction(source: str, model, pair, explai
 def test_detail_does_not_depend_on_the_low_branch(model, pair, explained) -> None:
     changed = DAEFuse(model.config).double().eval()
     changed.load_state_dict(model.state_dict())
+    assert changed.low is not None
     with torch.no_grad():
         for parameter in changed.low.parameters():
             parameter.mul_(1.5)

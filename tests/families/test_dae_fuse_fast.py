@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from polyfuse.families.daefuse import DAEFuse, DAEFuseConfig, fusion_pass
+from polyfuse.families.daefuse.config import Size
 from polyfuse.layers import strips
 
 NARROW = {"shallow_channels": 8, "high_channels": (8, 8, 12, 12), "token_channels": 24, "depth": 1, "decoder_blocks": 1}
@@ -45,13 +46,13 @@ def test_fast_form_in_strips_is_the_plain_one(config: DAEFuseConfig, formula_dae
 
 
 @pytest.mark.parametrize("size", ["tiny", "base"])
-def test_fast_form_is_the_plain_one_in_float32(size: str) -> None:
+def test_fast_form_is_the_plain_one_in_float32(size: Size) -> None:
     model = full_network(size)
     a, b = random_pair(1, 1, 50, 61)
     torch.testing.assert_close(model(a, b), model.fuse(a, b), rtol=0, atol=1e-5)
 
 
-def full_network(size: str) -> DAEFuse:
+def full_network(size: Size) -> DAEFuse:
     """Random weights, none of which is zero."""
     with torch.random.fork_rng():
         torch.manual_seed(3)

@@ -15,7 +15,7 @@ def explained(formula_fnet, formula_pair) -> dict[str, torch.Tensor]:
 
 def documented_keys() -> set[str]:
     """The quoted names in the docstring of `explain`, with c and k written out."""
-    quoted = [name for name in re.findall(r'"([a-z_.]+)"', FNet.explain.__doc__) if len(name) > 1]
+    quoted = [name for name in re.findall(r'"([a-z_.]+)"', FNet.explain.__doc__ or "") if len(name) > 1]
     keys = set()
     for name in quoted:
         if name.endswith("_c.k"):

@@ -54,7 +54,7 @@ def stage_one_step(with_formula_weights, formula_pair) -> dict:
     a, b = formula_pair()
     found_a, found_b = ifnet(fnet(a, b))
     losses = reconstruction_loss(found_a, a), reconstruction_loss(found_b, b)
-    sum(losses).backward()
+    (losses[0] + losses[1]).backward()
     return {"fnet": fnet, "ifnet": ifnet, "losses": [loss.item() for loss in losses]}
 
 
@@ -230,5 +230,6 @@ def test_stage_two_gradients_are_golden(form: str, dtype: torch.dtype, golden, o
         name, _, norm = key.partition(":")
         if name in names:
             grad = parameters[names[name]].grad
+            assert grad is not None
             found[key] = grad.double().norm().item() if norm else grad.item()
     assert found == pytest.approx(golden["G10_gradients_sigmoid_form"], rel=1e-3)

@@ -1,6 +1,7 @@
 """What FNet promises for any weights and any input."""
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -133,7 +134,7 @@ def test_configuration_goes_through_json() -> None:
 
 def test_unknown_border_is_refused() -> None:
     with pytest.raises(UsageError, match="unknown border 'wrap'"):
-        FNetConfig(border="wrap")
+        FNetConfig(border="wrap")  # type: ignore[arg-type]
 
 
 def test_published_network_has_the_published_counts(formula_fnet) -> None:
@@ -191,7 +192,9 @@ def test_reflecting_border_is_differentiable(with_formula_weights) -> None:
 
 
 @pytest.mark.parametrize("border", ["zeros", "reflect"])
-def test_black_background_is_kept_where_asked_and_nothing_else_changes(border: str, formula_fnet) -> None:
+def test_black_background_is_kept_where_asked_and_nothing_else_changes(
+    border: Literal["zeros", "reflect"], formula_fnet
+) -> None:
     a, b = random_pair(1, 1, 30, 40)
     a[..., :10] = b[..., :10] = 0
     a[..., 12:14] = 0  # black in one source only

@@ -1,5 +1,7 @@
 """What FNet-T promises for any weights, any input and both precisions."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -11,10 +13,11 @@ from polyfuse.families.fnet_t import fast as fnet_t_fast
 from polyfuse.families.fnet_t.network import LEAK
 from polyfuse.layers import strips
 from polyfuse.ops.native_kernels import maps_instruction_set
+from polyfuse.ops.precision import Precision
 from polyfuse.weights.store import WeightsInfo, save_weights
 
 CONFIGS = [FNetTConfig(), FNetTConfig(48, 3, 4), FNetTConfig(8, 1, 1, 5), FNetTConfig(16, 2, 3, 1)]
-PRECISIONS = ["float32", "bf16"]
+PRECISIONS: list[Precision] = ["float32", "bf16"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -48,7 +51,7 @@ def random_pair(*shape: int) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 2), (17, 33), (16, 24)], ids=str)
 def test_any_size_works_and_the_pictures_of_a_batch_do_not_touch(
-    model: FNetT, size: tuple[int, int], precision: str
+    model: FNetT, size: tuple[int, int], precision: Precision
 ) -> None:
     model.precision = precision
     a, b = random_pair(2, 1, *size)
@@ -60,20 +63,22 @@ def test_any_size_works_and_the_pictures_of_a_batch_do_not_touch(
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_black_stays_exactly_black(model: FNetT, precision: str) -> None:
+def test_black_stays_exactly_black(model: FNetT, precision: Precision) -> None:
     model.precision = precision
     black = torch.zeros(1, 1, 19, 22)
     assert model(black, black).abs().max().item() == 0
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_black_background_beyond_the_reach_of_a_scan_is_exactly_black(model: FNetT, precision: str) -> None:
+def test_black_background_beyond_the_reach_of_a_scan_is_exactly_black(model: FNetT, precision: Precision) -> None:
     model.precision = precision
-    side = 2 * model.spec.receptive_radius + 12
+    radius = model.spec.receptive_radius
+    assert radius is not None
+    side = 2 * radius + 12
     a, b = random_pair(1, 1, side, side)
     a[..., :-6, :], b[..., :-6, :] = 0, 0
     fused = model(a, b)[0, 0]
-    assert fused[: side - 6 - model.spec.receptive_radius].abs().max().item() == 0
+    assert fused[: side - 6 - radius].abs().max().item() == 0
     assert fused[-6:].abs().min().item() > 0
 
 
@@ -88,7 +93,7 @@ def test_keep_black_makes_every_pixel_black_that_is_so_in_both_and_changes_no_ot
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_half_as_bright_a_pair_gives_half_as_bright_a_picture_to_the_bit(model: FNetT, precision: str) -> None:
+def test_half_as_bright_a_pair_gives_half_as_bright_a_picture_to_the_bit(model: FNetT, precision: Precision) -> None:
     model.precision = precision
     a, b = random_pair(1, 1, 18, 21)
     assert torch.equal(model(a / 2, b / 2), model(a, b) / 2)
@@ -109,10 +114,11 @@ def test_constant_pair_has_no_rim(model: FNetT, value: tuple[float, float]) -> N
 
 def test_pixel_reaches_the_declared_radius_and_no_further(model: FNetT) -> None:
     radius, step = model.spec.receptive_radius, model.config.unshuffle
+    assert radius is not None
     centre = -(-(radius + 1) // step) * step
     side = 2 * centre + step
     a, b = random_pair(1, 1, side, side)
-    before, found = model(a, b), 0
+    before, found = model(a, b), 0.0
     for row in range(centre, centre + step):
         for column in range(centre, centre + step):
             changed = b.clone()
@@ -135,6 +141,7 @@ def test_declared_counts_are_the_real_ones(model: FNetT, monkeypatch: pytest.Mon
     model(torch.zeros(1, 1, side, side), torch.zeros(1, 1, side, side))
     assert spec.parameters == sum(weight.numel() for weight in model.parameters())
     assert spec.macs_per_pixel <= sum(counted) / side**2 + 1 < 1.2 * spec.macs_per_pixel
+    assert spec.receptive_radius is not None
     assert spec.halo >= spec.receptive_radius
     assert spec.halo % spec.multiple_of == 0
 
@@ -202,7 +209,7 @@ def test_gradients_reach_every_weight_in_both_precisions() -> None:
         model = with_random_weights(FNetT()).requires_grad_(True)
         model.precision = precision
         model(a, b).square().mean().backward()
-        assert all(weight.grad.abs().max().item() > 0 for weight in model.parameters())
+        assert all(p.grad is not None and p.grad.abs().max().item() > 0 for p in model.parameters())
 
 
 @pytest.mark.parametrize("config", [*CONFIGS, FNetTConfig(keep_black=True)], ids=str)
@@ -211,7 +218,7 @@ def test_configuration_survives_json(config: FNetTConfig) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"kernel": 4}, {"depth": 0}, {"channels": 0}, {"unshuffle": 0}, {"kernel": -1}])
-def test_impossible_configuration_is_a_usage_error(wrong: dict[str, int]) -> None:
+def test_impossible_configuration_is_a_usage_error(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="kernel odd"):
         FNetTConfig(**wrong)
 

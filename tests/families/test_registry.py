@@ -120,6 +120,7 @@ def test_auto_with_weights_finds_their_family(saved: Path) -> None:
 def test_weights_bring_their_conventions(saved: Path) -> None:
     provenance = load("fnet", weights=str(saved)).provenance
     assert (provenance.name, provenance.luma, provenance.rendering) == ("fnet.test", "studio", "official")
+    assert provenance.weights_sha256 is not None
     assert len(provenance.weights_sha256) == 64
 
 

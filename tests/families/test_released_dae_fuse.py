@@ -14,7 +14,9 @@ Pair = tuple[Tensor, Tensor]
 
 @pytest.fixture(scope="module")
 def model() -> DAEFuse:
-    return load("daefuse-t.road")
+    model = load("daefuse-t.road")
+    assert isinstance(model, DAEFuse)
+    return model
 
 
 @pytest.fixture(scope="module")

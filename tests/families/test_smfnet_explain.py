@@ -26,7 +26,7 @@ def explained(model, smfnet_pair) -> dict[str, Tensor]:
 def documented_keys() -> set[str]:
     """The quoted names in the docstring of `explain`, with s and p written out."""
     keys = set()
-    for name in re.findall(r'"([a-z_.]{2,})"', SMFNet.explain.__doc__):
+    for name in re.findall(r'"([a-z_.]{2,})"', SMFNet.explain.__doc__ or ""):
         if name.endswith("_s"):
             keys |= {f"{name[:-1]}{source}" for source in "ab"}
         else:

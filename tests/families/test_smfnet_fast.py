@@ -172,8 +172,8 @@ def test_small_budget_cuts_a_global_model_into_tiles(monkeypatch: pytest.MonkeyP
     budget = model.spec.fixed_bytes + (130**2) * model.spec.bytes_per_pixel + 8 * a.size
     done: list[tuple[int, int]] = []
     options = FuseOptions(memory=budget)
-    pictures = (as_picture(x, options, "x") for x in (a, b))
-    result = fuse_pictures(*pictures, model, options, lambda *step: done.append(step))
+    picture_a, picture_b = (as_picture(x, options, "x") for x in (a, b))
+    result = fuse_pictures(picture_a, picture_b, model, options, lambda *step: done.append(step))
     count = result.record["run"]["tiles"]
     assert count > 1
     assert done == [(step, 6 * count) for step in range(1, 6 * count + 1)]

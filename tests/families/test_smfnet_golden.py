@@ -61,6 +61,10 @@ def given(name: str, call: int = 0) -> Callable[[Calls], Tensor]:
     return lambda calls: calls[name][call][0][0]
 
 
+def one_of(nodes: Callable[[Calls], Tensor], k: int) -> Callable[[Calls], Tensor]:
+    return lambda calls: nodes(calls)[k]
+
+
 # The encoder takes a, the infrared picture, first: its second call is the official "vis".
 VIS = 1
 PAIR = "encoder.base.blocks.0.pairs.0"
@@ -109,10 +113,8 @@ MODULES: dict[str, Callable[[Calls], Tensor]] = {
 for _k in range(3):
     for _source, _name in (("ir", "a"), ("vis", "b")):
         MODULES[f"graph:node_{_source}[{_k}] after ppm"] = output(f"graph.nodes_{_name}.{_k}")
-        MODULES[f"graph:node_{_source}[{_k}] after exchange"] = lambda calls, k=_k, name=_name: calls[
-            f"graph.messages_{name}"
-        ][0][0][0][k]
-    MODULES[f"graph:node_ir[{_k}] after iteration 2"] = lambda calls, k=_k: calls["graph.messages_a"][0][1][k]
+        MODULES[f"graph:node_{_source}[{_k}] after exchange"] = one_of(given(f"graph.messages_{_name}"), _k)
+    MODULES[f"graph:node_ir[{_k}] after iteration 2"] = one_of(output("graph.messages_a"), _k)
 
 
 @pytest.mark.parametrize("key", MODULES)

@@ -34,7 +34,8 @@ def use_instruction_set(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None
 
 def graph(**changes: Any) -> GraphReasoning:
     """Random weights, large enough for every gate to matter."""
-    config = SMFNetConfig(**{"channels": 8, "heads": 2, "messages": "per_neighbour"} | changes)
+    narrow: dict[str, Any] = {"channels": 8, "heads": 2, "messages": "per_neighbour"}
+    config = SMFNetConfig(**narrow | changes)
     with torch.random.fork_rng():
         torch.manual_seed(2)
         made = GraphReasoning(config)

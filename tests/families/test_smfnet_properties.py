@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from polyfuse.families.smfnet.detail import bounded_scale
 from polyfuse.fusion import fuse
 
 SMALL = SMFNetConfig(channels=16, heads=4, base_blocks=1, depth=1, mixing="depthwise")
-CHANGES = {
+CHANGES: dict[str, Any] = {
     "mixing": "dense",
     "leff_channels": 8,
     "dilations": (2, 4, 6),
@@ -46,7 +47,7 @@ def small(formula_smfnet) -> SMFNet:
     return formula_smfnet(SMALL, unused=False).requires_grad_(False)
 
 
-def changed(model: SMFNet, **changes: object) -> SMFNet:
+def changed(model: SMFNet, **changes: Any) -> SMFNet:
     """The same weights, as far as they fit, under another configuration."""
     torch.manual_seed(3)
     other = SMFNet(replace(model.config, **changes)).double().eval().requires_grad_(False)
@@ -90,6 +91,7 @@ def test_sources_have_roles_through_the_graph_alone(small) -> None:
 def test_messages_weighed_by_nothing_change_nothing(small) -> None:
     a, b = random_pair(1, 1, 8, 9)
     silent = changed(small)
+    assert silent.graph is not None
     for messages in (silent.graph.messages_a, silent.graph.messages_b):
         messages.gamma.zero_()
     none = changed(silent, message_iterations=0)
@@ -217,7 +219,7 @@ def test_reconstruction_leaves_the_fusion_layers_alone(formula_smfnet) -> None:
 
 @pytest.mark.parametrize("name", [*CHANGES, "train_gradients", "output", "keep_black"])
 def test_configuration_goes_through_json(name: str) -> None:
-    changes = CHANGES | {"train_gradients": False, "output": "clip", "keep_black": True}
+    changes: dict[str, Any] = CHANGES | {"train_gradients": False, "output": "clip", "keep_black": True}
     config = replace(SMALL, **{name: changes[name]})
     assert SMFNetConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
 
@@ -238,6 +240,6 @@ def test_configuration_goes_through_json(name: str) -> None:
         ({"scale_limit": 0.0}, "scale_limit 0.0 is not positive"),
     ],
 )
-def test_impossible_configuration_is_refused(changes: dict[str, object], words: str) -> None:
+def test_impossible_configuration_is_refused(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         replace(SMFNetConfig(), **changes)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from polyfuse.families.smfnet import Features, SMFNet
 from polyfuse.families.smfnet.losses import FIXED, OFFICIAL, LossRules, fusion_terms, reconstruction_terms
 from polyfuse.families.smfnet.official import smfnet_key_map
-from polyfuse.train.families import family_of
+from polyfuse.registry.trained import load_frozen, training_of
 from polyfuse.train.optimiser import build_optimiser
 from polyfuse.train.recipe import OptimiserConfig, Recipe, StageConfig
 from polyfuse.train.stage import FUSER, Batch
@@ -47,7 +47,8 @@ NAMES = {
 GRADIENT_ERROR = 1e-8  # relative; measured below 1e-9
 
 
-def pairs(features: Features) -> dict[str, tuple[Tensor, Tensor]]:
+def pairs(features: Features) -> dict[str, Any]:
+    """Arguments of the losses: of each branch the features of both sources."""
     return {
         name: (getattr(features, f"{name}_a"), getattr(features, f"{name}_b")) for name in ("base", "detail", "graph")
     }
@@ -72,7 +73,7 @@ def steps(formula_smfnet, smfnet_pair) -> dict[str, dict[str, Any]]:
         for name in (name for name in VARIANTS if name.startswith(stage)):
             model.zero_grad()
             terms = losses(VARIANTS[name])
-            sum(terms.values()).backward(retain_graph=True)
+            cast(Tensor, sum(terms.values())).backward(retain_graph=True)
             gradients = {key: None if p.grad is None else p.grad.clone() for key, p in model.named_parameters()}
             found[name] = {"terms": {key: term.item() for key, term in terms.items()}, "gradients": gradients}
     return found
@@ -114,7 +115,7 @@ def test_six_steps_of_the_training_stages_are_golden(smfnet_golden, formula_smfn
     kinds = ("reconstruction", "fusion")
     recipe = Recipe("x", "smfnet", tuple(StageConfig(kind, 3, {}, official, optimiser) for kind in kinds))
     parts: dict[str, nn.Module] = {FUSER: formula_smfnet().train()}
-    [turn], [later] = (stage.turns for stage in family_of("smfnet").stages(recipe))
+    [turn], [later] = (stage.turns for stage in training_of("smfnet").stages(recipe, load_frozen))
     adam = build_optimiser(optimiser, turn_parameters(parts, turn).values())
     assert later.keeps_moments
     batch = Batch(*smfnet_pair(24, 20, batch=2))

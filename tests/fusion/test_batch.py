@@ -12,7 +12,7 @@ import pytest
 from polyfuse import FuseOptions, Result, load
 from polyfuse.errors import InputError, OutputError
 from polyfuse.families.spec import FusionModel
-from polyfuse.fusion import Outcome, Writing, batch, fuse_pairs
+from polyfuse.fusion import Outcome, Writing, batch, fuse_pairs, sources
 from polyfuse.io import Pair, write_picture
 
 Jobs = list[tuple[Pair, Path]]
@@ -98,7 +98,7 @@ def test_existing_results_are_refused_before_any_work(make_jobs: Callable[..., J
 
 
 @pytest.mark.parametrize("how", [{}, {"overwrite": True}, {"resume": True}])
-def test_result_never_replaces_a_source(how: dict[str, bool], make_jobs: Callable[..., Jobs]) -> None:
+def test_result_never_replaces_a_source(how: dict[str, Any], make_jobs: Callable[..., Jobs]) -> None:
     pair, _ = make_jobs(1)[0]
     before = pair.b.read_bytes()
     with pytest.raises(OutputError, match="is a source and would be replaced"):
@@ -164,7 +164,7 @@ def test_next_pair_is_read_while_one_is_fused(
     make_jobs: Callable[..., Jobs], make_model: Callable[..., FusionModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     second_read, waited = Event(), []
-    read = batch.as_picture
+    read = sources.as_picture
 
     def watched(source: Any, *rest: Any) -> Any:
         if Path(source).stem == "001":
@@ -204,8 +204,9 @@ def test_result_is_written_while_the_next_pair_is_fused(
 def test_reading_does_not_run_far_ahead(
     make_jobs: Callable[..., Jobs], make_model: Callable[..., FusionModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    num_read, leads = [0], []
-    read = batch.as_picture
+    num_read = [0]
+    leads: list[float] = []
+    read = sources.as_picture
 
     def watched(*arguments: Any) -> Any:
         num_read[0] += 1

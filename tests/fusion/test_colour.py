@@ -39,7 +39,7 @@ def any_colours(rng: np.random.Generator, stripes: NDArray[Any]) -> NDArray[Any]
 def test_unchanged_luma_gives_the_colour_picture_back_exactly(
     convention: str, gamut: str, dtype: type, any_colours: NDArray[Any], give_b: Maker
 ) -> None:
-    picture = any_colours.astype(dtype) * (np.iinfo(dtype).max // 255)
+    picture: NDArray[Any] = any_colours.astype(dtype) * (np.iinfo(dtype).max // 255)
     a = np.zeros(picture.shape[:2], np.uint8)
     image = fuse(a, picture, model=give_b(convention), gamut=gamut).image
     np.testing.assert_array_equal(image, picture)

@@ -42,7 +42,7 @@ def test_colour_tensor_of_each_documented_shape_equals_the_array(shape: tuple[in
 def test_float_tensor_of_any_precision_gives_a_float32_picture(dtype: torch.dtype) -> None:
     tensor = torch.full((4, 5), 0.5, dtype=dtype, requires_grad=True)
     image = fuse(tensor, tensor, model="average").image
-    assert (image.dtype, float(image.min()), float(image.max())) == (np.float32, 0.5, 0.5)
+    assert (image.dtype, float(image.min()), float(image.max())) == (np.dtype(np.float32), 0.5, 0.5)
 
 
 def test_float64_array_is_taken_as_float32() -> None:

@@ -17,6 +17,7 @@ from polyfuse.families.spec import FusionModel, ModelSpec
 from polyfuse.fusion import tiles
 from polyfuse.ops import native_coding
 from polyfuse.ops.native_kernels import kernel
+from polyfuse.ops.precision import Precision
 
 Maker = Callable[..., FusionModel]
 ROUNDING = 2e-6
@@ -102,7 +103,7 @@ def test_tiled_output_of_fnet_is_the_whole_one_to_rounding(
 @pytest.mark.parametrize("tile", [16, 33, 100])
 @pytest.mark.parametrize("unshuffle", [2, 3, 4])
 def test_tiled_picture_of_fnet_t_is_the_whole_one(
-    unshuffle: int, tile: int, precision: str, strip: tuple[NDArray[Any], NDArray[Any]]
+    unshuffle: int, tile: int, precision: Precision, strip: tuple[NDArray[Any], NDArray[Any]]
 ) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(7)

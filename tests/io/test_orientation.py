@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,8 +34,8 @@ def test_orientation_is_applied_once(
     tmp_path: Path, make_exif: Callable[[int], bytes], suffix: str, orientation: int
 ) -> None:
     path = tmp_path / f"turned{suffix}"
-    options = {".webp": {"lossless": True}, ".jpg": {"quality": 100}}.get(suffix, {})
-    Image.fromarray(GREY).save(path, exif=b"Exif\x00\x00" + make_exif(orientation), **options)
+    options: dict[str, dict[str, Any]] = {".png": {}, ".webp": {"lossless": True}, ".jpg": {"quality": 100}}
+    Image.fromarray(GREY).save(path, exif=b"Exif\x00\x00" + make_exif(orientation), **options[suffix])
     picture = read_picture(path)
     # JPEG at quality 100 still rounds: one or two grey levels, far from the 4 between neighbours.
     np.testing.assert_allclose(picture.array.astype(int), upright(orientation), atol=2 if suffix == ".jpg" else 0)

@@ -1,6 +1,7 @@
 """Every format, depth and colour mode comes in with its values, its type and a note for what was done."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def test_a_grey_jpeg_is_read_as_one_channel(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".jpg", ".webp"])
 def test_grey_saved_as_rgb_is_collapsed_with_a_note(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"grey_as_rgb{suffix}"
-    options = {"lossless": True} if suffix == ".webp" else {}
+    options: dict[str, Any] = {"lossless": True} if suffix == ".webp" else {}
     Image.fromarray(np.repeat(grey8()[..., None], 3, axis=2)).save(path, **options)
     picture = read_picture(path)
     assert picture.is_grey
@@ -84,7 +85,7 @@ def test_one_coloured_pixel_in_the_last_row_keeps_a_picture_colour(tmp_path: Pat
 def test_alpha_is_dropped_with_a_note_and_colours_stay_unblended(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"alpha{suffix}"
     rgba = np.dstack([rgb8(), np.where(grey8() > 99, 40, 255).astype(np.uint8)])
-    options = {"lossless": True, "exact": True} if suffix == ".webp" else {}
+    options: dict[str, Any] = {"lossless": True, "exact": True} if suffix == ".webp" else {}
     Image.fromarray(rgba).save(path, **options)
     picture = read_picture(path)
     np.testing.assert_array_equal(picture.array, rgb8())

@@ -74,8 +74,10 @@ def test_a_jpeg_keeps_its_chroma_at_full_resolution(tmp_path: Path) -> None:
 def test_a_written_tiff_is_compressed_and_holds_no_date(tmp_path: Path) -> None:
     write_picture(tmp_path / "x.tif", np.zeros((200, 200), np.uint16))
     with tifffile.TiffFile(tmp_path / "x.tif") as tiff:
-        assert tiff.pages[0].compression.name == "ADOBE_DEFLATE"
-        assert "DateTime" not in tiff.pages[0].tags
+        page = tiff.pages[0]
+        assert isinstance(page, tifffile.TiffPage)
+        assert page.compression == tifffile.COMPRESSION.ADOBE_DEFLATE
+        assert "DateTime" not in page.tags
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".bmp", ".webp"])

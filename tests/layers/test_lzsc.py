@@ -1,12 +1,14 @@
 """The sparse-coding blocks: golden values of every variant, schedules, configuration."""
 
 import math
+from typing import Literal
 
 import pytest
 import torch
 
 from polyfuse.errors import UsageError
-from polyfuse.families.fnet.coder import LCSC, CoderConfig, CoderTrace
+from polyfuse.families.fnet.coder import LCSC, CoderConfig, CoderTrace, Momentum
+from polyfuse.ops.threshold import ThresholdKind
 
 VARIANTS = {
     "base": CoderConfig(),
@@ -59,7 +61,7 @@ def test_initial_momenta_are_golden(golden) -> None:
 
 def test_thresholds_stay_positive_for_any_parameters() -> None:
     block = CoderConfig().build(1)
-    block.w_theta.data.fill_(-3.0)
+    block.get_parameter("w_theta").data.fill_(-3.0)
     assert (block.thresholds() > 0).all()
 
 
@@ -78,7 +80,7 @@ def test_block_has_the_published_number_of_parameters(planes: int, count: int) -
 
 @pytest.mark.parametrize("coder", ["lzsc", "lcsc"])
 @pytest.mark.parametrize("iterations", [1, 4])
-def test_trace_notes_every_estimate(coder: str, iterations: int) -> None:
+def test_trace_notes_every_estimate(coder: Literal["lzsc", "lcsc"], iterations: int) -> None:
     trace = CoderTrace([], [])
     block = CoderConfig(coder=coder, channels=3, iterations=iterations).build(1)
     block(torch.ones(1, 1, 4, 5), trace)
@@ -103,7 +105,7 @@ def test_blocks_without_fast_form_say_so(config: CoderConfig) -> None:
 
 
 @pytest.mark.parametrize("momentum", ["nesterov", "polyak", "qhm"])
-def test_momentum_parameters_learn(momentum: str) -> None:
+def test_momentum_parameters_learn(momentum: Momentum) -> None:
     block = CoderConfig(channels=4, momentum=momentum).build(1).double()
     block(torch.linspace(0, 1, 30, dtype=torch.float64).reshape(1, 1, 5, 6) * 9).square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for name, p in block.named_parameters() if "rho" in name)
@@ -111,7 +113,7 @@ def test_momentum_parameters_learn(momentum: str) -> None:
 
 @pytest.mark.parametrize("momentum", ["nesterov", "none", "polyak", "qhm"])
 @pytest.mark.parametrize("threshold", ["sigmoidal", "soft", "hard"])
-def test_every_combination_keeps_float64(momentum: str, threshold: str) -> None:
+def test_every_combination_keeps_float64(momentum: Momentum, threshold: ThresholdKind) -> None:
     block = CoderConfig(channels=3, momentum=momentum, threshold=threshold).build(2).double()
     assert block(torch.ones(1, 2, 3, 4, dtype=torch.float64)).dtype == torch.float64
 

@@ -1,5 +1,7 @@
 """The content losses of DAE-Fuse: worked values, zeros, borders, weights."""
 
+from typing import cast
+
 import pytest
 import torch
 from torch import Tensor
@@ -98,7 +100,7 @@ def test_reconstruction_terms_have_their_weights(triple) -> None:
 
 def test_perfect_reconstruction_costs_nothing(triple) -> None:
     _, a, b = triple
-    assert sum(reconstruction_terms(a, b, a, b).values()).item() == pytest.approx(0, abs=1e-12)
+    assert cast(Tensor, sum(reconstruction_terms(a, b, a, b).values())).item() == pytest.approx(0, abs=1e-12)
 
 
 def test_fusion_terms_have_their_weights(triple) -> None:

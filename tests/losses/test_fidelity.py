@@ -1,5 +1,7 @@
 """Fidelity as a loss: 2 less the metric VIF, with a gradient that raises it, and finite wherever pictures are flat."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -63,15 +65,24 @@ def test_a_batch_counts_as_one_picture_however_it_is_shared_out() -> None:
 
     def sums(x: torch.Tensor) -> list[torch.Tensor]:
         seen: list[torch.Tensor] = []
-        fidelity_loss(*(y[:1] for y in (x, a, b)), batch_mean=lambda mean: seen.append(mean) or mean)
-        fidelity_loss(*(y[1:] for y in (x, a, b)), batch_mean=lambda mean: seen.append(mean) or mean)
+
+        def note(mean: torch.Tensor) -> torch.Tensor:
+            seen.append(mean)
+            return mean
+
+        fidelity_loss(x[:1], a[:1], b[:1], batch_mean=note)
+        fidelity_loss(x[1:], a[1:], b[1:], batch_mean=note)
         return [(seen[0] + seen[2]) / 2, (seen[1] + seen[3]) / 2]
 
-    means = sums(fused)
-    halves = []
-    for share in (slice(0, 1), slice(1, 2)):
+    def one_after_the_other(means: list[torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
         given = iter(means)
-        halves.append(fidelity_loss(fused[share], a[share], b[share], batch_mean=lambda mean, given=given: next(given)))
+        return lambda mean: next(given)
+
+    means = sums(fused)
+    halves = [
+        fidelity_loss(fused[share], a[share], b[share], batch_mean=one_after_the_other(means))
+        for share in (slice(0, 1), slice(1, 2))
+    ]
     torch.testing.assert_close((halves[0] + halves[1]) / 2, fidelity_loss(fused, a, b))
 
 

@@ -99,6 +99,7 @@ def test_all_zero_pictures_give_a_finite_loss(size: tuple[int, int], per_sample:
     loss = fusion_terms(fused, zero, zero, per_sample=per_sample).total(FusionLossWeights())
     loss.backward()
     assert torch.isfinite(loss)
+    assert fused.grad is not None
     assert torch.isfinite(fused.grad).all()
 
 

@@ -72,6 +72,7 @@ def test_plain_ssim_distance_is_half_of_what_lacks_to_one(target: str, mean: flo
 def test_clamped_distance_has_no_gradient_where_ssim_is_negative(target: str, share: float, planes) -> None:
     similar = ssim_map(planes["pred"], planes[target], "reflect").requires_grad_()
     (1 - similar).clamp(0, 1).mean().backward()
+    assert similar.grad is not None
     assert (similar.grad == 0).double().mean().item() == pytest.approx(share, abs=5e-6)
 
 
@@ -146,6 +147,7 @@ def test_semantic_term_of_a_flat_picture_has_a_finite_gradient(value: float) -> 
     loss = otsu_lovasz_loss(predicted, torch.full((2, 1, 4, 4), value))
     loss.backward()
     assert torch.isfinite(loss)
+    assert predicted.grad is not None
     assert torch.isfinite(predicted.grad).all()
 
 
@@ -154,7 +156,7 @@ def test_gradients_of_the_semantic_term_match_finite_differences(planes) -> None
     assert torch.autograd.gradcheck(lambda x: otsu_lovasz_loss(x, planes["vis"][..., :6, :5]), predicted)
 
 
-def features(planes: dict[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
+def features(planes: dict[str, Tensor]) -> dict[str, Any]:
     """Pictures in the place of features."""
     vis, ir, pred = planes["vis"], planes["ir"], planes["pred"]
     return {"base": (pred, vis), "detail": (ir, vis), "graph": (ir, pred)}
@@ -236,7 +238,9 @@ def test_term_without_weight_is_left_out(planes) -> None:
 @pytest.mark.parametrize(("rules", "silent"), [(FIXED, set()), (OFFICIAL, {"semantic", "decomposition"})])
 def test_terms_without_gradient_are_the_official_ones(rules, silent, planes) -> None:
     found = planes["pred"].clone().requires_grad_()
-    maps = {name: tuple(x.clone().requires_grad_() for x in pair) for name, pair in features(planes).items()}
+    maps: dict[str, Any] = {
+        name: tuple(x.clone().requires_grad_() for x in pair) for name, pair in features(planes).items()
+    }
     ir, vis = planes["ir"], with_zeros(planes["vis"])
     for terms in (
         reconstruction_terms(found, found, ir, vis, **maps, rules=rules),

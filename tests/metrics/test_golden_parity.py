@@ -104,11 +104,11 @@ def test_golden_values(protocol: str, shared_dir: Path, golden_trio: Callable[[s
             warnings.simplefilter("ignore", UndefinedMetricWarning)  # some QY and QC rows are NaN in the toolbox too
             names = [metric for metric, _ in items]
             ours = score(*golden_trio(group, pair, method), metrics=names, protocol=protocol).values
-        items = [(protocol, *item) for item in items]
+        printed = [(protocol, *item) for item in items]
         for published, source in PUBLISHED.items():
             if source == protocol:
-                items += [(published, *item) for item in rows.get((published, group, pair, method), [])]
-        for printed_as, metric, value in items:
+                printed += [(published, *item) for item in rows.get((published, group, pair, method), [])]
+        for printed_as, metric, value in printed:
             if math.isnan(value):  # unstable in the toolbox: not to be compared
                 continue
             seen += 1

@@ -1,5 +1,7 @@
 """What may be scored, and the one line for everything that may not."""
 
+from typing import cast
+
 import pytest
 import torch
 
@@ -73,7 +75,7 @@ def test_scores_carry_their_protocol_and_terms() -> None:
     found = score(A, A, A, metrics=["EN", "MI"], protocol="survey", terms=["MI"])
     assert found.protocol == "survey"
     assert list(found.values) == ["EN", "MI"]
-    assert sum(found.terms["MI"]).item() == pytest.approx(found.values["MI"].item())
+    assert cast(torch.Tensor, sum(found.terms["MI"])).item() == pytest.approx(found.values["MI"].item())
 
 
 def test_terms_of_a_metric_without_sources_are_refused() -> None:
@@ -95,7 +97,7 @@ def test_grey_conventions_differ_where_the_sum_ends_in_a_half() -> None:
     # Pixels of an 8-bit cube whose weighted sum is within 1e-9 of a half.
     grid = torch.stack(torch.meshgrid(*[torch.arange(0.0, 256.0, 5.0, dtype=torch.float64)] * 3, indexing="ij"))
     rgb = grid.flatten(1).T.reshape(1, -1, 1, 3).permute(0, 3, 1, 2)
-    exact, opencv = (to_grey(rgb, name, whole_levels=True) for name in ("float64", "opencv"))  # type: ignore[arg-type]
+    exact, opencv = (to_grey(rgb, name, whole_levels=True) for name in ("float64", "opencv"))
     differing = exact != opencv
     sums = (rgb * torch.tensor([0.299, 0.587, 0.114], dtype=torch.float64).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
     assert 0 < differing.sum() < 0.01 * differing.numel()

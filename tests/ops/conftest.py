@@ -18,10 +18,13 @@ RHOS = (0.0, 0.288, 0.472, 0.593, 0.674)
 def _literal(e: Tensor, steps: Sequence[CodingStep], reads: Sequence[Tensor]) -> list[Tensor]:
     """The formula of ops/sparse_coding.py with two-dimensional convolutions, in the dtype of `e`."""
 
-    def conv(x: Tensor, weight: Tensor) -> Tensor:
+    def conv(x: Tensor | None, weight: Tensor | None) -> Tensor:
+        assert x is not None
+        assert weight is not None
         return functional.conv2d(x, weight.to(e.dtype), padding=weight.shape[-1] // 2)
 
-    x = x_prev = None
+    x: Tensor | None = None
+    x_prev: Tensor | None = None
     for step in steps:
         pre = conv(e, step.input)
         if step.up is not None:
@@ -29,8 +32,10 @@ def _literal(e: Tensor, steps: Sequence[CodingStep], reads: Sequence[Tensor]) ->
         if step.up_prev is not None:
             pre = pre + conv(conv(x_prev, step.down_prev), step.up_prev)
         if step.keep is not None:
+            assert x is not None
             pre = pre + step.keep.to(e.dtype) * x
         if step.keep_prev is not None:
+            assert x_prev is not None
             pre = pre + step.keep_prev.to(e.dtype) * x_prev
         theta = step.theta.to(e.dtype)
         gate = torch.sigmoid(step.steepness * (pre.abs() - theta))

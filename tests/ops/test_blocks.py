@@ -35,4 +35,5 @@ def test_gradients_pass(side: int) -> None:
     planes = torch.rand(1, 1, 2 * side, 3 * side, requires_grad=True)
     weight = torch.rand(planes.shape)
     (from_blocks(to_blocks(planes, side), side) * weight).sum().backward()
+    assert planes.grad is not None
     assert torch.equal(planes.grad, weight)

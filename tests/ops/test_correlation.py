@@ -30,6 +30,7 @@ def test_constant_correlates_with_nothing() -> None:
     found = correlation(x, flat)
     found.backward()
     assert found.item() == 0
+    assert flat.grad is not None
     assert torch.isfinite(flat.grad).all()
 
 

@@ -1,5 +1,7 @@
 """Sobel gradients by their definition."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from polyfuse.ops.gradients import gradient_magnitude, signed_gradient
 SOBEL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], dtype=float)
 
 
-def by_hand(x: np.ndarray, mode: str) -> tuple[np.ndarray, np.ndarray]:
+def by_hand(x: np.ndarray, mode: Literal["edge", "constant"]) -> tuple[np.ndarray, np.ndarray]:
     """Cross-correlation with the Sobel pair, loops over pixels."""
     padded = np.pad(x, 1, mode=mode)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))

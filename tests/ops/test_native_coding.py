@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from polyfuse.ops import native_coding
-from polyfuse.ops.native_coding import BF16_SET, FLOAT32_SETS, TILE, coding_form
+from polyfuse.ops.native_coding import FLOAT32_SETS, TILE, coding_form
 from polyfuse.ops.native_kernels import kernel
+from polyfuse.ops.precision import BF16_SET
 
 pytestmark = pytest.mark.skipif(kernel("lzsc") is None, reason="built without the compiled kernel")
 

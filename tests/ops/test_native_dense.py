@@ -55,8 +55,8 @@ def test_what_is_added_is_added_before_the_rectifier(outputs: int, side: int, dt
     found = Layer(weight, bias, dtype, leak=0.25)(x, add=add)
     expected = functional.leaky_relu(literal(x, weight, bias, 1, 1.0) + add.double(), 0.25)
     # in float32 the operands are not rounded as those of `literal` are
-    bounds = {"rtol": 2**-8, "atol": 1e-4} if dtype == BF16 else {"rtol": 0.02, "atol": 0.02}
-    torch.testing.assert_close(found.double(), expected, **bounds)
+    rtol, atol = (2**-8, 1e-4) if dtype == BF16 else (0.02, 0.02)
+    torch.testing.assert_close(found.double(), expected, rtol=rtol, atol=atol)
 
 
 def test_rows_of_context_that_are_not_padded_are_left_out() -> None:

@@ -46,7 +46,8 @@ def test_ssim_is_symmetric(rng) -> None:
 def test_reflected_border_is_that_of_the_mirrored_picture() -> None:
     x, y = torch.rand(2, 1, 1, 9, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
     mirrored = [np.pad(picture[0, 0].numpy(), 5, mode="reflect") for picture in (x, y)]
-    whole = ssim_map(*(torch.from_numpy(picture)[None, None] for picture in mirrored))
+    wide_x, wide_y = (torch.from_numpy(picture)[None, None] for picture in mirrored)
+    whole = ssim_map(wide_x, wide_y)
     torch.testing.assert_close(ssim_map(x, y, "reflect"), whole[..., 5:-5, 5:-5], rtol=0, atol=1e-12)
 
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyfuse.ops.threshold import (
+    ThresholdKind,
     apply_threshold,
     fast_sigmoidal_threshold,
     hard_threshold,
@@ -60,7 +61,7 @@ def test_sigmoidal_threshold_is_odd_to_the_bit(value: float, theta: float) -> No
 
 
 @pytest.mark.parametrize("kind", ["sigmoidal", "soft", "hard"])
-def test_every_threshold_is_zero_at_zero(kind: str) -> None:
+def test_every_threshold_is_zero_at_zero(kind: ThresholdKind) -> None:
     assert apply_threshold(kind, torch.zeros(1), 0.002, steepness=100, shrink=0.1).item() == 0
 
 
@@ -92,6 +93,7 @@ def test_large_values_lose_a_constant() -> None:
 def test_gradient_is_finite_where_the_exponential_form_overflows(form) -> None:
     x = torch.tensor([0.0, 0.5, 3.0], requires_grad=True)
     form(x, torch.tensor(2.0)).sum().backward()  # steepness * theta = 200 overflows exp in float32
+    assert x.grad is not None
     assert torch.isfinite(x.grad).all()
 
 

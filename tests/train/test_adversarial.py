@@ -15,6 +15,7 @@ from polyfuse.train.checkpoint import NEWEST, load_checkpoint
 from polyfuse.train.journal import read_log
 from polyfuse.train.recipe import OptimiserConfig, Recipe
 from polyfuse.train.stage import FUSER, Batch, LoadFrozen, Parts, Stage, Training, Turn
+from polyfuse.train.turns import take_turn
 
 
 class Blend(nn.Module):
@@ -67,7 +68,7 @@ def recipe(write_recipe: Callable[..., Path], add_training: Callable[[str, Train
 def test_each_turn_trains_its_own_parts_and_no_others(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changed = []
+    changed: list[tuple[str, set[str]]] = []
 
     def watched(parts: Parts, turn: Turn, *arguments: Any) -> dict[str, float]:
         before = {name: [value.clone() for value in part.parameters()] for name, part in parts.items()}
@@ -77,7 +78,7 @@ def test_each_turn_trains_its_own_parts_and_no_others(
         changed.append((turn.name, {name for name in parts if not all(torch.equal(x, y) for x, y in pairs[name])}))
         return values
 
-    original = loop.take_turn
+    original = take_turn
     monkeypatch.setattr(loop, "take_turn", watched)
     train(recipe, tmp_path / "run")
     assert changed == 6 * [("judge", {"judge"}), ("fuse", {FUSER})]

@@ -196,7 +196,7 @@ def test_command_trains_both_phases_and_a_killed_run_ends_with_the_same_bits(
             raise Killed
         return original(*arguments)
 
-    original = loop.take_turn
+    original = take_turn
     for taken in (4, 5):  # in the first phase after 2 steps, then between the two turns of step 5
         turns = iter(range(taken))
         with monkeypatch.context() as patch:

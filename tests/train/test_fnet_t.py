@@ -114,7 +114,12 @@ def test_teacher_is_untouched_and_in_no_checkpoint_but_named_in_the_weights(
     from polyfuse.families.fnet_t import distil as distil_stage
 
     teachers, load = [], distil_stage._teacher
-    monkeypatch.setattr(distil_stage, "_teacher", lambda *a: teachers.append(load(*a)) or teachers[-1])
+
+    def load_and_note(*arguments: Any) -> Any:
+        teachers.append(load(*arguments))
+        return teachers[-1]
+
+    monkeypatch.setattr(distil_stage, "_teacher", load_and_note)
     paths = train(make_recipe("fusion", "distil", teacher=str(teacher)), tmp_path / "run")
     [(network, _)], (tensors, _, digest) = teachers, load_weights(teacher)
     assert all(torch.equal(value, tensors[name]) for name, value in network.state_dict().items())

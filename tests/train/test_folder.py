@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from polyfuse.errors import InputError, OutputError
-from polyfuse.train import Recipe, load_recipe, loop, run_progress, train
+from polyfuse.train import Recipe, load_recipe, loop, run_progress, train, turns
 
 WriteRecipe = Callable[..., Path]
 
@@ -25,7 +25,7 @@ def recipe(write_recipe: WriteRecipe) -> Recipe:
 def cut_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     """Let the next run end without warning once so many steps are taken."""
     taken = iter(range(steps))
-    original = loop.take_turn
+    original = turns.take_turn
 
     def take_turn(*arguments: Any, **named: Any) -> dict[str, float]:
         if next(taken, None) is None:

@@ -1,5 +1,6 @@
 """A run from end to end: what it leaves, that stopping changes nothing, and how it ends badly."""
 
+import csv
 import re
 import shutil
 import signal
@@ -14,8 +15,9 @@ from torch import Tensor
 from polyfuse import cli, registry
 from polyfuse.errors import InputError, OutputError, TrainingError, UsageError
 from polyfuse.io import read_picture
+from polyfuse.losses import terms
 from polyfuse.metrics import score
-from polyfuse.train import LAST, Recipe, journal, load_recipe, train
+from polyfuse.train import LAST, Recipe, load_recipe, train, turns
 from polyfuse.train import loop as loop_module
 from polyfuse.train.checkpoint import NEWEST, PREVIOUS, load_checkpoint, save_checkpoint
 from polyfuse.train.journal import read_log
@@ -47,7 +49,7 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
             raise Stop
         return original(*arguments, **named)
 
-    original = loop_module.take_turn
+    original = turns.take_turn
     monkeypatch.setattr(loop_module, "take_turn", take_turn)
 
 
@@ -199,7 +201,7 @@ def test_full_disk_during_a_line_of_the_log_names_the_log(
     def full(file: object, **named: object) -> object:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(journal.csv, "writer", full)
+    monkeypatch.setattr(csv, "writer", full)
     with pytest.raises(OutputError, match=r"log-reconstruction\.csv cannot be written \(No space left .*: free some"):
         train(recipe, tmp_path / "run")
 
@@ -210,11 +212,11 @@ def test_loss_that_is_no_number_names_step_and_loss_and_keeps_the_state_before(
     from polyfuse.train import fusion_stage
 
     calls = iter(range(100))
-    original = fusion_stage.fusion_terms
+    original = terms.fusion_terms
 
     def spoilt(*arguments: Any, **named: Any) -> Any:
-        terms = original(*arguments, **named)
-        return terms if next(calls) < 2 else type(terms)(terms.intensity, terms.gradient * torch.nan, terms.structure)
+        found = original(*arguments, **named)
+        return found if next(calls) < 2 else type(found)(found.intensity, found.gradient * torch.nan, found.structure)
 
     monkeypatch.setattr(fusion_stage, "fusion_terms", spoilt)
     with pytest.raises(
@@ -236,7 +238,7 @@ def test_interrupted_run_leaves_a_checkpoint_exits_with_130_and_ends_with_the_sa
         signal.raise_signal(number)
         return original(*arguments, **named)
 
-    original = loop_module.take_turn
+    original = turns.take_turn
     with monkeypatch.context() as patch:
         patch.setattr(loop_module, "take_turn", interrupted)
         assert cli.run(command) == 130

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 from polyfuse.errors import UsageError
 from polyfuse.registry.trained import load_frozen, training_of
-from polyfuse.train import Recipe, load_recipe, loop, train
-from polyfuse.train.checkpoint import load_checkpoint
+from polyfuse.train import Recipe, load_recipe, loop, train, turns
+from polyfuse.train.checkpoint import load_checkpoint, save_checkpoint
 from polyfuse.train.journal import read_log
 from polyfuse.train.recipe import OptimiserConfig
 from polyfuse.train.stage import FUSER, Batch, LoadFrozen, Parts, Readings, Stage, Training, Turn, Watch
+from polyfuse.train.state import RunState
 
 WriteRecipe = Callable[..., Path]
 LIMIT = 9.0
@@ -97,14 +98,14 @@ def test_notes_are_logged_and_not_minimised(recipe: Recipe, tmp_path: Path) -> N
 
 def test_fresh_part_begins_the_stage_as_it_began_the_run_and_the_other_goes_on(recipe: Recipe, tmp_path: Path) -> None:
     train(recipe, tmp_path / "run")
-    begun = loop.RunState(training_of(recipe.family), recipe, [], torch.device("cpu"), load_frozen).parts
+    begun = RunState(training_of(recipe.family), recipe, [], torch.device("cpu"), load_frozen).parts
     ended = load_checkpoint(tmp_path / "run", print)["parts"]  # the rate of the second stage is 0
     assert torch.equal(ended["helper"]["weight"], begun["helper"].state_dict()["weight"])
     assert not torch.equal(ended[FUSER]["first.weight"], begun[FUSER].state_dict()["first.weight"])
 
 
 def test_frozen_module_gets_no_gradient(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    gradients = []
+    gradients: list[tuple[bool, ...]] = []
 
     def watched(parts: Parts, turn: Turn, *arguments: Any) -> dict[str, float]:
         values = original(parts, turn, *arguments)
@@ -112,7 +113,7 @@ def test_frozen_module_gets_no_gradient(recipe: Recipe, tmp_path: Path, monkeypa
         gradients.append(tuple(net.get_submodule(name).weight.grad is None for name in ("first", "second")))
         return values
 
-    original = loop.take_turn
+    original = turns.take_turn
     monkeypatch.setattr(loop, "take_turn", watched)
     train(recipe, tmp_path / "run")
     assert gradients == 2 * [(False, False)] + 6 * [(True, False)]
@@ -162,11 +163,11 @@ def test_checkpoint_from_before_there_were_these_keys_is_gone_on_with(
 ) -> None:
     recipe = load_recipe(write_recipe(steps=1), ["rhythm.checkpoint_minutes=0"])
     train(recipe, tmp_path / "run")
-    state = loop.load_checkpoint(tmp_path / "run", print)
+    state = load_checkpoint(tmp_path / "run", print)
     for stage in state["recipe"]["stages"]:
         del stage["crop"], stage["options"], stage["optimiser"]["kind"], stage["optimiser"]["halvings"]
     for key in ("exposure", "patch", "blank"):
         del state["recipe"]["data"]["crop"][key]
     del state["recipe"]["rhythm"]["monitor_every"]
-    loop.save_checkpoint(tmp_path / "run", state)
+    save_checkpoint(tmp_path / "run", state)
     train(recipe, tmp_path / "run", resume=True)

@@ -47,7 +47,8 @@ def test_turn_of_the_network_has_the_weighted_change_of_its_picture(
     recipe = make_recipe(family)
     (stage,) = stages_of(training_of(recipe.family), recipe, load_frozen)
     parts = training_of(family).build(recipe)
-    batch = Batch(*map(torch.from_numpy, Batches([Pack(large_pack)], recipe.crop_of(0), 2, seed=0).get(0)))
+    a, b = Batches([Pack(large_pack)], recipe.crop_of(0), 2, seed=0).get(0)
+    batch = Batch(torch.from_numpy(a), torch.from_numpy(b))
     *others, turn = stage.turns
     losses = turn.step(parts, batch)
     fused = parts[FUSER](batch.a, batch.b)

@@ -9,15 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
 
 from polyfuse.errors import InputError, UsageError
 from polyfuse.transforms import RangeRecord, RangeSpec, from_unit, measure_range, parse_range, quantise, to_unit
 from polyfuse.transforms.statistics import Histogram, Sample
 
-ALL_LEVELS = {"uint8": np.arange(256, dtype=np.uint8), "uint16": np.arange(65536, dtype=np.uint16)}
+ALL_LEVELS: dict[str, NDArray[Any]] = {
+    "uint8": np.arange(256, dtype=np.uint8),
+    "uint16": np.arange(65536, dtype=np.uint16),
+}
 SIZES = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9)
 INTEGERS = st.sampled_from(["uint8", "uint16"]).flatmap(lambda dtype: hnp.arrays(dtype, SIZES))
 SPECS = ["full", "minmax", "percentile", "percentile:1,99", "percentile:0,100"]
+RECORD = RangeRecord("full", 0, 255, "uint8")
 
 
 @pytest.mark.parametrize(
@@ -220,9 +225,6 @@ def test_nan_is_refused_where_the_window_was_given() -> None:
 def test_nan_from_a_model_is_never_turned_into_a_grey_level(function: Any) -> None:
     with pytest.raises(InputError, match="NaN"):
         function(np.array([[0.5, np.nan]], np.float32))
-
-
-RECORD = RangeRecord("full", 0, 255, "uint8")
 
 
 def test_a_narrow_float_window_far_from_zero_keeps_its_steps() -> None:

@@ -150,11 +150,12 @@ def panned_clip(
     }
 
     def measure(temporal: str) -> dict[str, list[NDArray[np.float32]]]:
-        paths = [make_clip(tmp_path / f"{name}.mkv", frames) for name, frames in clips.items()]
+        a, b = (make_clip(tmp_path / f"{name}.mkv", frames) for name, frames in clips.items())
         target, clip = tmp_path / "fused.mkv", ClipOptions(temporal)
-        fused = look(fuse_clip(*paths, target, model="average", clip=clip, overwrite=True).path).frames
+        fused = look(fuse_clip(a, b, target, model="average", clip=clip, overwrite=True).path).frames
         return {
-            name: [np.float32(frame) / 255 for frame in frames] for name, frames in (*clips.items(), ("fused", fused))
+            name: [frame.astype(np.float32) / np.float32(255) for frame in frames]
+            for name, frames in (*clips.items(), ("fused", fused))
         }
 
     return measure

@@ -166,15 +166,16 @@ class Sharp(Average):
 
 
 def test_stretching_model_is_stretched_alike_in_all_frames(make_clip: Make, look: Look, tmp_path: Path) -> None:
-    frames = [np.tile(np.uint8([100, 100 + 10 * number]), (16, 8)) for number in (5, 1, 3)]
-    paths = [make_clip(tmp_path / f"{name}.mkv", frames) for name in "ab"]
-    fused = look(fuse_clip(*paths, tmp_path / "fused.mkv", model=Sharp()).path).frames
+    frames = [np.tile(np.array([100, 100 + 10 * number], np.uint8), (16, 8)) for number in (5, 1, 3)]
+    a, b = (make_clip(tmp_path / f"{name}.mkv", frames) for name in "ab")
+    fused = look(fuse_clip(a, b, tmp_path / "fused.mkv", model=Sharp()).path).frames
     assert [int(frame.max()) for frame in fused] == [255, 51, 153]
 
 
 @pytest.mark.parametrize("matrix", [2, 1, 6])
 def test_colour_and_its_matrix_are_those_of_the_source(tmp_path: Path, matrix: int) -> None:
-    colours = np.uint8([[[200, 40, 60]], [[30, 160, 220]], [[240, 230, 20]]]).repeat(16, 0).repeat(64, 1)
+    bands = np.array([[[200, 40, 60]], [[30, 160, 220]], [[240, 230, 20]]], np.uint8)
+    colours = bands.repeat(16, 0).repeat(64, 1)
     for name in "ab":
         with av.open(str(tmp_path / f"{name}.mp4"), "w") as container:
             stream = container.add_stream("libx264", rate=10, options={"crf": "0"})
@@ -205,9 +206,9 @@ def test_clip_that_begins_in_black_still_has_colour(make_clip: Make, look: Look,
 
 
 def test_grey_clip_in_yuv_counts_as_grey_over_the_full_range(make_clip: Make, look: Look, tmp_path: Path) -> None:
-    frames = [np.tile(np.uint8([[0, 255]]), (16, 8))] * 3
-    paths = [make_clip(tmp_path / f"{name}.mp4", frames) for name in "ab"]
-    seen = look(fuse_clip(*paths, tmp_path / "fused.mkv", model="average").path)
+    frames = [np.tile(np.array([[0, 255]], np.uint8), (16, 8))] * 3
+    a, b = (make_clip(tmp_path / f"{name}.mp4", frames) for name in "ab")
+    seen = look(fuse_clip(a, b, tmp_path / "fused.mkv", model="average").path)
     assert seen.format == "gray"
     assert (int(seen.frames[0].min()), int(seen.frames[0].max())) == (0, 255)
 

@@ -67,8 +67,8 @@ def test_frames_are_those_of_a_clip_of_the_same_pictures(
     outcomes = run(jobs, temporal, model)
     assert [outcome.state for outcome in outcomes] == ["fused"] * 12
     assert [path.name for _, path in jobs] == [f"frame{number}.png" for number in range(1, 13)]  # 2 before 10
-    paths = [make_clip(tmp_path / f"{name}.mkv", frames) for name, frames in zip("ab", sources, strict=True)]
-    clip = fuse_clip(*paths, tmp_path / "clip.mkv", model=model, clip=ClipOptions(temporal))
+    a, b = (make_clip(tmp_path / f"{name}.mkv", frames) for name, frames in zip("ab", sources, strict=True))
+    clip = fuse_clip(a, b, tmp_path / "clip.mkv", model=model, clip=ClipOptions(temporal))
     for one, other in zip(pictures(jobs), look(clip.path).frames, strict=True):
         assert np.array_equal(one, other)
     records = [json.loads(Path(f"{path}.json").read_text(encoding="utf-8")) for _, path in jobs]
@@ -144,7 +144,12 @@ def test_resumed_sequence_is_that_of_a_run_without_interruption(
     assert (jobs[0][1].parent / STATE_FILE).is_file()
     fused: list[int] = []
     fuse = FrameFusion.__call__
-    monkeypatch.setattr(FrameFusion, "__call__", lambda *given: fused.append(1) or fuse(*given))
+
+    def counted(*given: Any) -> Any:
+        fused.append(1)
+        return fuse(*given)
+
+    monkeypatch.setattr(FrameFusion, "__call__", counted)
     outcomes = run(jobs, temporal, writing=RESUME)
     states = [outcome.state for outcome in outcomes]
     assert states.count("kept") >= 3

@@ -96,7 +96,12 @@ def test_frames_that_are_there_are_not_fused_again(run: Run, tmp_path: Path, mon
         run(tmp_path / "fused.mp4", stop=7)
     fused: list[int] = []
     plane = FrameFusion.plane
-    monkeypatch.setattr(FrameFusion, "plane", lambda *given: fused.append(1) or plane(*given))
+
+    def counted(*given: Any) -> Any:
+        fused.append(1)
+        return plane(*given)
+
+    monkeypatch.setattr(FrameFusion, "plane", counted)
     run(tmp_path / "fused.mp4", resume=True)
     assert len(fused) == 4
 

@@ -9,9 +9,9 @@
   around the call; `forward` itself sets nothing.
 
 A model called outside gives the same: parts depend on `threads()`, which entering does not change, and what PyTorch
-does beside them came out the same to the bit with one thread and with two. It may take longer: DAE-Fuse in bf16 at
-640x480 0.90 instead of 0.78 s on two cores that other programs wanted too. A model that leaves much to PyTorch takes
-longer inside, because PyTorch has one thread there; so the caller asks the model, and nobody enters for all of them.
+does beside them came out the same to the bit with one thread and with two. It may take longer, for the spinning. A
+model that leaves much to PyTorch takes longer inside, because PyTorch has one thread there; so the caller asks the
+model, and nobody enters for all of them.
 
 While a thread is inside, PyTorch's number is one for it and for threads that start meanwhile; threads that have asked
 PyTorch for anything before keep theirs.

@@ -30,6 +30,7 @@ from torch import nn
 from polyfuse import fuse, load
 from polyfuse.families.spec import FusionModel
 from polyfuse.ops.native_coding import instruction_set
+from polyfuse.ops.threads import threads_for_strips
 
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
 STACK = (8, 32, 32, 32, 4)  # channels of the plain convolutions from which the goal of 60 pictures a second was set
@@ -65,7 +66,7 @@ def model_call(model: FusionModel, precision: str, height: int, width: int) -> C
 
     def run() -> torch.Tensor:
         model.precision = precision
-        with torch.inference_mode():
+        with torch.inference_mode(), threads_for_strips(model.works_in_parts):
             return model(a, b)
 
     return run

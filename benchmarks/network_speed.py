@@ -26,6 +26,7 @@ import torch
 from polyfuse import load
 from polyfuse.families.daefuse import DAEFuse, DAEFuseConfig
 from polyfuse.families.smfnet import SMFNet, SMFNetConfig
+from polyfuse.ops.threads import threads_for_strips
 
 Network = SMFNet | DAEFuse
 RANDOM = {
@@ -59,7 +60,7 @@ def calls(model: Network, height: int, width: int) -> dict[str, tuple[Callable[[
     def fast(precision: str) -> Callable[[], object]:
         def run() -> object:
             model.precision = precision
-            with torch.inference_mode():
+            with torch.inference_mode(), threads_for_strips(model.works_in_parts):
                 return model(a, b)
 
         return run

@@ -8,6 +8,7 @@ pixels around it, in grey levels of 255; 0 is a person as bright as the surround
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ MEASURED = (*SHOWN, "fnet-t.road", "smfnet-s.road", "daefuse-t.road")
 """Models whose contrast of people is printed."""
 
 
-def contrasts(scene: Scene, picture: NDArray[np.uint8]) -> list[int]:
+def contrasts(scene: Scene, picture: NDArray[Any]) -> list[int]:
     """Contrast of each person of whom 100 pixels or more are seen, in grey levels; nearest person last.
 
     Args:
@@ -61,7 +62,7 @@ def main() -> None:
     models = {name: polyfuse.load(name) for name in MEASURED}
     for name, config in SCENES.items():
         scene = render_scene(config)
-        pictures = {"visible": scene.visible, "thermal": scene.thermal}
+        pictures: dict[str, NDArray[Any]] = {"visible": scene.visible, "thermal": scene.thermal}
         for key, model in models.items():
             pictures[key] = polyfuse.fuse(scene.thermal, scene.visible, model=model).image
         for key, picture in pictures.items():

@@ -5,6 +5,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
+from typing import Literal
 
 import pytest
 import torch
@@ -65,20 +67,22 @@ def test_threads_that_run_already_keep_theirs(set_threads: Callable[[int], None]
     assert seen == [2, 2, 2]
 
 
+def _seen_by(number: int) -> tuple[int, int, bool]:
+    return number, torch.get_num_threads(), torch.is_inference_mode_enabled()
+
+
 @BOTH
 def test_calls_side_by_side_are_answered_in_order(count: int, set_threads: Callable[[int], None]) -> None:
     set_threads(count)
     with torch.inference_mode():
-        answers = side_by_side(
-            [lambda n=n: (n, torch.get_num_threads(), torch.is_inference_mode_enabled()) for n in range(4)]
-        )
+        answers = side_by_side([partial(_seen_by, number) for number in range(4)])
     assert answers == [(n, 1, True) for n in range(4)]
 
 
 @pytest.mark.parametrize("name", ["fnet.road", "fnet-t16.road", "smfnet-s.road", "daefuse-t.road"])
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
 def test_a_model_gives_the_same_whether_its_caller_enters_or_not(
-    name: str, precision: str, set_threads: Callable[[int], None]
+    name: str, precision: Literal["float32", "bf16"], set_threads: Callable[[int], None]
 ) -> None:
     set_threads(2)
     model = load(name)

@@ -99,6 +99,14 @@ class FusionModel(nn.Module):
         """Declared facts of this configuration."""
         raise NotImplementedError
 
+    @property
+    def works_in_parts(self) -> bool:
+        """Whether `forward`, without gradients, is nearly all work in parts: its caller then lends it PyTorch's threads.
+
+        See `polyfuse.ops.threads`; results are the same either way.
+        """
+        return False
+
     @classmethod
     def from_configuration(cls, values: dict[str, Any]) -> FusionModel:
         """A fresh model of a configuration as `configuration` returns it; methods without one take none."""

@@ -20,6 +20,7 @@ from polyfuse.fusion.record import make_record
 from polyfuse.fusion.stretch import OutputRange, stretch_of, stretched
 from polyfuse.fusion.tiles import Tile, blended, side_within, tiles
 from polyfuse.io import Picture
+from polyfuse.ops.threads import threads_for_strips
 from polyfuse.transforms.ranges import RangeSpec
 
 OnTile = Callable[[int, int], None]
@@ -162,7 +163,7 @@ def _run(model: FusionModel, a: torch.Tensor, b: torch.Tensor) -> NDArray[np.flo
         InputError: If the model makes NaN or infinity of them.
         MemoryError: If it does not fit into the device's memory.
     """
-    with torch.inference_mode(), _memory_errors():
+    with torch.inference_mode(), _memory_errors(), threads_for_strips(model.works_in_parts):
         fused = model(a, b)[0, 0].float().cpu().numpy()
     if not np.isfinite(fused).all():
         raise InputError(f"model {model.provenance.name} made NaN or infinity: check its weights and the inputs.")

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from polyfuse.ops.threads import Result, share_out, side_by_side, threads, threads_for_strips
+from polyfuse.ops.threads import Result, share_out, side_by_side, threads
 
-__all__ = ["MIN_ROWS", "STRIP_BYTES", "Strip", "each_strip", "side_by_side", "threads_for_strips"]
+__all__ = ["MIN_ROWS", "STRIP_BYTES", "Strip", "each_strip", "side_by_side"]
 
 STRIP_BYTES = 3 << 20
 """Size of the strips of a map that are worked on at once: more leaves the caches, or needs fresh pages; with less, more

@@ -24,7 +24,7 @@ from polyfuse.families.daefuse.fusion_pass import merged_feature
 from polyfuse.families.daefuse.network import DAEFuseNetwork
 from polyfuse.families.daefuse.tokens import LowBranch
 from polyfuse.layers.maps import Layer, Pool
-from polyfuse.layers.strips import Strip, each_strip, side_by_side, threads_for_strips
+from polyfuse.layers.strips import Strip, each_strip, side_by_side
 from polyfuse.ops import native_attention
 from polyfuse.ops.blur import gaussian_blur
 from polyfuse.ops.native_attention import Attention
@@ -58,20 +58,19 @@ def fuse_planes(model: DAEFuseNetwork, a: Tensor, b: Tensor, dtype: torch.dtype)
         (H, W) in (0, 1), of the type of `a`.
     """
     pool, sources = Pool(), {"a": a.to(dtype), "b": b.to(dtype)}
-    with threads_for_strips():
-        shallow = {name: _shallow(model, x, name, pool) for name, x in sources.items()}
-        embedding = {name: pool.take(x, model.config.channels) for name, x in shallow.items()}
-        if model.low is not None:
-            low, first = model.low, model.config.high_width
-            side_by_side(
-                [partial(_low, of_source(low, name), shallow[name], embedding[name][..., first:]) for name in sources]
-            )
-        for name in sources:
-            _high(model, shallow[name], name, embedding[name], pool)
-        read = pool.take(embedding["a"], model.config.decoder_channels)
-        merged_feature(model, embedding["a"], embedding["b"], read)
-        steps = [*(_residual(block, dtype) for block in model.decoder.blocks), _convolution(model.decoder.write, dtype)]
-        return _run(read, steps, pool)[..., 0].to(a.dtype).sigmoid()
+    shallow = {name: _shallow(model, x, name, pool) for name, x in sources.items()}
+    embedding = {name: pool.take(x, model.config.channels) for name, x in shallow.items()}
+    if model.low is not None:
+        low, first = model.low, model.config.high_width
+        side_by_side(
+            [partial(_low, of_source(low, name), shallow[name], embedding[name][..., first:]) for name in sources]
+        )
+    for name in sources:
+        _high(model, shallow[name], name, embedding[name], pool)
+    read = pool.take(embedding["a"], model.config.decoder_channels)
+    merged_feature(model, embedding["a"], embedding["b"], read)
+    steps = [*(_residual(block, dtype) for block in model.decoder.blocks), _convolution(model.decoder.write, dtype)]
+    return _run(read, steps, pool)[..., 0].to(a.dtype).sigmoid()
 
 
 def _shallow(model: DAEFuseNetwork, picture: Tensor, source: str, pool: Pool) -> Tensor:

@@ -60,6 +60,11 @@ class DAEFuse(DAEFuseNetwork, FusionModel):
             roles=("infrared or MRI", "visible, CT, PET or SPECT"),
         )
 
+    @property
+    def works_in_parts(self) -> bool:
+        """On a CPU, where the fast form works in strips."""
+        return self.device.type == "cpu" and not self.training
+
     def costs(self) -> dict[str, int]:
         """Multiply-accumulates per pixel of a pair, by part.
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from polyfuse.families.fnet_t.network import FNetTNetwork
 from polyfuse.layers.maps import Layer
-from polyfuse.layers.strips import Strip, each_strip, threads_for_strips
+from polyfuse.layers.strips import Strip, each_strip
 from polyfuse.ops import native_blocks, native_dense
 from polyfuse.ops.native_blocks import Blocks
 
@@ -45,8 +45,7 @@ def fuse_planes(model: FNetTNetwork, a: Tensor, b: Tensor, out: Tensor, leak: fl
         blocks.unpack(strip.inner, x, out)
 
     widest = torch.empty((), dtype=BF16).expand(*blocks.shape, model.config.channels)
-    with threads_for_strips():
-        each_strip(widest, 0, work)
+    each_strip(widest, 0, work)
 
 
 def _hidden(model: FNetTNetwork) -> list[Tensor]:

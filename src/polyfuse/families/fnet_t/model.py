@@ -46,6 +46,11 @@ class FNetT(FNetTNetwork, FusionModel):
             bytes_per_pixel=4 * (-(-2 * self.config.channels // blocks) + 5 * NUM_PLANES),
         )
 
+    @property
+    def works_in_parts(self) -> bool:
+        """In bfloat16 on a CPU, where the compiled form works in strips; else the convolutions are PyTorch's."""
+        return fast.takes(self, self.read.weight)
+
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """Fuse a and b, each (N, 1, H, W) in [0, 1].
 

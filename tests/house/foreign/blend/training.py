@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from blend import Blend, BlendConfig
 from polyfuse.losses.terms import intensity_distance
 from polyfuse.train.attached import attached_terms, loss_weights
 from polyfuse.train.fusion_stage import draw
 from polyfuse.train.recipe import Recipe, StageConfig
 from polyfuse.train.stage import FUSER, Batch, LoadFrozen, Parts, Stage, Training, Turn, check_kinds, check_no_teacher
 from polyfuse.train.strict import read_strict
+
+from . import Blend, BlendConfig
 
 
 def _build(recipe: Recipe) -> dict[str, nn.Module]:

@@ -101,7 +101,7 @@ class FusionModel(nn.Module):
 
     @property
     def works_in_parts(self) -> bool:
-        """Whether `forward`, without gradients, is nearly all work in parts: its caller then lends it PyTorch's threads.
+        """Whether `forward`, without gradients, is nearly all work in parts: its caller lends it PyTorch's threads.
 
         See `polyfuse.ops.threads`; results are the same either way.
         """

@@ -1,5 +1,12 @@
 // Draws the formulas of a page with KaTeX, which is loaded only where there are any. Without scripts the TeX stays.
 (() => {
+  const page = location.pathname.match(/metrics\/(\w+)\.html$/)?.[1]
+  if (page in METRIC_FORMULAS) { // the pages of the metrics are printed texts and hold no TeX themselves
+    const drawn = document.createElement("div")
+    drawn.className = "arithmatex"
+    drawn.textContent = `\\[${METRIC_FORMULAS[page]}\\]`
+    document.querySelector("article blockquote").before(drawn)
+  }
   const formulas = document.querySelectorAll(".arithmatex")
   if (!formulas.length) return
 

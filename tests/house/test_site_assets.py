@@ -19,7 +19,7 @@ def test_gallery_is_small() -> None:
     assert sum(path.stat().st_size for path in (ASSETS / "gallery").iterdir()) < 1_500_000
 
 
-@pytest.mark.parametrize("name", ["compare.js", "formulas.js", "site.css"])
+@pytest.mark.parametrize("name", ["compare.js", "formulas.js", "metric-formulas.js", "site.css"])
 def test_own_script_or_style_names_no_host(name: str) -> None:
     assert not re.search(r"https?:", (ASSETS / name).read_text("utf-8"))
 
@@ -42,3 +42,13 @@ def test_package_has_a_page_of_the_api(package: str) -> None:
     page = (ROOT / f"docs/reference/{package}.md").read_text("utf-8")
     assert re.search(rf"^::: polyfuse\.{package}\b", page, re.MULTILINE)
     assert f"reference/{package}.md" in (ROOT / "mkdocs.yml").read_text("utf-8")
+
+
+def test_every_metric_page_has_its_formula_in_tex() -> None:
+    text = (ASSETS / "metric-formulas.js").read_text("utf-8")
+    drawn = set(re.findall(r"^    (\w+): String\.raw`", text, re.MULTILINE))
+    drawn |= {
+        f"fmi_{name}" for name in re.findall(r'"(\w+)"', text.rpartition("Object.fromEntries([")[2].partition("]")[0])
+    }
+    pages = {path.stem for path in (ROOT / "docs/metrics").glob("*.md")} - {"index", "why-numbers-differ"}
+    assert drawn == pages

@@ -84,6 +84,7 @@ def fuse_clips(a: Path, b: Path, arguments: FuseArguments, document: dict[str, A
                 options=options,
                 overwrite=files.overwrite,
                 resume=files.resume,
+                verify=files.verify,
                 sidecar=not files.no_sidecar,
                 on_frame=shown.frame,
             )

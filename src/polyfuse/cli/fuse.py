@@ -46,6 +46,8 @@ def command(a: Path | None, b: Path | None, ir: Path | None, vi: Path | None, **
             FileArguments.taken_from(values),
             ClipArguments.taken_from(values),
         )
+        if arguments.files.verify and not arguments.files.resume:
+            raise UsageError("--verify says how --resume looks at files: pass both, or neither.")
         first, second = a or ir or Path(), b or vi
         if are_clips(first, second, arguments.clips) and second is not None:
             fuse_clips(first, second, arguments, document)
@@ -78,7 +80,7 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
     model = arguments.model.load(say)
     document["model"] = model.provenance.name
     results = document["results"] = []
-    writing = Writing(files.overwrite, files.resume, not files.no_sidecar, files.quality)
+    writing = Writing(files.overwrite, files.resume, not files.no_sidecar, files.quality, files.verify)
     failures: list[tuple[str, PolyfuseError]] = []
     with progress(len(jobs), say, tell_failures=skip, quiet=files.quiet) as shown:
         if temporal == "none":

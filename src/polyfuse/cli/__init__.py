@@ -10,6 +10,7 @@ from importlib import import_module
 import click
 
 from polyfuse._version import __version__
+from polyfuse.cli.output import visible
 from polyfuse.cli.process import catch_signals, discard_output, interruption, mend_streams, told_interruption
 from polyfuse.errors import OutputError, PolyfuseError
 
@@ -87,5 +88,5 @@ def _tell(message: str, code: int, arguments: list[str]) -> int:
     if "--debug" in arguments:
         traceback.print_exc()
     with suppress(OSError):  # the exit code says it too
-        click.echo(f"polyfuse: {' '.join(message.split())}", err=True)
+        click.echo(f"polyfuse: {visible(' '.join(message.split()))}", err=True)
     return code

@@ -10,7 +10,7 @@ import click
 from polyfuse.cli.clips import are_clips, fuse_clips, limit_flow
 from polyfuse.cli.fuse_options import ClipArguments, FileArguments, FuseArguments, clip_options, file_options
 from polyfuse.cli.options import PATH, ModelArguments, PictureArguments, model_options, picture_options, talk_options
-from polyfuse.cli.output import json_document, speaker
+from polyfuse.cli.output import json_document, print_path, speaker
 from polyfuse.cli.progress import progress
 from polyfuse.errors import PartialError, PolyfuseError, UsageError
 
@@ -74,7 +74,7 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
         document["pairs"] = [_pair_json(pair, path) for pair, path in jobs]
         if not files.as_json:
             for pair, path in jobs:
-                click.echo(f"{pair.a}  +  {pair.b}  ->  {path}")
+                print_path(f"{pair.a}  +  {pair.b}  ->  {path}")
         return
     limit_flow(temporal, arguments.model.threads)
     model = arguments.model.load(say)
@@ -93,7 +93,7 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
             if outcome.error is not None:
                 failures.append((outcome.pair.name, outcome.error))
             elif not files.as_json:
-                click.echo(outcome.path)
+                print_path(outcome.path)
     if failures and skip:
         raise _summary([name for name, _ in failures], len(jobs))
     if failures and many:

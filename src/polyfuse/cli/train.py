@@ -63,9 +63,13 @@ def command(
     """Train a network, as `HELP` says."""
     import torch
 
+    from polyfuse.io.atomic import check_apart
     from polyfuse.train import load_recipe, train
+    from polyfuse.train.loop import RECIPE
 
     loaded = load_recipe(recipe, settings)
+    if not resume:
+        check_apart(out / RECIPE, [recipe])
     if devices > 1 and "RANK" not in os.environ:
         _start_processes(devices)
         return

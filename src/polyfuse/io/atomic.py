@@ -82,9 +82,11 @@ def check_apart(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike
         OutputError: If the path is one of the inputs, under whatever name.
     """
     target = Path(path)
+    if not target.exists():
+        return
     for source in inputs:
         with suppress(OSError, ValueError):
-            if target.exists() and target.samefile(source):
+            if target.samefile(source):
                 raise OutputError(f"{shown(path)} is an input and would be replaced: choose another --out")
 
 

@@ -136,7 +136,7 @@ def test_import_replaces_nothing(existing: str, polyfuse: Runner, checkpoint: Pa
     assert {path.name for path in Path().iterdir()} == {"FNet.pth", existing}
 
 
-@pytest.mark.parametrize(("name", "out"), [("ck.safetensors", "ck.safetensors"), ("ck.md", "ck.safetensors")])
+@pytest.mark.parametrize(("name", "out"), [("ck.pth", "ck.pth"), ("ck.md", "ck.safetensors")])
 def test_import_never_replaces_the_checkpoint(name: str, out: str, polyfuse: Runner, checkpoint: Path) -> None:
     source = checkpoint.rename(checkpoint.with_name(name))
     before = source.read_bytes()

@@ -53,7 +53,8 @@ def visible(text: str) -> str:
 
 def print_path(path: object) -> None:
     """Print the path of a result on stdout: as it is for a program, without control characters on a terminal."""
-    click.echo(visible(str(path)) if sys.stdout.isatty() else path)
+    text = str(path)
+    click.echo(visible(text) if sys.stdout.isatty() else text, color=True)  # without colour, click drops escape codes
 
 
 def speaker(quiet: bool) -> Callable[[str], None]:

@@ -62,5 +62,6 @@ def save(
         with atomic_path(path, overwrite) as temporary:
             temporary.write_bytes(content)
         yield path
+    check_apart(Path(folder) / NUMBERS, kept)
     text = json.dumps(explanation.numbers(), indent=2, ensure_ascii=False) + "\n"
     yield write_text(Path(folder) / NUMBERS, text, overwrite=overwrite)

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from polyfuse.errors import PolyfuseError
+from polyfuse.errors import InputError, OutputError, PolyfuseError
 from polyfuse.io import write_text
 from polyfuse.io.atomic import delete
-from polyfuse.io.source import file_sha256
+from polyfuse.io.source import file_sha256, shown
 
 SIDECAR_SUFFIX = ".json"
 RESULT = "result"
@@ -34,8 +34,11 @@ def write_sidecar(path: Path, record: Mapping[str, Any], *, overwrite: bool) -> 
     Raises:
         OutputError: If it exists or cannot be written.
     """
-    facts = path.stat()
-    result = {"bytes": facts.st_size, "mtime_ns": facts.st_mtime_ns, "sha256": file_sha256(path)}
+    try:
+        facts = path.stat()
+        result = {"bytes": facts.st_size, "mtime_ns": facts.st_mtime_ns, "sha256": file_sha256(path)}
+    except (OSError, InputError) as error:
+        raise OutputError(f"{shown(path)} was removed or replaced while it was written: fuse it again") from error
     text = json.dumps({**record, RESULT: result}, indent=2, ensure_ascii=False) + "\n"
     write_text(sidecar_path(path), text, overwrite=overwrite)
 

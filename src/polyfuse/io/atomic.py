@@ -128,7 +128,8 @@ def atomic_path(
             _flush(temporary)
             check_free(path, overwrite=overwrite)
             if kept is not None:
-                os.chmod(temporary, kept)
+                with suppress(OSError):  # not every file system knows permissions; there are none too many already
+                    os.chmod(temporary, kept)
             os.replace(temporary, target)
         except OSError as error:
             raise _refusal(called or path, error) from error

@@ -4,6 +4,15 @@ A message is one line: what happened, a colon, what to do. Anything else that es
 """
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal other than Ctrl-C's asked the process to end; it ends in the same order, with exit code 128 + number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+        """Of the signal."""
+
+
 class PolyfuseError(Exception):
     """Base of all errors polyfuse raises on purpose."""
 

@@ -62,15 +62,18 @@ def test_killed_batch_is_resumed_without_touching_what_is_done(
     assert {line: (tmp_path / line).stat().st_mtime_ns for line in told} == before
 
 
-def test_interrupted_batch_ends_with_130_and_complete_files_only(
-    start: Popen, slow_batch: list[object], tmp_path: Path
+@pytest.mark.parametrize(
+    ("number", "by"), [(signal.SIGINT, ""), (signal.SIGTERM, " by SIGTERM"), (signal.SIGHUP, " by SIGHUP")]
+)
+def test_interrupted_batch_ends_with_its_signal_and_complete_files_only(
+    start: Popen, slow_batch: list[object], tmp_path: Path, number: signal.Signals, by: str
 ) -> None:
     process = start(*slow_batch, before=DEFAULT_SIGINT)
-    told = end_after(process, 2, signal.SIGINT)
+    told = end_after(process, 2, number)
     _, err = process.communicate()
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert err.split("\n", 1)[0] == ""  # so that the message does not follow ^C on its line
-    assert err.strip() == "polyfuse: interrupted; what is finished stays, nothing is half-written."
+    assert err.strip() == f"polyfuse: interrupted{by}; what is finished stays, nothing is half-written."
     done = complete(tmp_path / "fused")
     assert {Path(line).name for line in told} <= done
     assert len(done) < COUNT
@@ -85,3 +88,31 @@ def test_reader_of_the_paths_that_leaves_ends_the_batch_quietly_with_1(start: Po
     assert process.stderr.read() == ""
     process.stderr.close()
     assert process.wait() == 1
+
+
+def test_nohup_still_means_that_the_end_of_the_terminal_is_ignored(start: Popen, folders: Folders) -> None:
+    process = start(
+        "fuse", *folders(9), "--model", "average", before="import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
+    )
+    end_after(process, 1, signal.SIGHUP)
+    assert (process.communicate()[1], process.returncode) == ("", 0)
+
+
+SLOW_READING = """
+import time
+import polyfuse.data.pack
+def slowly(path, **how):
+    print("reading", flush=True)
+    time.sleep(60)
+polyfuse.data.pack.read_picture = slowly
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_pack_that_is_told_to_end_leaves_nothing(
+    start: Popen, folders: Folders, tmp_path: Path, number: signal.Signals
+) -> None:
+    process = start("data", "pack", "--pair", *folders(1), "-o", "out/x.pack", before=SLOW_READING)
+    end_after(process, 1, number)
+    process.communicate()
+    assert (process.returncode, list((tmp_path / "out").iterdir())) == (128 + number, [])

@@ -136,6 +136,22 @@ def test_import_replaces_nothing(existing: str, polyfuse: Runner, checkpoint: Pa
     assert {path.name for path in Path().iterdir()} == {"FNet.pth", existing}
 
 
+@pytest.mark.parametrize(("name", "out"), [("ck.pth", "ck.pth"), ("ck.md", "ck.safetensors")])
+def test_import_never_replaces_the_checkpoint(name: str, out: str, polyfuse: Runner, checkpoint: Path) -> None:
+    source = checkpoint.rename(checkpoint.with_name(name))
+    before = source.read_bytes()
+    ran = polyfuse("models", "import", "fnet", source, "-o", out, "--overwrite")
+    assert (ran.code, ran.out) == (5, [])
+    assert f"{name} is an input and would be replaced" in ran.problem
+    assert (source.read_bytes(), [path.name for path in Path().iterdir()]) == (before, [name])
+
+
+def test_import_under_the_name_of_the_card_is_refused(polyfuse: Runner, checkpoint: Path) -> None:
+    ran = polyfuse("models", "import", "fnet", checkpoint, "-o", "w.md")
+    assert (ran.code, ran.problem) == (2, "w.md is the name of the card: name a .safetensors file.")
+    assert not Path("w.md").exists()
+
+
 def test_import_with_overwrite_replaces_both(polyfuse: Runner, checkpoint: Path) -> None:
     for name in ("w.safetensors", "w.md"):
         Path(name).write_text("old")

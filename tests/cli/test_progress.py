@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from polyfuse.cli.output import print_path, speaker
 from polyfuse.cli.progress import Bar, Teller, progress
+from polyfuse.errors import InputError
 from polyfuse.fusion import Outcome
 from polyfuse.io import Pair
 
@@ -54,3 +56,19 @@ def test_note_of_many_pairs_is_told_once() -> None:
     teller.outcome(outcome(("16 bits",)))
     teller.outcome(outcome(("16 bits",)))
     assert told == ["1: 16 bits"]
+
+
+def test_names_with_escape_codes_are_shown_and_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
+    teller = Teller(speaker(False), tell_failures=True)
+    teller.done("\x1b[2J\r1", ["a note\x07"], InputError("\x1b]0;title\x07 is damaged"))
+    assert capsys.readouterr().err.splitlines() == [
+        r"\x1b[2J\r1: a note\x07",
+        r"\x1b[2J\r1: \x1b]0;title\x07 is damaged",
+    ]
+
+
+def test_paths_go_to_a_program_as_they_are_and_to_a_terminal_without_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for stream, expected in ((io.StringIO(), "\x1b[2J.png\n"), (Terminal(), "\\x1b[2J.png\n")):
+        monkeypatch.setattr("sys.stdout", stream)
+        print_path(Path("\x1b[2J.png"))
+        assert stream.getvalue() == expected

@@ -5,6 +5,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,40 @@ def test_saved_files_are_those_of_the_report(report: Report, tmp_path: Path) -> 
     assert paths == ["per_picture.csv", "summary.csv", "results.json", "table.md", "table.tex"]
     assert (tmp_path / "out" / "table.tex").read_text(encoding="utf-8") == latex(report)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(paths)
+
+
+HOSTILE = "=cmd|' /C calc'!A0<script>alert(1)</script>\n\\end{table}%\x1b[2J"
+
+
+@pytest.fixture
+def hostile(report_of: ReportOf) -> Report:
+    """A report whose methods have names that mean something to a spreadsheet, a browser, LaTeX and a terminal."""
+    report = report_of({HOSTILE: NUMBERS["y"], "-1.5": NUMBERS["z"]})
+    return replace(report, notes=(*report.notes, f"{HOSTILE} was left out"))
+
+
+def test_csv_holds_no_formulas_and_plain_numbers(hostile: Report) -> None:
+    for text in (picture_csv(hostile), summary_csv(hostile)):
+        rows = list(csv.DictReader(text.splitlines(keepends=True)))
+        assert {row["method"] for row in rows} == {f"'{HOSTILE}", "-1.5"}
+
+
+def test_markdown_of_hostile_names_is_one_row_each_without_html(hostile: Report) -> None:
+    text = markdown(hostile)
+    assert "<" not in text
+    assert r"&lt;script&gt;" in text
+    assert all(line.startswith(("|", "-")) for line in text.splitlines() if line)
+    assert "\x1b" not in text
+
+
+def test_latex_of_hostile_names_leaves_no_comment(hostile: Report) -> None:
+    lines = latex(hostile).splitlines()
+    assert [line for line in lines if line.startswith("\\end{table}")] == [lines[-1]]
+    (row,) = (line for line in lines if line.lstrip().startswith("=cmd"))
+    assert r"\textbackslash{}end\{table\}\%" in row
+    assert "\x1b" not in "".join(lines)
+
+
+def test_table_of_hostile_names_sends_no_codes_to_the_terminal(hostile: Report) -> None:
+    assert "\x1b" not in terminal_text(make_grid(hostile), width=200, styled=False)
+    assert "\x1b[2J" not in terminal_text(make_grid(hostile), width=200, styled=True)

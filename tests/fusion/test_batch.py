@@ -1,5 +1,9 @@
 """Many pairs: order, failures, resuming, memory, and reading, fusing and writing at the same time."""
 
+import hashlib
+import json
+import os
+import shutil
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -147,6 +151,152 @@ def test_resume_without_sidecars_goes_by_the_pictures(make_jobs: Callable[..., J
     jobs = make_jobs(2)
     run(jobs[:1], sidecar=False)
     assert [state for _, state in states(run(jobs, resume=True, sidecar=False))] == ["kept", "fused"]
+
+
+def change_source(pair: Pair, path: Path) -> None:
+    write_picture(pair.b, np.full((6, 8), 77, np.uint8), overwrite=True)
+
+
+def change_source_keeping_size_and_time(pair: Pair, path: Path) -> None:
+    rewrite(pair.a, pair.a.read_bytes()[:-1] + b"x")
+
+
+def cut_result(pair: Pair, path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:50])
+
+
+def damage_result(pair: Pair, path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def damage_result_keeping_its_time(pair: Pair, path: Path) -> None:
+    rewrite(path, path.read_bytes()[:-1] + b"x")
+
+
+def rewrite(path: Path, data: bytes) -> None:
+    """Give a file another content and the time of the earlier one."""
+    before = path.stat()
+    path.write_bytes(data)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def touch(pair: Pair, path: Path) -> None:
+    for file in (pair.a, pair.b, path):
+        os.utime(file, (1e9, 1e9))
+
+
+def drop_what_010_did_not_write(path: Path) -> None:
+    sidecar = path.with_name(path.name + ".json")
+    record = json.loads(sidecar.read_text())
+    del record["result"]
+    for source in record["sources"].values():
+        del source["bytes"], source["mtime_ns"]
+    sidecar.write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize("earlier", ["", "0.1.0"])
+@pytest.mark.parametrize(
+    ("change", "state"), [(change_source, "fused"), (cut_result, "fused"), (damage_result, "fused"), (touch, "kept")]
+)
+def test_resume_looks_at_sources_and_result(
+    change: Callable[[Pair, Path], None], state: str, earlier: str, make_jobs: Callable[..., Jobs]
+) -> None:
+    jobs = make_jobs(2)
+    run(jobs)
+    if earlier:
+        drop_what_010_did_not_write(jobs[1][1])
+    change(*jobs[1])
+    assert [state for _, state in states(run(jobs, resume=True))] == ["kept", state]
+    assert [state for _, state in states(run(jobs, resume=True))] == ["kept", "kept"]
+
+
+@pytest.mark.parametrize("change", [change_source_keeping_size_and_time, damage_result_keeping_its_time])
+def test_verify_looks_at_hashes_too(change: Callable[[Pair, Path], None], make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs(1)
+    run(jobs)
+    change(*jobs[0])
+    assert [outcome.state for outcome in run(jobs, resume=True)] == ["kept"]
+    assert [outcome.state for outcome in run(jobs, resume=True, verify=True)] != ["kept"]
+
+
+def test_resume_keeps_a_result_whose_sources_have_moved(make_jobs: Callable[..., Jobs], tmp_path: Path) -> None:
+    pair, path = make_jobs(1)[0]
+    run([(pair, path)])
+    moved = Pair(pair.name, pair.a.rename(tmp_path / "moved.png"), pair.b)
+    assert [outcome.state for outcome in run([(moved, path)], resume=True)] == ["kept"]
+
+
+@pytest.mark.parametrize(("change", "state"), [(change_source, "fused"), (cut_result, "fused")])
+def test_resume_without_sidecars_looks_at_times_and_pictures(
+    change: Callable[[Pair, Path], None], state: str, make_jobs: Callable[..., Jobs]
+) -> None:
+    jobs = make_jobs(2)
+    run(jobs, sidecar=False)
+    change(*jobs[1])
+    assert [state for _, state in states(run(jobs, resume=True, sidecar=False))] == ["kept", state]
+
+
+def test_sidecar_holds_size_time_and_hash_of_the_result(make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs(1)
+    run(jobs)
+    pair, path = jobs[0]
+    record = json.loads(path.with_name(path.name + ".json").read_text())
+    facts = path.stat()
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert record["result"] == {"bytes": facts.st_size, "mtime_ns": facts.st_mtime_ns, "sha256": digest}
+    source = record["sources"]["a"]
+    assert (source["bytes"], source["mtime_ns"]) == (pair.a.stat().st_size, pair.a.stat().st_mtime_ns)
+
+
+def test_existing_sidecar_is_refused_before_any_work(make_jobs: Callable[..., Jobs]) -> None:
+    jobs = make_jobs(2)
+    sidecar = jobs[1][1].with_name("001.png.json")
+    sidecar.parent.mkdir()
+    sidecar.write_text("mine")
+    with pytest.raises(OutputError, match=r"001\.png\.json exists: pass --overwrite"):
+        run(jobs)
+    assert (sidecar.read_text(), jobs[0][1].exists()) == ("mine", False)
+    assert [outcome.state for outcome in run(jobs, overwrite=True)] == ["fused", "fused"]
+
+
+def test_sidecar_never_replaces_a_source(make_jobs: Callable[..., Jobs]) -> None:
+    pair, path = make_jobs(1)[0]
+    path.parent.mkdir()
+    source = pair.a.rename(path.with_name(path.name + ".json"))
+    before = source.read_bytes()
+    with pytest.raises(OutputError, match="is a source and would be replaced by a sidecar"):
+        run([(Pair(pair.name, source, pair.b), path)], overwrite=True)
+    assert source.read_bytes() == before
+
+
+@pytest.mark.parametrize("length", [251, 255, 256])
+def test_name_without_room_for_the_sidecar_is_refused_before_any_work(
+    length: int, make_jobs: Callable[..., Jobs]
+) -> None:
+    pair, path = make_jobs(1)[0]
+    path = path.with_name("n" * (length - 4) + ".png")
+    with pytest.raises(OutputError, match=r"cannot be written .*choose a shorter name"):
+        run([(pair, path)])
+    assert not path.parent.exists()
+    if length <= 255:
+        assert [outcome.state for outcome in run([(pair, path)], sidecar=False)] == ["fused"]
+
+
+def test_results_that_were_removed_meanwhile_are_told(
+    make_jobs: Callable[..., Jobs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs, save = make_jobs(9), Result.save
+
+    def removed_at_the_sixth(self: Result, path: Path, **how: Any) -> Path:
+        if path == jobs[5][1]:
+            shutil.rmtree(path.parent)
+        return save(self, path, **how)
+
+    monkeypatch.setattr(Result, "save", removed_at_the_sixth)
+    with pytest.raises(OutputError, match=r"000\.png.* removed meanwhile: fuse them again, --resume keeps the others"):
+        run(jobs)
+    assert [path.exists() for _, path in jobs] == [False] * 5 + [True] * 4
 
 
 def test_pair_that_does_not_fit_into_memory_fails_alone(

@@ -78,7 +78,9 @@ def test_record_of_learned_weights_has_their_hash_and_configuration(random_fnet:
 
 def test_sidecar_is_the_record(result: Result, tmp_path: Path) -> None:
     result.save(tmp_path / "fused.png")
-    assert json.loads((tmp_path / "fused.png.json").read_text(encoding="utf-8")) == result.record
+    sidecar = json.loads((tmp_path / "fused.png.json").read_text(encoding="utf-8"))
+    assert sidecar.pop("result")["bytes"] == (tmp_path / "fused.png").stat().st_size
+    assert sidecar == result.record
 
 
 def test_saved_picture_is_the_image(result: Result, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from polyfuse.errors import OutputError
 from polyfuse.io import atomic_path, write_text
+from polyfuse.io.atomic import check_apart
 
 
 def test_text_is_written_in_utf8_with_line_feeds(tmp_path: Path) -> None:
@@ -121,3 +122,23 @@ def test_a_name_as_long_as_the_file_system_allows_is_written(tmp_path: Path) -> 
 def test_a_name_too_long_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="shorter name"):
         write_text(tmp_path / ("n" * 300 + ".txt"), "text")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no umask")
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o755, 0o444])
+def test_what_replaces_a_file_gets_its_permissions_and_never_more(tmp_path: Path, mode: int) -> None:
+    path = write_text(tmp_path / "x.txt", "first")
+    path.chmod(mode)
+    with atomic_path(path, overwrite=True) as temporary:
+        assert stat.S_IMODE(temporary.stat().st_mode) & ~(mode | 0o600) == 0
+        temporary.write_text("second")
+    assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("second", mode)
+
+
+def test_an_input_is_found_under_any_name(tmp_path: Path) -> None:
+    source = write_text(tmp_path / "x.txt", "x")
+    (tmp_path / "link").symlink_to(source)
+    for name in ("x.txt", "link", f"../{tmp_path.name}/x.txt"):
+        with pytest.raises(OutputError, match="is an input and would be replaced: choose another --out"):
+            check_apart(tmp_path / name, [tmp_path / "none", source])
+    check_apart(tmp_path / "y.txt", [source])

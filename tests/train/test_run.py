@@ -228,9 +228,14 @@ def test_loss_that_is_no_number_names_step_and_loss_and_keeps_the_state_before(
     assert all(value.isfinite().all() for part in state["parts"].values() for value in part.values())
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_run_leaves_a_checkpoint_exits_with_130_and_ends_with_the_same_bits(
-    write_recipe: WriteRecipe, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_interrupted_run_leaves_a_checkpoint_exits_with_its_signal_and_ends_with_the_same_bits(
+    write_recipe: WriteRecipe,
+    finished: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+    code: int,
 ) -> None:
     command = ["train", str(write_recipe()), "-o", str(tmp_path / "new")]
 
@@ -241,7 +246,7 @@ def test_interrupted_run_leaves_a_checkpoint_exits_with_130_and_ends_with_the_sa
     original = turns.take_turn
     with monkeypatch.context() as patch:
         patch.setattr(loop_module, "take_turn", interrupted)
-        assert cli.run(command) == 130
+        assert cli.run(command) == code
     assert load_checkpoint(tmp_path / "new", print)["step"] == 1
     assert cli.run([*command, "--resume"]) == 0
     assert same(tensors(finished), tensors(tmp_path / "new"))

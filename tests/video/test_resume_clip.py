@@ -187,3 +187,45 @@ def test_part_that_lacks_a_frame_is_not_kept(
     result = run(tmp_path / "fused.mkv", resume=True)
     assert result.num_resumed == 3
     same(look(result.path), look(run(tmp_path / "whole.mkv").path))
+
+
+def test_parts_are_never_deleted_or_written_through_a_link(run: Run, tmp_path: Path) -> None:
+    others = tmp_path / "others"
+    others.mkdir()
+    precious = others / "000000.safetensors"
+    precious.write_text("mine")
+    (tmp_path / ".fused.mkv.parts").symlink_to(others)
+    with pytest.raises(OutputError, match="parts is a link"):
+        run(tmp_path / "fused.mkv", overwrite=True)
+    assert [path.name for path in others.iterdir()] == [precious.name]
+    assert precious.read_text() == "mine"
+
+
+@pytest.mark.parametrize("verify", [False, True])
+@pytest.mark.parametrize("damage", ["cut", "source", "nothing"])
+def test_resume_looks_at_clips_and_result(
+    run: Run, make_clip: Make, scene: Scene, tmp_path: Path, damage: str, verify: bool
+) -> None:
+    target = tmp_path / "fused.mkv"
+    run(target)
+    if damage == "cut":
+        target.write_bytes(target.read_bytes()[:100])
+    elif damage == "source":
+        make_clip(tmp_path / "a.mp4", scene(8, (48, 64)), ticks=TICKS[:8])
+    assert run(target, resume=True, verify=verify).kept is (damage == "nothing")
+    assert run(target, resume=True, verify=verify).kept
+
+
+def test_name_without_room_for_the_folder_of_parts_is_refused_before_any_work(run: Run, tmp_path: Path) -> None:
+    target = tmp_path / "out" / ("n" * 245 + ".mkv")
+    with pytest.raises(OutputError, match="choose a shorter name"):
+        run(target)
+    assert not target.parent.exists()
+
+
+def test_sidecar_of_a_clip_replaces_nothing_unasked(run: Run, tmp_path: Path) -> None:
+    sidecar = tmp_path / "fused.mkv.json"
+    sidecar.write_text("mine")
+    with pytest.raises(OutputError, match=r"fused\.mkv\.json exists: pass --overwrite"):
+        run(tmp_path / "fused.mkv")
+    assert (sidecar.read_text(), (tmp_path / "fused.mkv").exists()) == ("mine", False)

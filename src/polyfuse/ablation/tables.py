@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from polyfuse.ablation.comparison import CLEAR, Comparison, Entry
+from polyfuse.evaluation.records import as_text
 from polyfuse.evaluation.report import Column, versions
 from polyfuse.evaluation.tables import NO_VALUE, Cell, Grid, GridColumn, Section
 from polyfuse.metrics import ARROWS
@@ -108,7 +109,7 @@ def table_csv(comparison: Comparison) -> str:
         for column in comparison.columns:
             facts, entry = (column.key, comparison.study.protocol, column.better), line.entries[column.key]
             numbers = ["" if value is None else value for value in _numbers(entry).values()]
-            writer.writerow([line.variant.name, line.variant.summary, *facts, *numbers])
+            writer.writerow([as_text(line.variant.name), as_text(line.variant.summary), *facts, *numbers])
     return file.getvalue()
 
 

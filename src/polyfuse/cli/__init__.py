@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
+from contextlib import suppress
 from importlib import import_module
 
 import click
 
 from polyfuse._version import __version__
+from polyfuse.cli.output import visible
+from polyfuse.cli.process import catch_signals, discard_output, interruption, mend_streams, told_interruption
 from polyfuse.errors import OutputError, PolyfuseError
-
-INTERRUPTED = 130
 
 VERBS = {
     "fuse": "Fuse one pair of pictures, every pair of two folders, or two clips.",
@@ -53,6 +53,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and leave with the exit code that fits."""
+    mend_streams()
+    catch_signals()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -67,10 +69,14 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as error:
         hint = f" See `{error.ctx.command_path} --help`." if isinstance(error, click.UsageError) and error.ctx else ""
         return _tell(error.format_message() + hint, error.exit_code, arguments)
-    except (KeyboardInterrupt, click.Abort):
-        return _tell("interrupted; what is finished stays, nothing is half-written.", INTERRUPTED, arguments)
+    except (KeyboardInterrupt, click.Abort) as ending:
+        return _tell(*told_interruption(interruption(ending)), arguments)
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered has nowhere to go
+        discard_output()  # what is still buffered has nowhere to go
+        if (cause := interruption(error)) is not None:  # the terminal that it was to be told on is gone
+            return _tell(*told_interruption(cause), arguments)
+        if isinstance(error, BrokenPipeError):  # who reads the results wants no more
+            return 1
         message = f"{error.filename or 'standard output'} cannot be written ({error.strerror}): free some space."
         return _tell(message, OutputError.exit_code, arguments)
     except MemoryError:
@@ -81,5 +87,6 @@ def _tell(message: str, code: int, arguments: list[str]) -> int:
     """Print one line, or the traceback where `--debug` asks for it."""
     if "--debug" in arguments:
         traceback.print_exc()
-    click.echo(f"polyfuse: {' '.join(message.split())}", err=True)
+    with suppress(OSError):  # the exit code says it too
+        click.echo(f"polyfuse: {visible(' '.join(message.split()))}", err=True)
     return code

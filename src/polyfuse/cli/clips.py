@@ -7,10 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import click
-
 from polyfuse.cli.fuse_options import ClipArguments, FuseArguments
-from polyfuse.cli.output import speaker
+from polyfuse.cli.output import print_path, speaker
 from polyfuse.cli.progress import progress
 from polyfuse.errors import PolyfuseError, UsageError
 
@@ -68,7 +66,7 @@ def fuse_clips(a: Path, b: Path, arguments: FuseArguments, document: dict[str, A
     if files.dry_run:
         document["pairs"] = [pair]
         if not files.as_json:
-            click.echo(f"{a}  +  {b}  ->  {target}")
+            print_path(f"{a}  +  {b}  ->  {target}")
         return
     limit_flow(clips.temporal, arguments.model.threads)
     model = arguments.model.load(say)
@@ -84,6 +82,7 @@ def fuse_clips(a: Path, b: Path, arguments: FuseArguments, document: dict[str, A
                 options=options,
                 overwrite=files.overwrite,
                 resume=files.resume,
+                verify=files.verify,
                 sidecar=not files.no_sidecar,
                 on_frame=shown.frame,
             )
@@ -107,4 +106,4 @@ def fuse_clips(a: Path, b: Path, arguments: FuseArguments, document: dict[str, A
     if not result.kept:
         say(f"{a.stem}: {num_fused} frames in {result.seconds:.1f} s, {speed:.1f} frames/s")
     if not files.as_json:
-        click.echo(result.path)
+        print_path(result.path)

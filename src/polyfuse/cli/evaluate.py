@@ -151,7 +151,7 @@ def _evaluate(
     """Find, score and show; `document` gets what `--json` prints."""
     import torch
 
-    from polyfuse.evaluation import Task, check_ready, choose_metrics, find_items, make_report
+    from polyfuse.evaluation import Task, check_inputs_stay, check_ready, choose_metrics, find_items, make_report
     from polyfuse.io import DEFAULT_MAX_PIXELS
 
     say = speaker(arguments.quiet)
@@ -163,6 +163,9 @@ def _evaluate(
     if arguments.out is not None:
         check_ready(arguments.out, metrics, charts=not arguments.no_charts, overwrite=arguments.overwrite)
     items, notes = find_items(methods, a, b, match=arguments.match, skip_missing=arguments.on_error == "skip")
+    if arguments.out is not None:
+        inputs = [path for item in items for path in (item.pair.a, item.pair.b, *item.fused.values())]
+        check_inputs_stay(arguments.out, metrics, [a, *inputs], charts=not arguments.no_charts)
     for note in (*published_notes, *notes):
         say(note)
     # One thread wherever it is computed: the same bytes whatever --workers says, and two threads for maps this small

@@ -10,7 +10,7 @@ import click
 from polyfuse.cli.clips import are_clips, fuse_clips, limit_flow
 from polyfuse.cli.fuse_options import ClipArguments, FileArguments, FuseArguments, clip_options, file_options
 from polyfuse.cli.options import PATH, ModelArguments, PictureArguments, model_options, picture_options, talk_options
-from polyfuse.cli.output import json_document, speaker
+from polyfuse.cli.output import json_document, print_path, speaker
 from polyfuse.cli.progress import progress
 from polyfuse.errors import PartialError, PolyfuseError, UsageError
 
@@ -46,6 +46,8 @@ def command(a: Path | None, b: Path | None, ir: Path | None, vi: Path | None, **
             FileArguments.taken_from(values),
             ClipArguments.taken_from(values),
         )
+        if arguments.files.verify and not arguments.files.resume:
+            raise UsageError("--verify says how --resume looks at files: pass both, or neither.")
         first, second = a or ir or Path(), b or vi
         if are_clips(first, second, arguments.clips) and second is not None:
             fuse_clips(first, second, arguments, document)
@@ -72,13 +74,13 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
         document["pairs"] = [_pair_json(pair, path) for pair, path in jobs]
         if not files.as_json:
             for pair, path in jobs:
-                click.echo(f"{pair.a}  +  {pair.b}  ->  {path}")
+                print_path(f"{pair.a}  +  {pair.b}  ->  {path}")
         return
     limit_flow(temporal, arguments.model.threads)
     model = arguments.model.load(say)
     document["model"] = model.provenance.name
     results = document["results"] = []
-    writing = Writing(files.overwrite, files.resume, not files.no_sidecar, files.quality)
+    writing = Writing(files.overwrite, files.resume, not files.no_sidecar, files.quality, files.verify)
     failures: list[tuple[str, PolyfuseError]] = []
     with progress(len(jobs), say, tell_failures=skip, quiet=files.quiet) as shown:
         if temporal == "none":
@@ -91,7 +93,7 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
             if outcome.error is not None:
                 failures.append((outcome.pair.name, outcome.error))
             elif not files.as_json:
-                click.echo(outcome.path)
+                print_path(outcome.path)
     if failures and skip:
         raise _summary([name for name, _ in failures], len(jobs))
     if failures and many:

@@ -25,6 +25,8 @@ def file_options(command: Command) -> Command:
             click.option("--on-error", type=click.Choice(["stop", "skip"]), default="stop", show_default=True,
                          help="What to do after a pair that failed."),
             click.option("--resume", is_flag=True, help="Keep results that an earlier run made in the same way."),
+            click.option("--verify", is_flag=True,
+                         help="With --resume: compare hashes, not only size and time of the files."),
             click.option("--overwrite", is_flag=True, help="Replace existing results."),
             click.option("--no-sidecar", is_flag=True, help="Write no .json beside the results."),
             click.option("--dry-run", is_flag=True, help="List the pairs and write nothing."),
@@ -58,6 +60,7 @@ class FileArguments(Arguments):
     quality: int
     on_error: Literal["stop", "skip"]
     resume: bool
+    verify: bool
     overwrite: bool
     no_sidecar: bool
     dry_run: bool

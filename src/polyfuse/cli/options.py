@@ -21,7 +21,19 @@ if TYPE_CHECKING:
     from polyfuse.fusion import FuseOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-PATH = click.Path(path_type=Path)
+
+
+class _NamedPath(click.Path):
+    """A path that names something: an empty one, as of a variable that is not set, would be the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        if value == "":
+            self.fail("the path is empty: name a file or a folder.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = _NamedPath(path_type=Path)
 
 
 class MemorySize(click.ParamType):  # type: ignore[type-arg]

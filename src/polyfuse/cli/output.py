@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -41,12 +42,27 @@ def json_document(wanted: bool) -> Iterator[dict[str, Any]]:
             print_json(document)
 
 
+def visible(text: str) -> str:
+    r"""The text with control characters as escapes: a file name may hold some that move the cursor or hide a line.
+
+    >>> print(visible("a\x1b[2Jb"))
+    a\x1b[2Jb
+    """
+    return "".join(sign if sign.isprintable() or sign == "\n" else ascii(sign)[1:-1] for sign in text)
+
+
+def print_path(path: object) -> None:
+    """Print the path of a result on stdout: as it is for a program, without control characters on a terminal."""
+    text = str(path)
+    click.echo(visible(text) if sys.stdout.isatty() else text, color=True)  # without colour, click drops escape codes
+
+
 def speaker(quiet: bool) -> Callable[[str], None]:
     """Return a function that prints one line on stderr, or nothing."""
 
     def say(text: str) -> None:
         if not quiet:
-            click.echo(text, err=True)
+            click.echo(visible(text), err=True)
 
     return say
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from polyfuse.cli.output import visible
 from polyfuse.errors import PolyfuseError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Teller:
                 self._told.add(note)
                 self._say(f"{name}: {note}")
         if error is not None and self._tell_failures:
-            click.echo(f"{name}: {error}", err=True)
+            click.echo(visible(f"{name}: {error}"), err=True)
 
     def tile(self, done: int, total: int) -> None:
         """Take note of a finished tile of the pair that is being fused."""

@@ -12,6 +12,7 @@ import click
 
 from polyfuse.cli.options import PATH, talk_options
 from polyfuse.cli.output import in_words, speaker
+from polyfuse.errors import Stopped
 
 
 def _bundled_recipes() -> list[str]:
@@ -62,9 +63,13 @@ def command(
     """Train a network, as `HELP` says."""
     import torch
 
+    from polyfuse.io.atomic import check_apart
     from polyfuse.train import load_recipe, train
+    from polyfuse.train.loop import RECIPE
 
     loaded = load_recipe(recipe, settings)
+    if not resume:
+        check_apart(out / RECIPE, [recipe])
     if devices > 1 and "RANK" not in os.environ:
         _start_processes(devices)
         return
@@ -87,9 +92,12 @@ def _leave_processes() -> None:
 def _start_processes(count: int) -> None:
     """Run this command line in `count` processes that know of each other, and leave with the code of one that fails."""
     from torch.distributed import run
+    from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     try:
         run.main(["--standalone", "--nproc-per-node", str(count), "-m", "polyfuse", *sys.argv[1:]])
     except ChildFailedError as error:
         raise click.exceptions.Exit(error.get_first_failure()[1].exitcode) from error
+    except SignalException as error:
+        raise Stopped(error.sigval) from error

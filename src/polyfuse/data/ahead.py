@@ -55,9 +55,11 @@ class Ahead:
 
 
 def _begin(batches: Batches) -> None:
-    """Get a worker ready; Ctrl-C is left to the process that started it."""
+    """Get a worker ready; Ctrl-C and the end of the terminal are left to the process that started it."""
     global _worker_batches
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     _worker_batches = batches
 
 

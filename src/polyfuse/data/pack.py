@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from polyfuse.data.layouts import PairSet
 from polyfuse.errors import InputError, UsageError
 from polyfuse.io import Pair, Picture, atomic_path, read_picture
+from polyfuse.io.atomic import check_apart
 from polyfuse.transforms.colour import LumaConvention, luma, split_official8
 
 MAGIC = b"PFPACK01"
@@ -108,11 +109,12 @@ def write_pack(
 
     Raises:
         InputError: If a picture cannot be read, is not of 8 bits, or a pair differs in size; nothing is written then.
-        OutputError: If the file exists or cannot be written.
+        OutputError: If the file exists, is one of the pictures, or cannot be written.
     """
     pairs = [(group, pair) for group in sets for pair in group.pairs]
     if not pairs:
         raise UsageError("there is nothing to pack: name at least one folder or --pair A B.")
+    check_apart(path, (source for _, pair in pairs for source in (pair.a, pair.b)))
     with atomic_path(path, overwrite) as temporary, temporary.open("wb") as file:
         file.seek(_PREAMBLE.size)
         digest, items = hashlib.sha256(), []

@@ -1,7 +1,7 @@
 """Scores of fused pictures: one picture, or whole folders of several methods, with tables and charts."""
 
 from polyfuse.evaluation.baselines import BASELINES
-from polyfuse.evaluation.files import check_ready, save
+from polyfuse.evaluation.files import check_inputs_stay, check_ready, save
 from polyfuse.evaluation.report import Collected, Report, make_report
 from polyfuse.evaluation.run import Scored, Task, score_items
 from polyfuse.evaluation.scoring import Evaluation, choose_metrics, evaluate
@@ -16,6 +16,7 @@ __all__ = [
     "Report",
     "Scored",
     "Task",
+    "check_inputs_stay",
     "check_ready",
     "choose_metrics",
     "evaluate",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import html
+import re
+
 from polyfuse.evaluation.report import Report, versions
 from polyfuse.evaluation.tables import Cell, Grid, GridColumn, make_grid
+from polyfuse.io.source import shown
 
 _LATEX_SIGNS = {
     "\\": r"\textbackslash{}",
@@ -29,18 +33,37 @@ def markdown_text(grid: Grid) -> str:
     ]
     for section in grid.sections:
         if section.title:
-            lines.append(_line(f"_{section.title}_", *([""] * len(grid.columns))))
+            lines.append(_line(f"_{_markdown_name(section.title)}_", *([""] * len(grid.columns))))
         lines += [
-            _line(name, *(_MARKDOWN_MARKS[c.mark] % c.text if c.text else "" for c in cells))
+            _line(_markdown_name(name), *(_MARKDOWN_MARKS[c.mark] % c.text if c.text else "" for c in cells))
             for name, cells in section.rows
         ]
     marked = any(cell.mark for section in grid.sections for _, cells in section.rows for cell in cells)
     marks = ["**best**, _second best_"] if marked else []
-    return "\n".join([*lines, "", *(f"- {text}" for text in [*marks, *grid.footer])]) + "\n"
+    return "\n".join([*lines, "", *(f"- {text}" for text in [*marks, *map(_plain, grid.footer)])]) + "\n"
 
 
 def _line(*cells: str) -> str:
     return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+
+
+def _markdown_name(name: str) -> str:
+    """A name on one line that Markdown prints as it stands; signs within words, as in a_b, need no care."""
+    return _plain(re.sub(r"([\\`*\[\]])", r"\\\1", shown(name)))
+
+
+def _plain(text: str) -> str:
+    """Text on one line in which Markdown sees no HTML."""
+    return html.escape(one_line(text), quote=False)
+
+
+def one_line(text: str) -> str:
+    r"""The text with line breaks and other control characters as spaces, so that no comment and no cell ends early.
+
+    >>> one_line("a\nb")
+    'a b'
+    """
+    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 def latex(report: Report) -> str:
@@ -57,7 +80,7 @@ def latex(report: Report) -> str:
     lines = [
         f"% polyfuse {versions()['polyfuse']}, protocol {report.task.protocol}, {report.num_pairs} pairs, "
         f"list sha256 {report.pairs_sha256}",
-        *(f"% {text}" for text in grid.footer),
+        *(f"% {one_line(text)}" for text in grid.footer),
         r"\begin{table}",
         r"  \centering",
         f"  \\caption{{Mean over {report.num_pairs} pairs, protocol {escape(report.task.protocol)}. "
@@ -102,4 +125,4 @@ def escape(text: str) -> str:
     >>> print(escape("50 % of a_b"))
     50 \% of a\_b
     """
-    return "".join(_LATEX_SIGNS.get(sign, sign) for sign in text)
+    return "".join(_LATEX_SIGNS.get(sign, sign) for sign in one_line(text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from polyfuse.errors import OutputError
@@ -13,6 +13,7 @@ from polyfuse.evaluation.documents import latex, markdown
 from polyfuse.evaluation.records import document, picture_csv, summary_csv
 from polyfuse.evaluation.report import Report
 from polyfuse.io import atomic_path, write_text
+from polyfuse.io.atomic import check_apart
 from polyfuse.io.source import shown
 from polyfuse.metrics import Metric
 
@@ -31,14 +32,30 @@ def check_ready(folder: Path, metrics: Sequence[Metric], *, charts: bool, overwr
         require_matplotlib()
     if os.path.lexists(folder) and not folder.is_dir():
         raise OutputError(f"{shown(folder)} is a file: name a folder.")
+    existing = _existing(folder, metrics, charts=charts)
+    if existing and not overwrite:
+        more = f" and {len(existing) - 1} more exist" if len(existing) > 1 else " exists"
+        raise OutputError(f"{shown(existing[0])}{more}: pass --overwrite to replace them, or choose another --out.")
+
+
+def check_inputs_stay(folder: Path, metrics: Sequence[Metric], inputs: Iterable[Path], *, charts: bool) -> None:
+    """Check, before any work, that no file of an evaluation would replace a picture that is scored.
+
+    Raises:
+        OutputError: If one would.
+    """
+    pictures = tuple(inputs)
+    for path in _existing(folder, metrics, charts=charts):
+        check_apart(path, pictures)
+
+
+def _existing(folder: Path, metrics: Sequence[Metric], *, charts: bool) -> list[Path]:
+    """Those of the files of an evaluation that are there."""
     names = list(TEXTS)
     if charts:
         stems = ["radar", *(f"box_{metric.name}" for metric in metrics)]
         names += [f"{stem}.{kind}" for stem in stems for kind in CHART_KINDS]
-    existing = [folder / name for name in names if os.path.lexists(folder / name)]
-    if existing and not overwrite:
-        more = f" and {len(existing) - 1} more exist" if len(existing) > 1 else " exists"
-        raise OutputError(f"{shown(existing[0])}{more}: pass --overwrite to replace them, or choose another --out.")
+    return [folder / name for name in names if os.path.lexists(folder / name)]
 
 
 def save(report: Report, folder: Path, *, charts: bool = True, overwrite: bool = False) -> Iterator[Path]:

@@ -21,7 +21,13 @@ def picture_csv(report: Report) -> str:
     """One line for each picture: pair, method, kind, protocol, and every column; `nan` where there is no value."""
     head = ["pair", "method", "kind", "protocol", *(column.key for column in report.columns)]
     lines = [
-        [pair, method.name, method.kind, report.task.protocol, *(repr(c.of(evaluation)) for c in report.columns)]
+        [
+            as_text(pair),
+            as_text(method.name),
+            method.kind,
+            report.task.protocol,
+            *(repr(c.of(evaluation)) for c in report.columns),
+        ]
         for pair, method, evaluation in report.pictures
     ]
     return _csv(head, lines)
@@ -35,7 +41,7 @@ def summary_csv(report: Report) -> str:
         for column in report.columns:
             cell = row.summaries[column.key]
             numbers = (cell.mean, cell.sd, cell.low, cell.high, cell.n, cell.left_out)
-            first = (row.method.name, row.method.kind, column.key, report.task.protocol, column.better)
+            first = (as_text(row.method.name), row.method.kind, column.key, report.task.protocol, column.better)
             lines.append([*first, *map(repr, numbers)])
     return _csv(head, lines)
 
@@ -46,6 +52,21 @@ def _csv(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     writer.writerow(head)
     writer.writerows(lines)
     return file.getvalue()
+
+
+def as_text(name: str) -> str:
+    """A name that no spreadsheet takes for a formula: where it begins like one, an apostrophe comes before it.
+
+    >>> as_text("=1+1"), as_text("-0.5"), as_text("fnet")
+    ("'=1+1", '-0.5', 'fnet')
+    """
+    if not name.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
+        return name
+    try:
+        float(name)
+    except ValueError:
+        return f"'{name}"
+    return name
 
 
 def document(report: Report) -> dict[str, Any]:

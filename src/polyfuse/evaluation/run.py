@@ -152,11 +152,11 @@ def _spread(items: Sequence[Item], task: Task, workers: int) -> Generator[Scored
 
 @contextmanager
 def _children_ignoring_interrupts() -> Iterator[None]:
-    """Processes that the body starts ignore Ctrl-C, even while they are starting: the parent ends them."""
+    """Processes that the body starts ignore Ctrl-C and a closed terminal, even while starting: the parent ends them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
         yield
     finally:

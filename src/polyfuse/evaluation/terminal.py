@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from polyfuse.evaluation.tables import Cell, Grid, GridColumn, Section
+from polyfuse.io.source import shown
 
 BOLD, UNDERLINED, FAINT, PLAIN = "\x1b[1m", "\x1b[4m", "\x1b[2m", "\x1b[0m"
 _SIGNS = {"best": ("**", "**"), "second": (" _", "_ "), "": ("  ", "  ")}
@@ -20,13 +21,22 @@ def terminal_text(grid: Grid, *, width: int, styled: bool) -> str:
         width: Characters of a line; more columns than fit go into further blocks below.
         styled: Use the terminal's bold and underline instead of ** and _.
     """
-    grid = _aligned(grid)
+    grid = _aligned(_visible(grid))
     names = [name for section in grid.sections for name, _ in section.rows] + [grid.names]
     name_width = max(map(len, names))
     widths = [_width(grid, index, styled) for index in range(len(grid.columns))]
     blocks = [_block(grid, chosen, widths, name_width, styled) for chosen in _chunks(grid, widths, width - name_width)]
     legend = [] if styled or not _has_marks(grid) else ["**best**, _second best_"]
     return "\n".join("\n".join(lines) for lines in [*blocks, [*legend, *grid.footer]])
+
+
+def _visible(grid: Grid) -> Grid:
+    """The table with names and lines that hold no control characters, which a terminal would obey."""
+    sections = (
+        replace(section, title=shown(section.title), rows=tuple((shown(name), cells) for name, cells in section.rows))
+        for section in grid.sections
+    )
+    return replace(grid, sections=tuple(sections), footer=tuple(map(shown, grid.footer)))
 
 
 def _aligned(grid: Grid) -> Grid:

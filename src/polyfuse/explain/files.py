@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from polyfuse.drawing.canvas import require_matplotlib
 from polyfuse.errors import OutputError
 from polyfuse.explain.report import Explanation
 from polyfuse.io import atomic_path, write_text
+from polyfuse.io.atomic import check_apart
 
 NUMBERS = "numbers.json"
 
@@ -34,7 +35,9 @@ def check_ready(folder: str | os.PathLike[str], *, overwrite: bool = False) -> N
         raise OutputError(f"{target} cannot be looked into ({error.strerror}): choose another folder.") from error
 
 
-def save(explanation: Explanation, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
+def save(
+    explanation: Explanation, folder: str | os.PathLike[str], *, overwrite: bool = False, inputs: Iterable[Path] = ()
+) -> Iterator[Path]:
     """Draw `explanation` into `folder`, yielding each path once its file is complete.
 
     overview.png tells the story on one sheet; further pictures, which depend on the model's family, show its parts;
@@ -44,17 +47,21 @@ def save(explanation: Explanation, folder: str | os.PathLike[str], *, overwrite:
         explanation: From `explain`.
         folder: Made if missing.
         overwrite: Whether files in it may be replaced.
+        inputs: Files that are not replaced in any case.
 
     Raises:
         DependencyError: If matplotlib is missing.
         OutputError: If the folder is not free or a file cannot be written; no file is left half-written.
     """
     check_ready(folder, overwrite=overwrite)
+    kept = tuple(inputs)
     for name, canvas in explanation.draw(explanation, explanation.findings):
         path = Path(folder) / f"{name}.png"
+        check_apart(path, kept)
         content = canvas.png()
         with atomic_path(path, overwrite) as temporary:
             temporary.write_bytes(content)
         yield path
+    check_apart(Path(folder) / NUMBERS, kept)
     text = json.dumps(explanation.numbers(), indent=2, ensure_ascii=False) + "\n"
     yield write_text(Path(folder) / NUMBERS, text, overwrite=overwrite)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,9 +16,12 @@ from polyfuse.fusion.fuser import OnTile
 from polyfuse.fusion.options import FuseOptions
 from polyfuse.fusion.pair import fuse_pictures
 from polyfuse.fusion.record import settings
-from polyfuse.fusion.result import Result, sidecar_path
+from polyfuse.fusion.result import Result
+from polyfuse.fusion.sidecar import RESULT, earlier_record, sidecar_path
 from polyfuse.fusion.sources import as_picture
-from polyfuse.io import Pair, Picture
+from polyfuse.io import Pair, Picture, read_picture
+from polyfuse.io.atomic import check_free
+from polyfuse.io.source import shown
 
 AHEAD = 2
 """Pairs read ahead, and results waiting to be written."""
@@ -52,11 +55,13 @@ class Writing:
     overwrite: bool = False
     """Replace existing results."""
     resume: bool = False
-    """Keep results that an earlier run made from the same sources with the same settings."""
+    """Keep results that an earlier run made from the same sources with the same settings, and that are unchanged."""
     sidecar: bool = True
     """Write the record beside each result."""
     quality: int = 95
     """For JPEG and WebP, 1 to 100."""
+    verify: bool = False
+    """With `resume`, tell by hashes whether sources and results are unchanged, not by size and time."""
 
 
 def fuse_pairs(
@@ -80,17 +85,17 @@ def fuse_pairs(
         on_tile: Called with (tiles done, tiles in all) while a pair is being fused.
 
     Raises:
-        OutputError: Before any work, if results exist and neither overwriting nor resuming was asked for, or if a
-            result would replace a source.
+        OutputError: Before any work, if results or sidecars exist and neither overwriting nor resuming was asked for,
+            or if one would replace a source; at the end, if a result that was written is gone.
     """
     how = writing or Writing()
-    check_targets(jobs, replacing=how.overwrite or how.resume)
+    check_outputs(jobs, how)
     made_by = settings(model, options)
     kept = {path for pair, path in jobs if how.resume and is_done(pair, path, made_by, how)}
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         run = _PairsRun(jobs, kept, model, options, how, on_tile, reader, writer)
         try:
-            yield from run.outcomes(on_error)
+            yield from all_there(run.outcomes(on_error))
         finally:
             reader.shutdown(wait=False, cancel_futures=True)
 
@@ -203,19 +208,71 @@ def check_targets(jobs: Jobs, *, replacing: bool) -> None:
         raise OutputError(f"{existing[0]}{more}: pass --overwrite to replace, or --resume to keep what is done.")
 
 
-def is_done(pair: Pair, path: Path, made_by: dict[str, Any], how: Writing) -> bool:
-    """Whether an earlier run made this result from these sources (by path) with these settings.
+def check_outputs(jobs: Jobs, how: Writing) -> None:
+    """Refuse to start where a result or sidecar cannot be written, or would replace a source or any file, unasked.
 
-    Results are written atomically, so a file that exists is complete. Without sidecars that is all that can be said.
+    Raises:
+        OutputError: Naming the first such file.
+    """
+    replacing = how.overwrite or how.resume
+    written = [path for _, path in jobs]
+    sidecars = [sidecar_path(path) for path in written] if how.sidecar else []
+    for path in (*written, *sidecars):
+        check_free(path, overwrite=True)
+    check_targets(jobs, replacing=replacing)
+    existing = [path for path in sidecars if path.exists()]
+    if not existing:
+        return
+    sources = {source.resolve() for pair, _ in jobs for source in (pair.a, pair.b)}
+    for path in existing:
+        if path.resolve() in sources:
+            raise OutputError(f"{shown(path)} is a source and would be replaced by a sidecar: choose another --out.")
+        check_free(path, overwrite=replacing)
+
+
+def all_there(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+    """Pass on what became of each pair; at the end, look whether every result is still there.
+
+    Raises:
+        OutputError: If results are gone, as when somebody removes their folder meanwhile.
+    """
+    done = []
+    for outcome in outcomes:
+        if outcome.error is None:
+            done.append(outcome.path)
+        yield outcome
+    gone = [path for path in done if not path.exists()]
+    if gone:
+        more = f" and {len(gone) - 1} more of {len(done)} results were" if len(gone) > 1 else " was"
+        raise OutputError(f"{shown(gone[0])}{more} removed meanwhile: fuse them again, --resume keeps the others.")
+
+
+def is_done(pair: Pair, path: Path, made_by: dict[str, Any], how: Writing) -> bool:
+    """Whether an earlier run made this result from these sources with these settings, and nothing has changed since.
+
+    Without sidecars all that can be said is whether it can be read and is newer than its sources.
     """
     if not path.is_file():
         return False
     if not how.sidecar:
-        return True
+        return _is_newer(path, pair) and _can_be_read(path)
+    record = earlier_record(path, {"a": pair.a, "b": pair.b}, made_by, verify=how.verify)
+    # Records of version 0.1.0 say nothing of the result.
+    return record is not None and (RESULT in record or _can_be_read(path))
+
+
+def _is_newer(path: Path, pair: Pair) -> bool:
+    """Whether a result was written after both of its sources."""
     try:
-        record = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
-        sources = [record["sources"][name]["path"] for name in ("a", "b")]
-        same_settings = bool(record["settings"] == json.loads(json.dumps(made_by)))
-    except (OSError, ValueError, KeyError, TypeError):
+        return path.stat().st_mtime_ns >= max(pair.a.stat().st_mtime_ns, pair.b.stat().st_mtime_ns)
+    except OSError:
         return False
-    return same_settings and sources == [str(pair.a), str(pair.b)]
+
+
+def _can_be_read(path: Path) -> bool:
+    """Whether a result is a whole picture."""
+    try:
+        read_picture(path, max_pixels=sys.maxsize)
+    except PolyfuseError:
+        return False
+    return True

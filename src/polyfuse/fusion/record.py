@@ -71,6 +71,8 @@ def _source(picture: Picture) -> dict[str, Any]:
     return {
         "path": None if picture.path is None else str(picture.path),
         "sha256": picture.sha256,
+        "bytes": None if picture.stamp is None else picture.stamp.num_bytes,
+        "mtime_ns": None if picture.stamp is None else picture.stamp.mtime_ns,
         "format": picture.format,
         "width": picture.width,
         "height": picture.height,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from polyfuse.io import write_picture, write_text
-
-SIDECAR_SUFFIX = ".json"
+from polyfuse.fusion.sidecar import remove_sidecar, sidecar_path, write_sidecar
+from polyfuse.io import write_picture
+from polyfuse.io.atomic import check_free
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,15 +43,12 @@ class Result:
             UsageError: If the format cannot hold the picture.
             OutputError: If a file exists or cannot be written; nothing half-written remains.
         """
-        written = write_picture(path, self.image, overwrite=overwrite, quality=quality)
-        if not sidecar and overwrite:
-            sidecar_path(written).unlink(missing_ok=True)  # it describes the picture just replaced
+        check_free(path, overwrite=overwrite)
         if sidecar:
-            text = json.dumps(self.record, indent=2, ensure_ascii=False) + "\n"
-            write_text(sidecar_path(written), text, overwrite=True)
+            check_free(sidecar_path(Path(path)), overwrite=overwrite)
+        written = write_picture(path, self.image, overwrite=overwrite, quality=quality)
+        if sidecar:
+            write_sidecar(written, self.record, overwrite=overwrite)
+        elif overwrite:
+            remove_sidecar(written)  # it describes the picture just replaced
         return written
-
-
-def sidecar_path(path: Path) -> Path:
-    """Where the record of the picture at `path` lies."""
-    return path.with_name(path.name + SIDECAR_SUFFIX)

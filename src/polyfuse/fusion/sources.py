@@ -85,6 +85,6 @@ def same_size(a: Picture, b: Picture, options: FuseOptions) -> tuple[Picture, Pi
     changed, kept = (a, b) if options.resize == "a" else (b, a)
     array = resize(changed.array, (kept.height, kept.width))
     note = f"resized from {changed.width}x{changed.height} to {kept.width}x{kept.height}"
-    resized = Picture(array, changed.path, changed.sha256, changed.format, (*changed.notes, note))
+    resized = Picture(array, changed.path, changed.sha256, changed.format, (*changed.notes, note), changed.stamp)
     pair = (resized, b) if options.resize == "a" else (a, resized)
     return *pair, (f"{options.resize} {note}",)

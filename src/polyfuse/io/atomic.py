@@ -2,12 +2,13 @@
 
 import errno
 import os
-import secrets
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from polyfuse.errors import OutputError
+from polyfuse.io.leftovers import sweep, temporary_name
 from polyfuse.io.source import reason, shown
 
 _ADVICE = {
@@ -20,16 +21,21 @@ _ADVICE = {
     errno.ENAMETOOLONG: "choose a shorter name",
 }
 
+MAX_NAME = 255
+"""Bytes of a name on usual file systems; a folder that is there says its own limit."""
+_swept: set[Path] = set()
+"""Folders in which this process has looked for files that others left behind."""
+
 
 def check_free(path: str | os.PathLike[str], *, overwrite: bool) -> None:
-    """Refuse to write over what must not be replaced.
+    """Refuse to write over what must not be replaced, and a name that is too long.
 
     Raises:
         OutputError: If the path is a folder, a device, or an existing file and `overwrite` is off.
     """
     target = Path(path)
     try:
-        if not os.path.lexists(target):
+        if not _exists(target):
             return
         if target.is_dir():
             raise OutputError(f"{shown(path)} is a folder: give a file name")
@@ -42,6 +48,48 @@ def check_free(path: str | os.PathLike[str], *, overwrite: bool) -> None:
         raise _refusal(path, error) from error
 
 
+def _exists(target: Path) -> bool:
+    """Whether there is something of this name, be it a link to nothing.
+
+    Raises:
+        OSError: If no file can have this name.
+    """
+    try:
+        os.lstat(target)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        if not target.parent.exists() and len(os.fsencode(target.name)) > MAX_NAME:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG)) from None
+        return False  # writing says what else is wrong
+    return True
+
+
+def check_name(path: str | os.PathLike[str]) -> None:
+    """Refuse a name that is too long for a file or a folder.
+
+    Raises:
+        OutputError: If it is.
+    """
+    try:
+        _exists(Path(path))
+    except (OSError, ValueError) as error:
+        raise _refusal(path, error) from error
+
+
+def check_apart(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]]) -> None:
+    """Refuse to write over a file that is read; `overwrite` is no leave to do so.
+
+    Raises:
+        OutputError: If the path is one of the inputs, under whatever name.
+    """
+    target = Path(path)
+    if not target.exists():
+        return
+    for source in inputs:
+        with suppress(OSError, ValueError):
+            if target.samefile(source):
+                raise OutputError(f"{shown(path)} is an input and would be replaced: choose another --out")
+
+
 @contextmanager
 def atomic_path(
     path: str | os.PathLike[str], overwrite: bool = False, *, called: str | os.PathLike[str] | None = None
@@ -50,6 +98,8 @@ def atomic_path(
 
     The body writes the temporary file; then it is flushed to the disk and renamed. Whatever ends the body early,
     an interruption included, removes the temporary file and leaves the target as it was. Missing folders are made.
+    What replaces a file gets its permissions. The first time in a folder, temporary files of processes that were killed
+    are swept; see `polyfuse.io.leftovers` for the rule.
 
     Args:
         path: The target.
@@ -57,22 +107,29 @@ def atomic_path(
         called: Path that error messages name, where the user does not know the target.
 
     Yields:
-        The temporary path: hidden, with the target's suffix, created empty.
+        The temporary path: hidden, with the target's suffix unless that is very long, created empty.
 
     Raises:
         OutputError: If the target exists, or for any OSError of the body or the disk (no space, no permission).
     """
     target = Path(path)
     check_free(path, overwrite=overwrite)
-    temporary = target.with_name(f".polyfuse-{secrets.token_hex(8)}{target.suffix}")
+    temporary = target.with_name(temporary_name(target.suffix))
     try:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            # Not tempfile.mkstemp: its files are private to the user, and the result should follow the umask.
-            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            _sweep_once(target.parent)
+            kept = _permissions(target)
+            # Not tempfile.mkstemp: its files are private to the user, and the result should follow the umask. What
+            # replaces a private file is private from the start.
+            mode = 0o666 if kept is None else kept | 0o600
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
             yield temporary
             _flush(temporary)
             check_free(path, overwrite=overwrite)
+            if kept is not None:
+                with suppress(OSError):  # not every file system knows permissions; there are none too many already
+                    os.chmod(temporary, kept)
             os.replace(temporary, target)
         except OSError as error:
             raise _refusal(called or path, error) from error
@@ -80,6 +137,22 @@ def atomic_path(
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+def _sweep_once(folder: Path) -> None:
+    """Sweep what killed processes left in a folder, once in the life of this process."""
+    place = folder.absolute()
+    if place not in _swept:
+        _swept.add(place)
+        sweep(place)
+
+
+def _permissions(target: Path) -> int | None:
+    """Who may read, write and run the file that will be replaced; None if there is none."""
+    try:
+        return stat.S_IMODE(target.stat().st_mode) & 0o777
+    except OSError:
+        return None
 
 
 def _flush(path: Path) -> None:
@@ -96,6 +169,18 @@ def _refusal(path: str | os.PathLike[str], error: OSError | ValueError) -> Outpu
     number = error.errno if isinstance(error, OSError) else None
     advice = _ADVICE.get(number or 0, "check the folder and the free space")
     return OutputError(f"{shown(path)} cannot be written ({reason(error)}): {advice}")
+
+
+def delete(path: Path) -> None:
+    """Delete a file; nothing happens where there is none.
+
+    Raises:
+        OutputError: If it cannot be deleted.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{shown(path)} cannot be deleted ({reason(error)}): remove it yourself") from error
 
 
 def make_folder(path: Path, *, called: str | os.PathLike[str]) -> None:

@@ -3,13 +3,28 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import NDArray
 
 from polyfuse.errors import InputError
 
 PIXEL_TYPES = ("uint8", "uint16", "float32")
+
+
+class Stamp(NamedTuple):
+    """What tells, without reading it again, that a file is most likely unchanged."""
+
+    num_bytes: int
+    """Its size."""
+    mtime_ns: int
+    """When it was last written to, in nanoseconds."""
+
+    @classmethod
+    def of(cls, file: int | str | os.PathLike[str]) -> "Stamp":
+        """The stamp of a path or of an open file, by its descriptor."""
+        facts = os.stat(file)
+        return cls(facts.st_size, facts.st_mtime_ns)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +45,8 @@ class Picture:
     """"PNG", "JPEG", "TIFF", "BMP" or "WEBP", by content and not by suffix."""
     notes: tuple[str, ...] = ()
     """What reading did, for example "alpha channel ignored" or "EXIF orientation 6 applied"."""
+    stamp: Stamp | None = None
+    """Size and time of the file when it was read."""
 
     def __post_init__(self) -> None:
         """Refuse arrays that are no picture, so that no caller has to check again."""

@@ -12,7 +12,7 @@ from polyfuse.io import png
 from polyfuse.io.channels import ALPHA_NOTE, collapse_grey
 from polyfuse.io.header import DEFAULT_MAX_PIXELS, Header, read_header
 from polyfuse.io.orientation import apply_orientation
-from polyfuse.io.picture import Picture
+from polyfuse.io.picture import Picture, Stamp
 from polyfuse.io.raster import decode_raster, open_raster
 from polyfuse.io.source import decoding, open_source, suffix_note
 from polyfuse.io.tiff import decode_tiff
@@ -38,13 +38,14 @@ def read_picture(path: str | os.PathLike[str], *, page: int = 0, max_pixels: int
         DependencyError: If it needs a package of the extra `imaging`.
     """
     with open_source(path) as file:
+        stamp = Stamp.of(file.fileno())  # before its content, so that what is written meanwhile is seen later
         header = read_header(file, path, page=page, max_pixels=max_pixels)
         with decoding(path, header.format):
             array, notes = _decode(file, path, header, page)
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     first = suffix_note(Path(path), header.format)
-    return Picture(array, Path(path), digest, header.format, ((first,) if first else ()) + notes)
+    return Picture(array, Path(path), digest, header.format, ((first,) if first else ()) + notes, stamp)
 
 
 def _decode(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from polyfuse.errors import InputError, UsageError
 from polyfuse.families.spec import FusionModel, Provenance
+from polyfuse.io.atomic import check_apart
 from polyfuse.ops.precision import best_precision
 from polyfuse.registry.catalogue import FAMILIES, Family, names_with
 from polyfuse.weights.store import WeightsInfo, load_weights
@@ -238,5 +239,6 @@ def export_checkpoint(family: str, weights: Path, out: Path, *, overwrite: bool 
     if family not in known:
         raise UsageError(f"weights of {family!r} cannot be exported to a published layout: use {' or '.join(known)}.")
     model, official = load(family, weights=weights), FAMILIES[family].module("official")
+    check_apart(out, [weights])
     paths: list[Path] = official.export_checkpoint(model, weights, out, overwrite=overwrite)
     return paths

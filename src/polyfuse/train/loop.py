@@ -24,7 +24,7 @@ from polyfuse._version import __version__
 from polyfuse.data.ahead import Ahead
 from polyfuse.data.batches import Batches
 from polyfuse.data.pack import Pack
-from polyfuse.errors import DependencyError, InputError, OutputError, TrainingError, UsageError
+from polyfuse.errors import DependencyError, InputError, OutputError, Stopped, TrainingError, UsageError
 from polyfuse.io import write_text
 from polyfuse.train.capture import CapturedTurn
 from polyfuse.train.checkpoint import NEWEST, has_checkpoint, load_checkpoint, save_checkpoint
@@ -182,7 +182,7 @@ class _Run:
                 self.save()
             if self._anyone(interrupts.pending):
                 self.save()
-                raise KeyboardInterrupt
+                raise interrupts.ending()
 
     def _step(self) -> dict[str, float]:
         """Take all turns of the stage on the next batch; returns the numbers for the log."""
@@ -313,22 +313,30 @@ def _open(recipe: Recipe, paths: tuple[str, ...]) -> list[Pack]:
 
 
 class Interrupts:
-    """While open, SIGINT and SIGTERM only set `pending`; a second one acts at once."""
+    """While open, SIGINT, SIGTERM and SIGHUP only set `pending`; a second one acts at once."""
 
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
     def __init__(self) -> None:
         self.pending = False
+        self._number: int = signal.SIGINT
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in self.SIGNALS}
+            for number in self.SIGNALS:
+                # Under nohup the end of the terminal is not meant for the run.
+                if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._note)
         return self
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.pending = True
+        self.pending, self._number = True, number
         self._restore()
+
+    def ending(self) -> KeyboardInterrupt:
+        """What ends the run; another process may have got the signal that this one has not."""
+        return KeyboardInterrupt() if self._number == signal.SIGINT else Stopped(self._number)
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,12 @@ from polyfuse import registry
 from polyfuse.errors import OutputError, UsageError
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions
-from polyfuse.fusion.result import sidecar_path
-from polyfuse.io import write_text
-from polyfuse.io.atomic import check_free
-from polyfuse.io.source import file_sha256, shown
+from polyfuse.fusion.sidecar import earlier_record, remove_sidecar, sidecar_path, write_sidecar
+from polyfuse.io.atomic import check_apart, check_free, check_name
+from polyfuse.io.source import shown
 from polyfuse.video.codecs import ClipOptions, Encoding, choose_encoding
 from polyfuse.video.pairing import FramePairs
+from polyfuse.video.parts import parts_folder
 from polyfuse.video.reader import ClipInfo, describe
 from polyfuse.video.run import ClipResult, ClipRun, OnFrame
 
@@ -35,6 +34,7 @@ def fuse_clip(
     options: FuseOptions | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    verify: bool = False,
     sidecar: bool = True,
     on_frame: OnFrame | None = None,
     **changes: Any,
@@ -58,6 +58,7 @@ def fuse_clip(
         overwrite: Whether an existing result may be replaced.
         resume: Keep a result that an earlier run made from the same clips in the same way, go on where one was
             interrupted, to the same frames as without interruption; replace any other.
+        verify: With `resume`, tell by hashes whether clips and result are unchanged, not by size and time.
         sidecar: Write `<file name>.json` with the record beside it.
         on_frame: Called with (frames done, frames in all or 0) after each frame fused.
         **changes: Single options of the fusion by name, e.g. `grey=True`; see `FuseOptions`.
@@ -73,18 +74,17 @@ def fuse_clip(
     chosen, clip_options, target = (options or FuseOptions()).changed(changes), clip or ClipOptions(), Path(out)
     encoding = choose_encoding(target, clip_options)
     info_a, info_b = (describe(path, max_pixels=chosen.max_pixels) for path in (a, b))
-    _check_target(target, (info_a, info_b), replacing=overwrite or resume)
+    _check_target(target, (info_a, info_b), replacing=overwrite or resume, sidecar=sidecar)
     chosen, notes = _fitting_depth(chosen, encoding, (info_a, info_b))
     ready = registry.load(model, weights=weights, device=device) if isinstance(model, str) else model
     run = ClipRun(FramePairs(info_a, info_b), ready, chosen, clip_options, encoding)
-    if resume and (record := _earlier(target, (info_a, info_b), run.made_by)) is not None:
+    if resume and (record := _earlier(target, (info_a, info_b), run.made_by, verify)) is not None:
         return ClipResult(target, 0, 0.0, record, kept=True)
     result = run.write(target, overwrite=overwrite, resume=resume, notes=notes, on_frame=on_frame)
     if sidecar:
-        text = json.dumps(result.record, indent=2, ensure_ascii=False) + "\n"
-        write_text(sidecar_path(target), text, overwrite=True)
+        write_sidecar(target, result.record, overwrite=overwrite or resume)
     elif overwrite or resume:
-        sidecar_path(target).unlink(missing_ok=True)  # it describes the clip just replaced
+        remove_sidecar(target)  # it describes the clip just replaced
     return result
 
 
@@ -105,7 +105,7 @@ def _fitting_depth(
     return options.changed({"bit_depth": "8"}), (note,) if deepest > 8 and options.bit_depth == "auto" else ()
 
 
-def _check_target(target: Path, infos: tuple[ClipInfo, ClipInfo], *, replacing: bool) -> None:
+def _check_target(target: Path, infos: tuple[ClipInfo, ClipInfo], *, replacing: bool, sidecar: bool) -> None:
     """Refuse clips that are one file, and a result that would replace a source or, unless `replacing`, any file."""
     first, second = (info.path for info in infos)
     if first.samefile(second):
@@ -113,16 +113,16 @@ def _check_target(target: Path, infos: tuple[ClipInfo, ClipInfo], *, replacing: 
     if target.exists() and any(target.samefile(info.path) for info in infos):
         raise OutputError(f"{shown(target)} is a source and would be replaced by the result: choose another --out")
     check_free(target, overwrite=replacing)
+    check_name(parts_folder(target))
+    if sidecar:
+        check_apart(sidecar_path(target), (first, second))
+        check_free(sidecar_path(target), overwrite=replacing)
 
 
-def _earlier(target: Path, infos: tuple[ClipInfo, ClipInfo], made_by: dict[str, Any]) -> dict[str, Any] | None:
+def _earlier(
+    target: Path, infos: tuple[ClipInfo, ClipInfo], made_by: dict[str, Any], verify: bool
+) -> dict[str, Any] | None:
     """The record of an earlier run that made this result from these clips in this way; None if there was none."""
     if not target.is_file():
         return None
-    try:
-        record: dict[str, Any] = json.loads(sidecar_path(target).read_text(encoding="utf-8"))
-        sources = [record["sources"][name]["sha256"] for name in ("a", "b")]
-        same = bool(record["settings"] == json.loads(json.dumps(made_by)))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return record if same and sources == [file_sha256(info.path) for info in infos] else None
+    return earlier_record(target, {"a": infos[0].path, "b": infos[1].path}, made_by, verify=verify)

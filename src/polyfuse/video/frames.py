@@ -14,7 +14,7 @@ from polyfuse._version import __version__
 from polyfuse.errors import InputError, PolyfuseError, UsageError
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions, Outcome, Result, Writing
-from polyfuse.fusion.batch import BeingWritten, Jobs, check_targets, is_done, settled
+from polyfuse.fusion.batch import BeingWritten, Jobs, all_there, check_outputs, is_done, settled
 from polyfuse.fusion.conventions import decide
 from polyfuse.fusion.fuser import Fuser
 from polyfuse.fusion.record import settings
@@ -57,8 +57,8 @@ def fuse_frames(
     how, wanted = writing or Writing(), make_filter(temporal)
     if wanted is None:
         raise UsageError("temporal 'none' keeps no frames in order: use exponential or flow.")
-    check_targets(jobs, replacing=how.overwrite or how.resume)
-    yield from _FramesRun(jobs, model, options, how, temporal, wanted).outcomes()
+    check_outputs(jobs, how)
+    yield from all_there(_FramesRun(jobs, model, options, how, temporal, wanted).outcomes())
 
 
 class _FramesRun:

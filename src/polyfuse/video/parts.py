@@ -65,7 +65,7 @@ class Parts:
     """
 
     def __init__(self, target: Path, fingerprint: dict[str, Any]) -> None:
-        self.folder = target.with_name(f".{target.name}.parts")
+        self.folder = parts_folder(target)
         self._target, self._fingerprint = target, json.loads(json.dumps(fingerprint))
         self._count, self.num_frames = 0, 0
         while (words := read_words(self._path(self._count))) is not None and words["fingerprint"] == self._fingerprint:
@@ -115,8 +115,10 @@ class Parts:
                 start += size
 
     def remove(self) -> None:
-        """Delete all parts, and the folder unless it holds something else."""
+        """Delete all parts, and the folder unless it holds something else; what a link leads to is another's."""
         with suppress(OSError):
+            if self.folder.is_symlink():
+                return
             for path in (*self.folder.glob(f"[0-9]*{SUFFIX}"), *self.folder.glob(f".polyfuse-*{SUFFIX}")):
                 path.unlink(missing_ok=True)
             self.folder.rmdir()
@@ -138,6 +140,11 @@ class Parts:
         return {}
 
 
+def parts_folder(target: Path) -> Path:
+    """Where the parts of a result lie."""
+    return target.with_name(f".{target.name}.parts")
+
+
 @contextmanager
 def parts_of(target: Path, fingerprint: dict[str, Any], *, resume: bool, overwrite: bool) -> Iterator[Parts]:
     """The parts that are there and fit; removed once the body is through, kept for another run if it is not.
@@ -151,6 +158,9 @@ def parts_of(target: Path, fingerprint: dict[str, Any], *, resume: bool, overwri
     Raises:
         OutputError: If there are parts that fit and neither was asked for, or nothing can be written there.
     """
+    folder = parts_folder(target)
+    if folder.is_symlink():
+        raise OutputError(f"{shown(folder)} is a link, and parts are kept in a folder of their own: remove it")
     parts = Parts(target, fingerprint)
     if parts.num_frames and not (resume or overwrite):
         raise OutputError(

@@ -22,6 +22,7 @@ from polyfuse.fusion.fuser import Fuser
 from polyfuse.fusion.record import settings
 from polyfuse.fusion.sources import same_size
 from polyfuse.io import Picture
+from polyfuse.io.picture import Stamp
 from polyfuse.io.source import file_sha256
 from polyfuse.transforms import RangeRecord, measure_range, parse_range
 from polyfuse.video.codecs import ClipOptions, Encoding
@@ -117,9 +118,13 @@ class ClipRun:
         """The first frames at one size, with path and digest of their clips, and a note if one was resampled."""
         with closing(iter(self._pairs)) as pairs:
             frames = next(pairs)
+        infos = (self._pairs.a, self._pairs.b)
+        stamps = [Stamp.of(info.path) for info in infos]
         one, other = (
-            Picture(frame.array, info.path, file_sha256(info.path), info.codec)
-            for frame, info in zip(frames, (self._pairs.a, self._pairs.b), strict=True)
+            Picture(frame.array, info.path, digest, info.codec, stamp=stamp)
+            for frame, info, stamp, digest in zip(
+                frames, infos, stamps, [file_sha256(info.path) for info in infos], strict=True
+            )
         )
         return same_size(one, other, self._options)
 

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polyfuse.errors import InputError
-from polyfuse.io.atomic import atomic_path, check_free, write_text
+from polyfuse.errors import InputError, UsageError
+from polyfuse.io.atomic import atomic_path, check_apart, check_free, write_text
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -162,11 +162,16 @@ def save_imported(
         The files written.
 
     Raises:
+        UsageError: If the weights would have the name of the card.
         InputError: If a tensor has another shape than the network's.
-        OutputError: If a file exists or cannot be written.
+        OutputError: If a file exists, is the checkpoint, or cannot be written.
     """
     check_shapes(model, tensors, source)
     card_path = out.with_suffix(".md")
+    if card_path == out:
+        raise UsageError(f"{out} is the name of the card: name a .safetensors file.")
+    for path in (out, card_path):
+        check_apart(path, [source])
     check_free(card_path, overwrite=overwrite)
     info = save_weights(out, tensors, info, overwrite=overwrite)
     num_values = sum(value.numel() for value in model.parameters())

@@ -1,0 +1,61 @@
+"""No verb writes over one of its inputs, not even with --overwrite, and an empty path is no place to write to."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Runner = Callable[..., Any]
+Folders = Callable[..., tuple[Path, Path]]
+
+
+def test_pack_never_replaces_a_picture(polyfuse: Runner, folders: Folders) -> None:
+    ir, vi = folders(2)
+    before = (ir / "1.png").read_bytes()
+    ran = polyfuse("data", "pack", "--pair", ir, vi, "-o", ir / "1.png", "--overwrite")
+    assert (ran.code, ran.problem) == (5, "ir/1.png is an input and would be replaced: choose another --out")
+    assert (ir / "1.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["box_EN.png", "radar.svg"])
+def test_evaluation_never_replaces_a_picture(name: str, polyfuse: Runner, folders: Folders) -> None:
+    ir, vi = folders(1)
+    Path("out").mkdir()
+    fused = Path(shutil.copy(ir / "0.png", Path("out") / name))
+    before = fused.read_bytes()
+    ran = polyfuse("evaluate", fused, ir / "0.png", vi / "0.png", "--metrics", "EN", "-o", "out", "--overwrite")
+    assert (ran.code, ran.problem) == (5, f"out/{name} is an input and would be replaced: choose another --out")
+    assert [path.read_bytes() for path in Path("out").iterdir()] == [before]
+
+
+def test_explanation_never_replaces_a_picture(polyfuse: Runner, folders: Folders) -> None:
+    ir, vi = folders(1, size=(24, 32))
+    source = Path(shutil.copy(ir / "0.png", vi / "overview.png"))
+    before = source.read_bytes()
+    ran = polyfuse("explain", source, vi / "0.png", "--model", "fnet.road", "-o", vi, "--overwrite", "--quiet")
+    assert ran.code == 5
+    assert "vi/overview.png is an input and would be replaced" in ran.problem
+    assert source.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("fuse", "a.png", "b.png", "-o", ""),
+        ("fuse", "", "b.png"),
+        ("demo", "-o", ""),
+        ("data", "synthetic", "--out", ""),
+        ("data", "pack", "x", "-o", ""),
+        ("evaluate", "f.png", "a.png", "b.png", "-o", ""),
+        ("explain", "a.png", "b.png", "-o", ""),
+        ("models", "import", "fnet", "x.pth", "-o", ""),
+        ("train", "fnet-cpu", "-o", ""),
+    ],
+)
+def test_empty_path_is_refused(call: tuple[str, ...], polyfuse: Runner, tmp_path: Path) -> None:
+    ran = polyfuse(*call)
+    assert ran.code == 2
+    assert "the path is empty: name a file or a folder." in ran.problem
+    assert list(tmp_path.iterdir()) == []

@@ -69,6 +69,10 @@ class Evaluation:
             lines.append(line)
         return "\n".join([*lines, *self.notes])
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Show the same table in a notebook; IPython calls it."""
+        printer.text(str(self))
+
 
 def evaluate(
     fused: Source,

@@ -12,7 +12,7 @@ from polyfuse.errors import InputError
 PIXEL_TYPES = ("uint8", "uint16", "float32")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Picture:
     """Pixels in the file's own depth with their origin.
 
@@ -34,6 +34,12 @@ class Picture:
     def __post_init__(self) -> None:
         """Refuse arrays that are no picture, so that no caller has to check again."""
         check_pixels(self.array)
+
+    def __repr__(self) -> str:
+        """Size, channels, type and path, not the pixels."""
+        channels = "grey" if self.is_grey else "RGB"
+        origin = "" if self.path is None else f", {str(self.path)!r}"
+        return f"Picture({self.width}x{self.height} {channels} {self.array.dtype}{origin})"
 
     @property
     def height(self) -> int:

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from numpy.typing import NDArray
 
@@ -63,12 +63,19 @@ class Picture:
 
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from torch import Tensor
 
-    Source = str | os.PathLike[str] | Picture | NDArray[Any] | Tensor
+    class HasPixels(Protocol):
+        """What NumPy can ask for an array, as a `Result` of `fuse`."""
+
+        def __array__(self) -> NDArray[Any]: ...
+
+    Source = str | os.PathLike[str] | bytes | BinaryIO | Picture | Image | NDArray[Any] | Tensor | HasPixels
 else:
     Source = object  # reading files needs no torch, so it is not loaded for a type alone
-"""What a caller may give as a picture: a path, a `Picture`, or an array or tensor of pixels."""
+"""What a caller may give as a picture: a path, a file's content or a file object opened in binary mode, a picture of
+Pillow's, a `Picture`, an array or a tensor of pixels, or what NumPy makes an array of, as the `Result` of `fuse`."""
 
 
 def check_pixels(array: NDArray[Any], name: str = "the picture") -> None:

@@ -3,6 +3,7 @@
 import io
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from PIL import Image
 from polyfuse import Result, evaluate, fuse
 from polyfuse.errors import InputError
 from polyfuse.io import read_picture
-from polyfuse.metrics import METRICS, mi, sd
+from polyfuse.metrics import METRICS, UndefinedMetricWarning, mi, sd
 
 Writer = Callable[[str, NDArray[Any]], Path]
 
@@ -71,6 +72,14 @@ READ: dict[str, tuple[Any, NDArray[Any]]] = {
 }
 """A source, and the array that means the same."""
 
+
+class Broken:
+    """NumPy asks it for an array, which fails in two lines."""
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        raise RuntimeError("out of\nreach")
+
+
 REFUSED: dict[str, Any] = {
     **{
         str(np.dtype(kind)): np.zeros((4, 5), kind)
@@ -90,6 +99,10 @@ REFUSED: dict[str, Any] = {
     "number": 3,
     "int64 tensor": torch.from_numpy(GREY).long(),
     "complex tensor": torch.from_numpy(UNIT) * 1j,
+    "object without its array": Broken(),
+    **{str(kind): torch.zeros((4, 5), dtype=kind) for kind in (torch.int8, torch.int16, torch.uint32)},
+    "bits": torch.empty((4, 5), dtype=torch.bits8),
+    "nested tensor": torch.nested.nested_tensor([torch.zeros(4, 5), torch.zeros(3, 5)], layout=torch.jagged),
     "meta tensor": torch.zeros((4, 5), device="meta"),
     "sparse tensor": torch.from_numpy(UNIT).to_sparse(),
     "mkldnn tensor": torch.from_numpy(UNIT).to_mkldnn(),
@@ -158,6 +171,17 @@ def test_metric_refuses_a_tensor_that_is_no_picture(kind: str) -> None:
 def test_every_metric_refuses_an_array_by_saying_what_it_takes(name: str) -> None:
     with pytest.raises(InputError, match="give a tensor"):
         METRICS[name](GREY, GREY, GREY, protocol=next(iter(METRICS[name].variants)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_takes_gradients_strides_and_short_types_without_a_warning(name: str) -> None:
+    if package := METRICS[name].package:
+        pytest.importorskip(package)
+    metric = partial(METRICS[name], protocol=next(iter(METRICS[name].variants)))
+    odd = torch.rand(1, 1, 50, 40, generator=torch.Generator().manual_seed(3)).half().mT.requires_grad_()
+    plain = odd.detach().float().contiguous()
+    warnings.simplefilter("ignore", UndefinedMetricWarning)
+    torch.testing.assert_close(metric(odd, odd, odd), metric(plain, plain, plain), equal_nan=True)
 
 
 @pytest.mark.parametrize("dtype", [torch.bool, torch.float16, torch.bfloat16])

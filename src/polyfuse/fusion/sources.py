@@ -67,8 +67,12 @@ def _tensor_to_array(tensor: torch.Tensor, name: str) -> NDArray[Any]:
         tensor = tensor[0] if tensor.shape[0] == 1 else tensor.permute(1, 2, 0)
     elif tensor.ndim != 2:
         raise InputError(f"{name} is a tensor of shape {shape}: give (H, W), (C, H, W) or (1, C, H, W), C = 1 or 3.")
-    values = tensor.detach().cpu().resolve_conj().resolve_neg()
-    return (values.float() if values.is_floating_point() else values).numpy()
+    try:
+        values = tensor.detach().cpu().resolve_conj().resolve_neg()
+        return (values.float() if values.is_floating_point() else values).numpy()
+    except (TypeError, RuntimeError) as error:  # types of less than a byte and such
+        what = f"{name} is a {type(tensor).__name__} of {tensor.dtype}, which NumPy has not"
+        raise InputError(f"{what}: pass a plain tensor of uint8, uint16 or float32.") from error
 
 
 def same_size(a: Picture, b: Picture, options: FuseOptions) -> tuple[Picture, Picture, tuple[str, ...]]:

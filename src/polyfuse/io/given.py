@@ -15,7 +15,7 @@ from polyfuse.io.orientation import apply_orientation, valid_orientation
 from polyfuse.io.picture import Picture, check_pixels
 from polyfuse.io.raster import decode_raster
 from polyfuse.io.read import read_open, read_picture
-from polyfuse.io.source import decoding
+from polyfuse.io.source import decoding, reason
 
 _EXIF_ORIENTATION = 0x0112
 _SIGNED = ("int8", "int16")
@@ -87,7 +87,12 @@ def plain_array(source: object, name: str) -> tuple[NDArray[Any], tuple[str, ...
         raise InputError(f"{name} is a {type(source).__name__}: give a path, an array or a tensor.")
     if np.ma.is_masked(source):
         raise InputError(f"{name} has masked values: fill them first, for example with x.filled(0)")
-    array: NDArray[Any] = np.asarray(source)
+    try:
+        array: NDArray[Any] = np.asarray(source)
+    except Exception as error:  # it is the caller's object that makes the array
+        raise InputError(
+            f"{name} is a {type(source).__name__} that gives no array ({reason(error)}): give one that does"
+        ) from error
     notes: tuple[str, ...] = ()
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]

@@ -1,8 +1,10 @@
 """One fused picture: what may be given, what comes back."""
 
+import io
 import math
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -134,3 +136,9 @@ def test_printed_evaluation_has_protocol_arrow_and_balance(rng: np.random.Genera
     assert lines[0].startswith("EN[cddfuse] · ")
     assert lines[1].startswith("VIF[cddfuse] ↑ ")
     assert " bal " in lines[1]
+
+
+def test_notebook_shows_the_table_of_an_evaluation(rng: np.random.Generator) -> None:
+    printer, evaluation = io.StringIO(), evaluate(*pictures(rng), metrics=["EN"])
+    evaluation._repr_pretty_(SimpleNamespace(text=printer.write), cycle=False)
+    assert printer.getvalue() == str(evaluation)

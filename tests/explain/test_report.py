@@ -119,3 +119,8 @@ def test_stretch_is_that_of_fuse(pair: tuple[Path, Path], small_smfnet: Callable
         expected = fuse(*pair, model=small_smfnet(), options=options).image
         # explained by the plain form, fused by the fast one: their last bits may round to neighbours
         assert np.abs(explained.astype(int) - expected.astype(int)).max() <= 1
+
+
+def test_explanation_says_what_it_is_and_not_its_pixels(explanation: Explanation) -> None:
+    height, width = explanation.fused.shape[:2]
+    assert repr(explanation) == f"Explanation({explanation.record['model']}, {width}x{height})"

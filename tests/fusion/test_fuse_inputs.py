@@ -82,7 +82,7 @@ def test_source_given_twice_or_not_at_all_is_refused(sources: dict[str, Any]) ->
     ("source", "words"),
     [
         (torch.zeros(2, 4, 5), r"tensor of shape \(2, 4, 5\): give"),
-        (torch.zeros(2, 1, 4, 5), "give"),
+        (torch.zeros(2, 1, 4, 5), "fuse_tensors"),
         (np.zeros((4, 5, 2), np.uint8), r"\(4, 5, 2\)"),
         (np.zeros((0, 5), np.uint8), "no pixels"),
         (np.zeros((4, 5), np.int64), "int64"),

@@ -43,7 +43,7 @@ MODULES = {
         "score_items",
     ],
     "explain": ["Explanation", "Findings", "check_ready", "explain", "save"],
-    "fusion": ["FuseOptions", "Outcome", "Result", "Source", "Writing", "fuse", "fuse_pairs"],
+    "fusion": ["FuseOptions", "Outcome", "Result", "Source", "Writing", "fuse", "fuse_pairs", "fuse_tensors"],
     "registry": [
         "DEFAULT",
         "FAMILIES",

@@ -19,7 +19,7 @@ A = torch.arange(64, dtype=torch.uint8).view(1, 1, 8, 8)
         (torch.zeros(1, 2, 8, 8), "shape"),
         (torch.zeros(1, 1, 0, 8), "shape"),
         (torch.zeros(1, 1, 8, 8, dtype=torch.int64), "int64"),
-        (torch.zeros(1, 1, 8, 8, dtype=torch.float16), "float16"),
+        (torch.zeros(1, 1, 8, 8, dtype=torch.complex64), "complex64"),
         (torch.full((1, 1, 8, 8), torch.nan), "NaN or infinity in picture 0"),
         (torch.full((1, 1, 8, 8), torch.inf), "NaN or infinity"),
         (torch.full((1, 1, 8, 8), 200.0), "pass data_range"),

@@ -3,11 +3,13 @@
 import contextlib
 import hashlib
 import pickle
+import warnings
 from pathlib import Path
 
 import pytest
 import torch
 
+from polyfuse import load
 from polyfuse.errors import InputError
 from polyfuse.families.fnet.inverse import IFNet
 from polyfuse.families.fnet.network import FNet
@@ -16,6 +18,7 @@ from polyfuse.families.fnet.official import (
     fnet_key_map,
     from_official,
     ifnet_key_map,
+    import_checkpoint,
     read_checkpoint,
     to_official,
 )
@@ -141,6 +144,53 @@ def test_anything_but_a_dictionary_of_tensors_is_refused(content, tmp_path: Path
     torch.save(content, path)
     with pytest.raises(InputError, match="no plain dictionary of tensors: "):
         read_checkpoint(path)
+
+
+def quantised(tensor: torch.Tensor) -> torch.Tensor:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch is about to drop them
+        return torch.quantize_per_tensor(tensor, 0.01, 0, torch.qint8)
+
+
+TENSOR = "net_u.x0_block.conv_in.weight"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (quantised, "plain tensors"),
+        (torch.Tensor.to_sparse, "plain tensors"),
+        (lambda tensor: tensor.to("meta"), "plain tensors"),
+        (lambda tensor: torch.nested.nested_tensor([tensor[0], tensor[0]]), "plain tensors"),
+        (lambda tensor: tensor.to(torch.complex64), "holds torch.complex64 values, not torch.float32"),
+        (torch.Tensor.long, "holds torch.int64 values, not torch.float32"),
+        (lambda tensor: tensor / 0, "NaN or infinity"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*nested tensors", "ignore:TypedStorage", "ignore:.*quantized")
+def test_tensor_without_values_of_the_networks_kind_is_not_imported(official, change, words, tmp_path: Path) -> None:
+    torch.save({**official, TENSOR: change(official[TENSOR])}, tmp_path / "net.pth")
+    with pytest.raises(InputError, match=words) as error:
+        import_checkpoint(tmp_path / "net.pth", tmp_path / "net.safetensors", overwrite=False)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "net.safetensors").exists()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_weights_of_another_precision_become_the_networks(official, dtype: torch.dtype, tmp_path: Path) -> None:
+    torch.save({name: tensor.to(dtype) for name, tensor in official.items()}, tmp_path / "net.pth")
+    import_checkpoint(tmp_path / "net.pth", tmp_path / "net.safetensors", overwrite=False)
+    state = load("fnet", weights=tmp_path / "net.safetensors").state_dict()
+    for theirs, ours in fnet_key_map().items():
+        assert torch.equal(state[ours], official[theirs].to(dtype).float())
+
+
+def test_tensors_that_share_memory_are_imported_each_for_itself(official, tmp_path: Path) -> None:
+    twins = [name for name, tensor in official.items() if tensor.shape == official[TENSOR].shape][:2]
+    torch.save({**official, twins[1]: official[twins[0]]}, tmp_path / "net.pth")
+    import_checkpoint(tmp_path / "net.pth", tmp_path / "net.safetensors", overwrite=False)
+    state = load("fnet", weights=tmp_path / "net.safetensors").state_dict()
+    assert all(torch.equal(state[fnet_key_map()[name]], official[twins[0]]) for name in twins)
 
 
 def test_picture_is_no_checkpoint(tmp_path: Path) -> None:

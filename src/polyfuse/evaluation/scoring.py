@@ -17,6 +17,7 @@ from torch import Tensor
 from polyfuse.errors import InputError
 from polyfuse.io import DEFAULT_MAX_PIXELS, Picture, Source, read_picture
 from polyfuse.io.channels import GREY_NOTE
+from polyfuse.io.given import as_picture, is_plain, plain_array
 from polyfuse.io.source import shown
 from polyfuse.metrics import (
     ARROWS,
@@ -32,6 +33,7 @@ from polyfuse.metrics import (
 from polyfuse.metrics.cc import pearson
 from polyfuse.metrics.inputs import prepare
 from polyfuse.metrics.statistics import Plane, Statistics
+from polyfuse.ops.readable import why_unreadable
 
 TWO_SIDED = ("MI", "VIF", "Qabf", "SSIM")
 """Metrics whose one-sided terms are shown: they reward a copy of one source (spec metrics 8)."""
@@ -69,6 +71,10 @@ class Evaluation:
             lines.append(line)
         return "\n".join([*lines, *self.notes])
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Show the same table in a notebook; IPython calls it."""
+        printer.text(str(self))
+
 
 def evaluate(
     fused: Source,
@@ -83,8 +89,8 @@ def evaluate(
     """Score one fused picture against its two sources.
 
     Args:
-        fused: Path, `Picture`, array (H, W) or (H, W, 3), or tensor (H, W), (C, H, W) or (1, C, H, W); integers over
-            their full range, floats in [0, 1].
+        fused: The result of `fuse`, a path, bytes or a binary file object, a picture of Pillow's, an array (H, W) or
+            (H, W, 3), or a tensor (H, W), (C, H, W) or (1, C, H, W); integers over their full range, floats in [0, 1].
         a: First source (infrared, MRI), of the same size.
         b: Second source (visible, CT, PET, SPECT).
         metrics: Names; None for all that the protocol has but the slow ones (over a second for a 640x480 pair).
@@ -104,7 +110,7 @@ def evaluate(
     """
     chosen, rules = choose_metrics(metrics, protocol), find_protocol(protocol)
     named = {"fused": fused, "a": a, "b": b}
-    pictures = {name: _as_picture(source) for name, source in named.items()}
+    pictures = {name: _as_picture(source, name) for name, source in named.items()}
     tensors = {name: as_tensor(picture, rules, device, name) for name, picture in pictures.items()}
     for name in ("a", "b"):
         check_size(pictures["fused"], pictures[name], ("fused", name))
@@ -141,9 +147,11 @@ def read_tensor(
     return picture, as_tensor(picture, rules, device, shown(path))
 
 
-def _as_picture(source: Source) -> Picture | NDArray[Any] | Tensor:
-    """Read the picture where a path is given; return anything else as it is."""
-    return read_picture(source) if isinstance(source, str | os.PathLike) else source
+def _as_picture(source: Source, name: str) -> Picture | NDArray[Any] | Tensor:
+    """Read and decode what has to be; arrays come in the machine's byte order, tensors and pictures as they are."""
+    if isinstance(source, Picture | Tensor):
+        return source
+    return plain_array(source, name)[0] if is_plain(source) else as_picture(source, name)
 
 
 def as_tensor(
@@ -157,13 +165,14 @@ def as_tensor(
         InputError: If the shape is none of a picture.
     """
     if isinstance(picture, Tensor):
+        if problem := why_unreadable(picture):
+            raise InputError(f"{name} {problem}.")
         tensor = picture if picture.ndim == 4 else picture[None] if picture.ndim == 3 else picture[None, None]
     else:
-        array = picture.array if isinstance(picture, Picture) else np.asarray(picture)
-        if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
-            raise InputError(f"{name} has shape {array.shape}: give (height, width) or (height, width, 3) RGB.")
+        array = picture.array if isinstance(picture, Picture) else picture
         try:
-            planes = torch.from_numpy(np.ascontiguousarray(array))
+            # torch warns of memory that it may not write to
+            planes = torch.from_numpy(np.require(array, requirements=("C", "W")))
         except TypeError as error:
             raise InputError(f"{name} holds {array.dtype} values: convert to uint8, uint16 or float32.") from error
         tensor = planes[None, None] if array.ndim == 2 else planes.permute(2, 0, 1)[None]

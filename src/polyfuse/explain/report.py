@@ -31,7 +31,7 @@ _LONGEST_NAME = 28
 """Characters of a source's name in a caption."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Explanation(Pictures):
     """What a model took from which source, and the figures behind it. `polyfuse.explain.save` draws it."""
 
@@ -41,6 +41,11 @@ class Explanation(Pictures):
     """Draws `findings`; it comes from the same family."""
     notes: tuple[str, ...] = ()
     """What the user should know, one line each."""
+
+    def __repr__(self) -> str:
+        """Model and size, not the pixels."""
+        height, width = self.fused.shape[:2]
+        return f"Explanation({self.record['model']}, {width}x{height})"
 
     def numbers(self) -> dict[str, Any]:
         """Everything that is a number, as plain JSON values: the content of numbers.json."""

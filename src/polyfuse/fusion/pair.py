@@ -34,9 +34,10 @@ def fuse(
     """Fuse two aligned pictures of one scene.
 
     Args:
-        a: Infrared, near-infrared or MRI: a path, an array (H, W) or (H, W, 3) of uint8, uint16 or float32 in [0, 1],
-            or a tensor (H, W), (C, H, W) or (1, C, H, W) with C = 1 or 3.
-        b: Visible, CT, PET or SPECT, the same kinds; its colour is kept.
+        a: Infrared, near-infrared or MRI: a path, a file's bytes or a file object opened in binary mode, a picture of
+            Pillow's, an array (H, W) or (H, W, 3), or a tensor (H, W), (C, H, W) or (1, C, H, W) with C = 1 or 3.
+            Values are uint8, uint16, bool or floats in [0, 1]; int8 and int16 only with a range that is no "full".
+        b: Visible, CT, PET or SPECT, the same kinds; its colour is kept. Alpha is left out.
         ir: Another name of a.
         vi: Another name of b.
         model: A name from `list_models`, or a model from `load`.

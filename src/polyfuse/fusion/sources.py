@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from polyfuse.errors import InputError, UsageError
 from polyfuse.fusion.options import FuseOptions
-from polyfuse.io import Picture, Source, read_picture
+from polyfuse.io import Picture, Source
+from polyfuse.io.given import as_picture as picture_given
+from polyfuse.ops.readable import why_unreadable
 from polyfuse.transforms import resize
+
+_UNSTATED = ("auto", "full")
+"""Ranges that follow from the type of the values."""
 
 
 def one_of(value: Source | None, alias: Source | None, name: str, alias_name: str) -> Source:
@@ -34,40 +37,42 @@ def one_of(value: Source | None, alias: Source | None, name: str, alias_name: st
 
 
 def as_picture(source: Source, options: FuseOptions, name: str) -> Picture:
-    """Read a file, or wrap an array or a tensor; a `Picture` stays as it is.
+    """Read a file or its content, or wrap an array or a tensor; a `Picture` stays as it is.
 
     Args:
         source: Anything `fuse` accepts.
-        options: Page of a TIFF and largest number of pixels, for files.
-        name: "a" or "b", for messages.
+        options: Page of a TIFF and largest number of pixels, for files; the range, which some types need.
+        name: "a" or "b", for messages and for the range.
 
     Raises:
         InputError: If it is no picture.
     """
-    if isinstance(source, Picture):
-        return source
-    if isinstance(source, str | os.PathLike):
-        return read_picture(source, page=options.page, max_pixels=options.max_pixels)
-    if isinstance(source, torch.Tensor):
-        source = _tensor_to_array(source, name)
-    if not isinstance(source, np.ndarray):
-        raise InputError(f"{name} is a {type(source).__name__}: give a path, an array or a tensor.")
-    if source.dtype == np.float64:
-        source = source.astype(np.float32)
-    return Picture(np.ascontiguousarray(source))
+    wanted = options.range if name == "a" else options.range_b
+    pixels = _tensor_to_array(source, name) if isinstance(source, torch.Tensor) else source
+    return picture_given(
+        pixels, name, has_range=wanted not in _UNSTATED, page=options.page, max_pixels=options.max_pixels
+    )
 
 
 def _tensor_to_array(tensor: torch.Tensor, name: str) -> NDArray[Any]:
     """(H, W), (C, H, W) or (1, C, H, W) to an array with channels last."""
+    if problem := why_unreadable(tensor):
+        raise InputError(f"{name} {problem}.")
     shape = tuple(tensor.shape)
+    if tensor.ndim == 4 and shape[0] > 1:
+        raise InputError(f"{name} is a batch of {shape[0]} pictures: pass batches to polyfuse.fusion.fuse_tensors.")
     if tensor.ndim == 4 and shape[0] == 1:
         tensor = tensor[0]
-    if tensor.ndim == 3 and tensor.shape[0] in (1, 3):
+    if tensor.ndim == 3 and tensor.shape[0] in (1, 3, 4):
         tensor = tensor[0] if tensor.shape[0] == 1 else tensor.permute(1, 2, 0)
     elif tensor.ndim != 2:
         raise InputError(f"{name} is a tensor of shape {shape}: give (H, W), (C, H, W) or (1, C, H, W), C = 1 or 3.")
-    values = tensor.detach().cpu()
-    return (values.float() if values.is_floating_point() else values).numpy()
+    try:
+        values = tensor.detach().cpu().resolve_conj().resolve_neg()
+        return (values.float() if values.is_floating_point() else values).numpy()
+    except (TypeError, RuntimeError) as error:  # types of less than a byte and such
+        what = f"{name} is a {type(tensor).__name__} of {tensor.dtype}, which NumPy has not"
+        raise InputError(f"{what}: pass a plain tensor of uint8, uint16 or float32.") from error
 
 
 def same_size(a: Picture, b: Picture, options: FuseOptions) -> tuple[Picture, Picture, tuple[str, ...]]:

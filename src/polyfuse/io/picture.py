@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
 from numpy.typing import NDArray
 
@@ -27,7 +27,7 @@ class Stamp(NamedTuple):
         return cls(facts.st_size, facts.st_mtime_ns)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Picture:
     """Pixels in the file's own depth with their origin.
 
@@ -52,6 +52,12 @@ class Picture:
         """Refuse arrays that are no picture, so that no caller has to check again."""
         check_pixels(self.array)
 
+    def __repr__(self) -> str:
+        """Size, channels, type and path, not the pixels."""
+        channels = "grey" if self.is_grey else "RGB"
+        origin = "" if self.path is None else f", {str(self.path)!r}"
+        return f"Picture({self.width}x{self.height} {channels} {self.array.dtype}{origin})"
+
     @property
     def height(self) -> int:
         """Rows."""
@@ -74,12 +80,19 @@ class Picture:
 
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from torch import Tensor
 
-    Source = str | os.PathLike[str] | Picture | NDArray[Any] | Tensor
+    class HasPixels(Protocol):
+        """What NumPy can ask for an array, as a `Result` of `fuse`."""
+
+        def __array__(self) -> NDArray[Any]: ...
+
+    Source = str | os.PathLike[str] | bytes | BinaryIO | Picture | Image | NDArray[Any] | Tensor | HasPixels
 else:
     Source = object  # reading files needs no torch, so it is not loaded for a type alone
-"""What a caller may give as a picture: a path, a `Picture`, or an array or tensor of pixels."""
+"""What a caller may give as a picture: a path, a file's content or a file object opened in binary mode, a picture of
+Pillow's, a `Picture`, an array or a tensor of pixels, or what NumPy makes an array of, as the `Result` of `fuse`."""
 
 
 def check_pixels(array: NDArray[Any], name: str = "the picture") -> None:

@@ -107,7 +107,7 @@ def check_checksums(file: BinaryIO, path: str | os.PathLike[str]) -> None:
             raise InputError(f"{shown(path)} is a damaged PNG, the checksum of {name} is wrong: get the file again")
 
 
-def decode_wide_colour(path: str | os.PathLike[str], layout: PngLayout) -> NDArray[Any]:
+def decode_wide_colour(file: BinaryIO, path: str | os.PathLike[str], layout: PngLayout) -> NDArray[Any]:
     """Decode a 16-bit PNG with more than one channel, as stored: not turned, alpha dropped.
 
     Returns:
@@ -124,7 +124,8 @@ def decode_wide_colour(path: str | os.PathLike[str], layout: PngLayout) -> NDArr
             f'{shown(path)} is a 16-bit colour PNG, which needs OpenCV: pip install "polyfuse[imaging]"'
         ) from error
     # From memory and not by name: OpenCV cannot open names outside the system's code page on Windows.
-    data = np.memmap(path, dtype=np.uint8, mode="r")
+    file.seek(0)
+    data = np.frombuffer(file.read(), np.uint8)
     # UNCHANGED is the only flag under which OpenCV keeps 16 bits; it also leaves the EXIF orientation to us.
     decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype != np.uint16 or decoded.shape[:2] != (layout.height, layout.width):

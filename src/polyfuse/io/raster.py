@@ -79,7 +79,7 @@ class _Strictness:
 _STRICTNESS = _Strictness()
 
 
-def decode_raster(image: ImageFile.ImageFile, path: str | os.PathLike[str]) -> tuple[NDArray[Any], tuple[str, ...]]:
+def decode_raster(image: Image.Image, path: str | os.PathLike[str]) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Decode an opened picture, as stored (not turned upright).
 
     Never through `convert("L")` or `convert("RGB")` of a 16-bit mode: those clip at 255.

@@ -2,9 +2,9 @@
 
 import hashlib
 import os
-from io import BufferedReader
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from numpy.typing import NDArray
 
@@ -39,17 +39,23 @@ def read_picture(path: str | os.PathLike[str], *, page: int = 0, max_pixels: int
     """
     with open_source(path) as file:
         stamp = Stamp.of(file.fileno())  # before its content, so that what is written meanwhile is seen later
-        header = read_header(file, path, page=page, max_pixels=max_pixels)
-        with decoding(path, header.format):
-            array, notes = _decode(file, path, header, page)
-        file.seek(0)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    first = suffix_note(Path(path), header.format)
-    return Picture(array, Path(path), digest, header.format, ((first,) if first else ()) + notes, stamp)
+        picture = read_open(file, path, page=page, max_pixels=max_pixels)
+    first = suffix_note(Path(path), str(picture.format))
+    return replace(picture, path=Path(path), notes=((first,) if first else ()) + picture.notes, stamp=stamp)
+
+
+def read_open(file: BinaryIO, name: str | os.PathLike[str], *, page: int, max_pixels: int) -> Picture:
+    """Read a picture from an open file, which can be sought in; `name` is what messages call it. See `read_picture`."""
+    header = read_header(file, name, page=page, max_pixels=max_pixels)
+    with decoding(name, header.format):
+        array, notes = _decode(file, name, header, page)
+    file.seek(0)
+    digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # any that can be read
+    return Picture(array, None, digest, header.format, notes)
 
 
 def _decode(
-    file: BufferedReader, path: str | os.PathLike[str], header: Header, page: int
+    file: BinaryIO, path: str | os.PathLike[str], header: Header, page: int
 ) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Pixels, upright, and the notes."""
     turned = False
@@ -62,7 +68,7 @@ def _decode(
         if header.png_layout is not None:
             png.check_checksums(file, path)
         if header.png_layout is not None and header.png_layout.needs_opencv:
-            array, notes = collapse_grey(png.decode_wide_colour(path, header.png_layout))
+            array, notes = collapse_grey(png.decode_wide_colour(file, path, header.png_layout))
             notes = (ALPHA_NOTE, *notes) if header.png_layout.has_transparency else notes
         else:
             array, notes = decode_raster(open_raster(file, header.format), path)

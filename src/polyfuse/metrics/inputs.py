@@ -9,11 +9,17 @@ from polyfuse.errors import InputError
 from polyfuse.metrics.grey import to_grey
 from polyfuse.metrics.protocols import Protocol
 from polyfuse.metrics.statistics import Plane, Statistics
+from polyfuse.ops.readable import why_unreadable
 
 PEAK = 255.0
 SNAP = 1e-4
 """Values nearer than this to a whole level are that level: k / 255 in float32 comes back exactly."""
-_TYPE_RANGES = {torch.uint8: 255.0, torch.uint16: 65535.0, torch.float32: 1.0, torch.float64: 1.0}
+_TYPE_RANGES = {
+    torch.uint8: 255.0,
+    torch.uint16: 65535.0,
+    **dict.fromkeys((torch.bool, torch.float16, torch.bfloat16, torch.float32, torch.float64), 1.0),
+}
+"""White of each type; float32 holds every value of the two shorter floats."""
 
 
 def prepare(
@@ -39,6 +45,8 @@ def prepare(
     scaled = {name: to_scale(x, name, data_range=data_range, clip=clip) for name, x in given.items()}
     size = _size(scaled["fused"])
     for name, x in scaled.items():
+        if x.device != scaled["fused"].device:
+            raise InputError(f"{name} is on {x.device} but fused on {scaled['fused'].device}: move them to one device.")
         if _size(x) != size:
             raise InputError(f"{name} is {_size(x)} but fused is {size}: resize or align them first.")
     if protocol.whole_levels:
@@ -69,17 +77,21 @@ def to_scale(x: Tensor, name: str, *, data_range: float | None, clip: bool) -> T
     """Bring a tensor to float64 on the scale 0..255.
 
     Args:
-        x: (N, 1 or 3, H, W), uint8, uint16, float32 or float64.
+        x: (N, 1 or 3, H, W), uint8, uint16, bool or floats of 16 to 64 bits. No gradients go through.
         name: What error messages call it.
         data_range: White; None means the full range of an integer type, 1 for floats.
         clip: Cut values outside [0, data_range] instead of refusing them.
 
     Returns:
-        (N, C, H, W) float64; values within 1e-4 of a whole level are that level.
+        (N, C, H, W) float64, white at 255; values within 1e-4 of a whole level are that level.
 
     Raises:
         InputError: For another shape or type, no pixels, NaN or infinity, or values out of range.
     """
+    if not isinstance(x, Tensor):
+        raise InputError(f"{name} is a {type(x).__name__}: give a tensor (N, C, H, W), or call polyfuse.evaluate.")
+    if problem := why_unreadable(x):
+        raise InputError(f"{name} {problem}.")
     if x.ndim != 4 or x.shape[1] not in (1, 3) or x.numel() == 0:
         raise InputError(f"{name} has shape {tuple(x.shape)}: give (N, 1, H, W) or, for colour, (N, 3, H, W).")
     if x.dtype not in _TYPE_RANGES:
@@ -87,9 +99,9 @@ def to_scale(x: Tensor, name: str, *, data_range: float | None, clip: bool) -> T
     white = _TYPE_RANGES[x.dtype] if data_range is None else float(data_range)
     if not 0 < white < float("inf"):
         raise InputError(f"data_range is {data_range}: give the value of white, for example 1 or 255.")
+    values = x.detach().double()
     if x.dtype == torch.uint8 and white == PEAK:
-        return x.double()
-    values = x.double()
+        return values
     finite = values.isfinite().flatten(1).all(dim=1)
     if not finite.all():
         where = int(finite.logical_not().nonzero()[0])

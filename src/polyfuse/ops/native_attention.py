@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from polyfuse.ops.native_kernels import maps_kernel, supports_maps
+from polyfuse.ops.native_kernels import check_map, maps_kernel, supports_maps
 from polyfuse.ops.native_packing import pair_words
 
 KEYS_TOGETHER = 32  # as in native/attention.h
@@ -50,8 +50,13 @@ class Attention:
             query: (N, heads times width), bfloat16.
             total: (N, outputs), the sum over the heads; or, with `apart`, (N, heads times outputs), head by head.
             apart: Whether each head has its own channels in `total`.
+
+        Raises:
+            ValueError: If one is no bfloat16 tensor of that shape on the CPU.
         """
-        assert query.stride(1) == total.stride(1) == 1
+        check_map("query", query, (len(query), self._heads * self._width), torch.bfloat16)
+        channels = self._outputs * (self._heads if apart else 1)
+        check_map("total", total, (len(query), channels), torch.bfloat16)
         self._module.attention(
             query.data_ptr(), (len(query), query.stride(0)), (self._heads, self._width, self._keys, self._outputs),
             (self._key.data_ptr(), self._value.data_ptr()), int(self._unit_length),

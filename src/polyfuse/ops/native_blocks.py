@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from polyfuse.ops.native_kernels import maps_kernel, supports_maps
+from polyfuse.ops.native_kernels import check_map, check_rows, maps_kernel, supports_maps
 
 SIDE = 2
 PLANES = 3  # a, b and the larger of both
@@ -31,6 +31,8 @@ class Blocks:
     def __init__(self, a: Tensor, b: Tensor, reach: int) -> None:
         module = maps_kernel()
         a, b = a.contiguous(), b.contiguous()
+        for name, plane in (("a", a), ("b", b)):
+            check_map(name, plane, tuple(a.shape[:2]), torch.float32)
         self._module, self._planes, self._reach = module, (a, b), reach
         height, width = a.shape
         self._facts = (a.data_ptr(), b.data_ptr()), (height, width, width), reach
@@ -52,7 +54,10 @@ class Blocks:
             residual: (rows, columns + 2 reach, 8), bfloat16: context at the sides only.
             fused: Its rows may lie apart.
         """
-        count = rows.stop - rows.start
-        assert residual.is_contiguous()
-        assert residual.shape == (count, self.shape[1] + 2 * self._reach, READ)
+        count, (height, width) = rows.stop - rows.start, self._planes[0].shape
+        check_rows(rows, self.shape[0])
+        check_map("residual", residual, (count, self.shape[1] + 2 * self._reach, READ), torch.bfloat16)
+        check_map("fused", fused, (height, width), torch.float32)
+        if not residual.is_contiguous():
+            raise ValueError(f"residual has strides {residual.stride()}: the kernel needs contiguous blocks")
         self._module.unpack(*self._facts, (rows.start, count), residual.data_ptr(), fused.data_ptr(), fused.stride(0))

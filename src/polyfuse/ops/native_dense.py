@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from polyfuse.ops.native_kernels import maps_kernel, supports_maps
+from polyfuse.ops.native_kernels import check_map, check_rows, maps_kernel, supports_maps
 from polyfuse.ops.native_packing import pair_words
 
 OUTPUTS = range(8, 49, 8)
@@ -45,15 +45,21 @@ class Dense:
         """(H, W, inputs) to those `rows` of the result, (rows, W, outputs), put into `out` if given.
 
         `add`, of the result's shape, is added before the rectifier.
+
+        Raises:
+            ValueError: If a map is not bfloat16 of that shape on the CPU, or the rows are not those of x.
         """
         x = x if x.stride(-1) == 1 else x.contiguous()
-        height, width, _ = x.shape
-        result = x.new_empty(rows.stop - rows.start, width, self._shape[1]) if out is None else out
-        assert result.stride(-1) == 1
+        height, width = x.shape[:2]
+        check_map("x", x, (height, width, self._shape[0]), torch.bfloat16)
+        check_rows(rows, height)
+        shape = (rows.stop - rows.start, width, self._shape[1])
+        result = x.new_empty(shape) if out is None else out
+        check_map("out", result, shape, torch.bfloat16)
         added = (0, (0, 0))
         if add is not None:
             add = add if add.stride(-1) == 1 else add.contiguous()
-            assert add.shape == result.shape
+            check_map("add", add, shape, torch.bfloat16)
             added = (add.data_ptr(), (add.stride(0), add.stride(1)))
         self._module.dense(
             x.data_ptr(), (height, width, x.stride(0), x.stride(1)), (rows.start, len(result)),

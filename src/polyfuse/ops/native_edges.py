@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from polyfuse.ops.native_kernels import maps_kernel, supports_maps
+from polyfuse.ops.native_kernels import check_map, maps_kernel, supports_maps
 
 LANES = 16
 
@@ -33,10 +33,14 @@ class Edges:
         self._weights = functional.pad(taps, (0, -self._channels % LANES)).contiguous()
 
     def __call__(self, x: Tensor, out: Tensor) -> None:
-        """Fill `out` from x, both (H, W, C), bfloat16, whose pixels may lie apart."""
-        assert x.shape == out.shape
-        assert x.stride(-1) == out.stride(-1) == 1
-        height, width, channels = x.shape
+        """Fill `out` from x, both (H, W, C), bfloat16, whose pixels may lie apart.
+
+        Raises:
+            ValueError: If one is no such map.
+        """
+        height, width, channels = *x.shape[:2], self._channels
+        check_map("x", x, (height, width, channels), torch.bfloat16)
+        check_map("out", out, (height, width, channels), torch.bfloat16)
         self._module.edges(
             x.data_ptr(), (height, width, x.stride(0), x.stride(1)), channels, self._weights.data_ptr(),
             out.data_ptr(), (out.stride(0), out.stride(1)),

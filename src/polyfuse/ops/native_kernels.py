@@ -57,3 +57,27 @@ def maps_instruction_set(dtype: torch.dtype) -> str | None:
 def supports_maps(device: torch.device, dtype: torch.dtype, channels: int) -> bool:
     """Whether the kernel "maps" takes maps of that device, type and number of channels."""
     return device.type == "cpu" and channels <= MAX_CHANNELS and maps_instruction_set(dtype) is not None
+
+
+def check_map(name: str, x: torch.Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    """Refuse a tensor whose address a kernel must not get: what lies there is taken as `shape` of `dtype`.
+
+    Rows and pixels may lie apart, channels may not.
+
+    Raises:
+        ValueError: If it has another shape or type, is on no CPU, or its channels lie apart.
+    """
+    if x.shape != shape or x.dtype != dtype or not x.is_cpu:
+        raise ValueError(f"{name} is {tuple(x.shape)} {x.dtype} on {x.device}: the kernel needs {shape} {dtype}")
+    if x.stride(-1) != 1 and shape[-1] > 1:
+        raise ValueError(f"{name} has strides {x.stride()}: the kernel needs channels that lie together")
+
+
+def check_rows(rows: slice, height: int) -> None:
+    """Refuse rows that do not lie within a map of `height` rows.
+
+    Raises:
+        ValueError: If they do not.
+    """
+    if not 0 <= rows.start <= rows.stop <= height:
+        raise ValueError(f"rows {rows.start} to {rows.stop} are not within {height}: give rows of the map")

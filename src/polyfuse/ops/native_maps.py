@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from polyfuse.ops import native_kernels
-from polyfuse.ops.native_kernels import maps_kernel, supports_maps
+from polyfuse.ops.native_kernels import check_map, maps_kernel, supports_maps
 from polyfuse.ops.native_packing import GROUP, by_group, pair_words
 
 NODES = 3  # as in native/graph.h
@@ -73,12 +73,20 @@ class Reasoner:
             (tuple(x.data_ptr() for x in tensors), passing.gamma, passing.iterations, int(passing.by_parity))
             for passing, tensors in zip(passings, self._packed, strict=True)
         ]
-        self._rounds = rounds
+        self._rounds, self._dtype = rounds, dtype
 
     def __call__(self, nodes_a: Sequence[Tensor], nodes_b: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Three maps (H, W, C) of each source, before their ReLU, to one (H, W, 3C) of each."""
-        height, width, channels = nodes_a[0].shape
+        """Three maps (H, W, C) of each source, before their ReLU, to one (H, W, 3C) of each.
+
+        Raises:
+            ValueError: If there are not three each of one shape, in the type of the graph.
+        """
+        height, width, channels = *nodes_a[0].shape[:2], self._exchange.shape[1]
         nodes = [node.contiguous() for node in (*nodes_a, *nodes_b)]
+        if not len(nodes_a) == len(nodes_b) == NODES:
+            raise ValueError(f"there are {len(nodes_a)} and {len(nodes_b)} nodes: the kernel needs {NODES} of each")
+        for node in nodes:
+            check_map("a node", node, (height, width, channels), self._dtype)
         renewed_a, renewed_b = nodes[0].new_empty(2, height, width, NODES * channels)
         addresses = tuple(node.data_ptr() for node in nodes)
         into, gates = (renewed_a.data_ptr(), renewed_b.data_ptr()), (self._exchange.data_ptr(), self._rounds)
@@ -92,6 +100,9 @@ def normed(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> Tensor:
     module = maps_kernel()
     x, weight, bias = x.contiguous(), weight.float().contiguous(), bias.float().contiguous()
     normalised, channels = torch.empty_like(x), x.shape[-1]
+    check_map("x", x, tuple(x.shape), torch.bfloat16)
+    for name, values in (("weight", weight), ("bias", bias)):
+        check_map(name, values, (channels,), torch.float32)
     pixels, scale = x.numel() // channels, (weight.data_ptr(), bias.data_ptr())
     module.norm(x.data_ptr(), pixels, channels, *scale, epsilon, normalised.data_ptr())
     return normalised
@@ -107,9 +118,11 @@ def count(query: Tensor, key: Tensor, heads: int) -> tuple[Tensor, Tensor]:
     module = maps_kernel()
     height, width, channels = query.shape
     size = channels // heads
-    row_step, step, inner = query.stride()
-    assert query.stride() == key.stride()
-    assert inner == 1
+    row_step, step, _ = query.stride()
+    for name, x in (("query", query), ("key", key)):
+        check_map(name, x, (height, width, size * heads), torch.bfloat16)
+    if query.stride() != key.stride():
+        raise ValueError(f"strides {query.stride()} and {key.stride()} differ: the kernel needs maps laid out alike")
     products = torch.zeros(channels, size, dtype=torch.float64)
     squares = torch.zeros(2, channels, dtype=torch.float64)
     into = (products.data_ptr(), squares.data_ptr())

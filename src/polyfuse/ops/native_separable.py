@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from polyfuse.ops.native_kernels import MAX_CHANNELS, maps_kernel, supports_maps
+from polyfuse.ops.native_kernels import MAX_CHANNELS, check_map, check_rows, maps_kernel, supports_maps
 from polyfuse.ops.native_packing import pair_words
 
 LANES = 16
@@ -91,11 +91,21 @@ class Separable:
         self._codes = tuple(CODES[activation] for activation in block.activations)
 
     def __call__(self, x: Tensor, rows: slice, out: Tensor | None = None) -> Tensor:
-        """(H, W, C) to those `rows` of the result, (rows, W, O), put into a contiguous `out` if given."""
+        """(H, W, C) to those `rows` of the result, (rows, W, O), put into a contiguous `out` if given.
+
+        Raises:
+            ValueError: If a map is not bfloat16 of that shape on the CPU, or the rows are not those of x.
+        """
         block = self._block
         x = x if x.stride(-1) == 1 and block.norm is None else x.contiguous()
-        height, width, channels = x.shape
-        result = x.new_empty(rows.stop - rows.start, width, self._outputs) if out is None else out
+        height, width, channels = *x.shape[:2], block.expand.weight.shape[1]
+        check_map("x", x, (height, width, channels), torch.bfloat16)
+        check_rows(rows, height)
+        shape = (rows.stop - rows.start, width, self._outputs)
+        result = x.new_empty(shape) if out is None else out
+        check_map("out", result, shape, torch.bfloat16)
+        if not result.is_contiguous():
+            raise ValueError(f"out has strides {result.stride()}: the kernel needs contiguous maps")
         self._module.separable(
             x.data_ptr(), (height, width, x.stride(0), x.stride(1)), (rows.start, len(result)),
             (channels, self._wide, self._outputs), self._norm, self._weights, self._codes,

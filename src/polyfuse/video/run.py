@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ class ClipResult:
     """Its frames; 0 if it was kept from an earlier run."""
     seconds: float
     """Wall time from the first frame to the last, decoding and encoding included."""
-    record: dict[str, Any]
+    record: dict[str, Any] = field(repr=False)
     """What made it; the content of the sidecar."""
     notes: tuple[str, ...] = ()
     """What the user should know, one line each."""

@@ -17,6 +17,7 @@ from polyfuse.errors import InputError, UsageError
 from polyfuse.io.atomic import atomic_path, check_apart, check_free, write_text
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
 FORMAT_VERSION = 1
@@ -69,7 +70,8 @@ def save_weights(
     from safetensors.torch import save
 
     info = replace(info, content_sha256=content_sha256(tensors))
-    flat = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # Cloned: safetensors refuses tensors that share memory, as tied weights do.
+    flat = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     content = save(flat, metadata={"polyfuse": json.dumps(asdict(info))})
     with atomic_path(path, overwrite) as temporary:
         temporary.write_bytes(content)
@@ -163,10 +165,12 @@ def save_imported(
 
     Raises:
         UsageError: If the weights would have the name of the card.
-        InputError: If a tensor has another shape than the network's.
+        InputError: If a tensor has another shape than the network's, no values that can be read, or NaN or infinity.
         OutputError: If a file exists, is the checkpoint, or cannot be written.
     """
     check_shapes(model, tensors, source)
+    own = model.state_dict()
+    tensors = {name: _imported(tensor, own[name].dtype, f"{source}: {name}") for name, tensor in tensors.items()}
     card_path = out.with_suffix(".md")
     if card_path == out:
         raise UsageError(f"{out} is the name of the card: name a .safetensors file.")
@@ -179,6 +183,24 @@ def save_imported(
     return [out, card_path]
 
 
+def _imported(tensor: Tensor, dtype: torch.dtype, name: str) -> Tensor:
+    """A tensor of a checkpoint in the network's type; floats of another precision are converted.
+
+    Raises:
+        InputError: If its values cannot be read or are no finite numbers of that kind.
+    """
+    import torch
+
+    if tensor.is_meta or tensor.is_quantized or tensor.is_nested or tensor.layout != torch.strided:
+        raise InputError(f"{name} is a meta, quantised, sparse or nested tensor: save plain tensors with their values.")
+    if tensor.dtype != dtype and not (tensor.is_floating_point() and dtype.is_floating_point):
+        raise InputError(f"{name} holds {tensor.dtype} values, not {dtype}: save the weights as they were trained.")
+    values = tensor.detach().cpu().to(dtype)
+    if dtype.is_floating_point and not bool(values.isfinite().all()):
+        raise InputError(f"{name} holds NaN or infinity: take a checkpoint from before the training broke down.")
+    return values
+
+
 def check_shapes(model: nn.Module, tensors: Mapping[str, Tensor], source: Path) -> None:
     """Refuse tensors of other shapes than the network's.
 
@@ -186,5 +208,5 @@ def check_shapes(model: nn.Module, tensors: Mapping[str, Tensor], source: Path) 
         InputError: Naming the first such tensor.
     """
     for name, own in model.state_dict().items():
-        if name in tensors and tensors[name].shape != own.shape:
+        if name in tensors and not tensors[name].is_nested and tensors[name].shape != own.shape:
             raise InputError(f"{source}: {name} has shape {tuple(tensors[name].shape)}, not {tuple(own.shape)}.")

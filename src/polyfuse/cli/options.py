@@ -90,8 +90,9 @@ def picture_options(command: Command) -> Command:
     return stack(
         command,
         [
-            click.option("--range", "range_", default="full", metavar="SPEC", show_default=True,
-                         help="Values of A that become black and white: full, minmax, percentile[:LO,HI] or LO,HI."),
+            click.option("--range", "range_", default="auto", metavar="SPEC", show_default=True,
+                         help="Values of A that become black and white: full, minmax, percentile[:LO,HI] or LO,HI; "
+                         "auto is percentile for 16-bit grey, else full."),
             click.option("--range-b", default="full", metavar="SPEC", show_default=True, help="The same for B."),
             click.option("--stretch", default="auto", metavar="SPEC", show_default=True,
                          help="Stretch of the result: auto (as published), none, minmax or percentile[:LO,HI]."),

@@ -34,6 +34,7 @@ from polyfuse.transforms import (
     split_official8,
     to_unit,
 )
+from polyfuse.transforms.ranges import DEFAULT_PERCENTILES
 
 Pixels = NDArray[Any]
 NARROW_SHARE = 1 / 8
@@ -106,7 +107,10 @@ def decide(
         measure_range(a.array, parse_range(options.range), name=str(a.path or "a")),
         measure_range(b.array, parse_range(options.range_b), name=str(b.path or "b")),
     )
-    notes = [*_range_notes("a", a, range_a, "--range"), *_range_notes("b", b, range_b, "--range-b")]
+    notes = [
+        *_range_notes("a", a, range_a, options.range, "--range"),
+        *_range_notes("b", b, range_b, options.range_b, "--range-b"),
+    ]
     if ranges is None:  # in a clip, one frame that shows nothing is no fault
         notes += [*_blank_notes("a", a), *_blank_notes("b", b)]
     carrier, colour_notes = _carrier(a, b, options)
@@ -132,8 +136,14 @@ def _blank_notes(name: str, picture: Picture) -> list[str]:
     return [f"{name} shows nothing, all its values are {lowest:g}: check the file or its sensor"]
 
 
-def _range_notes(name: str, picture: Picture, record: RangeRecord, option: str) -> list[str]:
-    """Advice where a deep integer picture uses little of its type and nobody chose a window."""
+def _range_notes(name: str, picture: Picture, record: RangeRecord, wanted: str, option: str) -> list[str]:
+    """What window a deep picture got unasked, or advice where it uses little of its type's full range."""
+    if wanted == "auto" and record.mode != "full" and record.low < record.high:
+        percentiles = " and ".join(f"{percent:g}" for percent in DEFAULT_PERCENTILES)
+        return [
+            f"{name} has 16 bits, {record.low:g} and {record.high:g} (percentiles {percentiles}) are black and white: "
+            f"{option} LO,HI takes others"
+        ]
     if record.mode != "full" or picture.array.dtype != np.uint16:
         return []
     low, high = int(picture.array.min()), int(picture.array.max())

@@ -17,10 +17,11 @@ from polyfuse.transforms import parse_range
 class FuseOptions:
     """Options of `fuse` and of every command that fuses."""
 
-    range: str = "full"
-    """Window of a that becomes [0, 1]: "full", "minmax", "percentile", "percentile:LO,HI" or "LO,HI" in file units."""
+    range: str = "auto"
+    """Window of a that becomes [0, 1]: "full", "minmax", "percentile", "percentile:LO,HI" or "LO,HI" in file units;
+    "auto" is "percentile" for grey with 16 bits, which a thermal camera uses a small part of, else "full"."""
     range_b: str = "full"
-    """The same for b."""
+    """The same for b; "full" since cameras for visible light spread their levels over the type's range."""
     stretch: str = "auto"
     """How the fused luma is stretched before colour: "auto" as the model was published, "none", "minmax", "percentile"
     or "percentile:LO,HI"; one stretch for all frames of a clip."""

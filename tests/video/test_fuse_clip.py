@@ -166,6 +166,16 @@ def test_deep_thermal_clip_has_one_window_that_nobody_asked_for(make_clip: Make,
     assert any(note.startswith("a has 16 bits") for note in result.notes)
 
 
+def test_swap_makes_the_second_clip_the_thermal_one(make_clip: Make, look: Look, scene: Scene, tmp_path: Path) -> None:
+    thermal = make_clip(tmp_path / "thermal.mkv", scene(3))
+    visible = make_clip(tmp_path / "visible.mkv", scene(3, (48, 64, 3), 1))
+    plain = fuse_clip(thermal, visible, tmp_path / "plain.mkv", model="laplacian")
+    swapped = fuse_clip(visible, thermal, tmp_path / "swapped.mkv", model="laplacian", swap=True)
+    assert swapped.record["sources"] == plain.record["sources"]
+    for one, other in zip(look(plain.path).frames, look(swapped.path).frames, strict=True):
+        assert np.array_equal(one, other)
+
+
 class Sharp(Average):
     """A model whose result would be stretched picture by picture."""
 

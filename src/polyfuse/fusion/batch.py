@@ -84,6 +84,7 @@ def fuse_pairs(
             result would replace a source.
     """
     how = writing or Writing()
+    jobs = in_roles(jobs, options)
     check_targets(jobs, replacing=how.overwrite or how.resume)
     made_by = settings(model, options)
     kept = {path for pair, path in jobs if how.resume and is_done(pair, path, made_by, how)}
@@ -93,6 +94,11 @@ def fuse_pairs(
             yield from run.outcomes(on_error)
         finally:
             reader.shutdown(wait=False, cancel_futures=True)
+
+
+def in_roles(jobs: Jobs, options: FuseOptions) -> Jobs:
+    """The same jobs, with the sources of every pair exchanged where `options.swap` says so."""
+    return [(pair.swapped(), path) for pair, path in jobs] if options.swap else jobs
 
 
 class _PairsRun:

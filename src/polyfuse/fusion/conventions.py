@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from polyfuse.errors import UsageError
 from polyfuse.families.spec import Provenance
 from polyfuse.fusion.options import FuseOptions
+from polyfuse.fusion.plausible import doubts
 from polyfuse.io import Picture
 from polyfuse.transforms import (
     STUDIO_BLACK,
@@ -65,6 +66,8 @@ class Conventions:
     """Source whose black and white levels the result has if it is of the same type."""
     rounded_a: bool
     """Whether the luma of a colour picture a is rounded to whole levels of 8 bits."""
+    polarity: Literal["white-hot", "black-hot"] = "white-hot"
+    """Whether warm is bright or dark in a; the model sees it bright."""
 
     def carrier_of(self, a: Pixels, b: Pixels) -> Pixels | None:
         """The one of two arrays, of the sources a and b, that gives the colour; None for a grey result."""
@@ -76,6 +79,7 @@ class Conventions:
         """Plain dictionary for the sidecar."""
         return {
             "range": {"a": self.range_a.to_json(), "b": self.range_b.to_json()},
+            "polarity": self.polarity,
             "colour": {
                 "from": self.carrier,
                 "luma_a": self.luma_a,
@@ -113,6 +117,7 @@ def decide(
     ]
     if ranges is None:  # in a clip, one frame that shows nothing is no fault
         notes += [*_blank_notes("a", a), *_blank_notes("b", b)]
+    notes += doubts(a.array, b.array, (range_a, range_b), provenance.name)
     carrier, colour_notes = _carrier(a, b, options)
     rendering = provenance.rendering if options.gamut == "auto" else options.gamut
     range_colour = range_a if carrier == "a" else range_b
@@ -124,7 +129,9 @@ def decide(
     if rendering == "official" and carrier is not None and dtype != "uint8":
         rendering = "safe"
     rounded_a = provenance.rounded_a and not a.is_grey and (range_a.mode, range_a.dtype) == ("full", "uint8")
-    conventions = Conventions(range_a, range_b, carrier, "full", luma_b, rendering, dtype, reference, rounded_a)
+    conventions = Conventions(
+        range_a, range_b, carrier, "full", luma_b, rendering, dtype, reference, rounded_a, options.polarity
+    )
     return conventions, (*notes, *colour_notes, *depth_notes)
 
 
@@ -189,10 +196,13 @@ def _depth(
 def model_input(pixels: Pixels, conventions: Conventions, source: Literal["a", "b"]) -> NDArray[np.float32]:
     """Luma of a window of `source` as the model sees it, (h, w) float32 in [0, 1]; colour is converted in strips."""
     if pixels.ndim == 2:
-        return _seen(pixels, conventions, source)
-    seen = np.empty(pixels.shape[:2], np.float32)
-    for strip in _strips(pixels):
-        seen[strip] = _seen(pixels[strip], conventions, source)
+        seen = _seen(pixels, conventions, source)
+    else:
+        seen = np.empty(pixels.shape[:2], np.float32)
+        for strip in _strips(pixels):
+            seen[strip] = _seen(pixels[strip], conventions, source)
+    if source == "a" and conventions.polarity == "black-hot":
+        np.subtract(np.float32(1), seen, out=seen)
     return seen
 
 

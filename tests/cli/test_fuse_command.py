@@ -38,6 +38,14 @@ def test_sources_by_name_are_the_sources_by_place(polyfuse: Runner, pair: tuple[
     assert Path("1.png").read_bytes() == Path("2.png").read_bytes()
 
 
+def test_swapped_sources_are_the_sources_by_name(polyfuse: Runner, pair: tuple[Path, Path]) -> None:
+    polyfuse("fuse", *pair, "-o", "1.png", "--model", "laplacian")
+    polyfuse("fuse", pair[1], pair[0], "--swap", "-o", "2.png", "--model", "laplacian")
+    assert Path("1.png").read_bytes() == Path("2.png").read_bytes()
+    listed = polyfuse("fuse", pair[1], pair[0], "--swap", "-o", "2.png", "--dry-run").out
+    assert listed == [f"{pair[0]}  +  {pair[1]}  ->  2.png"]
+
+
 def test_source_given_twice_is_a_usage_error(polyfuse: Runner, pair: tuple[Path, Path]) -> None:
     assert polyfuse("fuse", *pair, "--ir", pair[0]).code == 2
 

@@ -106,6 +106,22 @@ def test_sources_of_different_size_are_refused(network: FNet) -> None:
         explain(np.zeros((3, 3), np.uint8), np.zeros((4, 5), np.uint8), model=network)
 
 
+def test_deep_thermal_source_is_seen_through_the_window_that_fuse_takes(network: FNet) -> None:
+    thermal = np.linspace(7000, 7100, 256, dtype=np.uint16).reshape(16, 16)
+    explanation = explain(thermal, np.zeros((16, 16), np.uint8), model=network)
+    assert (explanation.source_a.min(), explanation.source_a.max()) == (0, 255)
+    assert any(note.startswith("a has 16 bits") for note in explanation.notes)
+
+
+def test_swap_and_polarity_are_those_of_fuse(pair: tuple[Path, Path], network: FNet) -> None:
+    plain = explain(*pair, model=network)
+    swapped = explain(*reversed(pair), model=network, options=FuseOptions(swap=True))
+    np.testing.assert_array_equal(plain.fused, swapped.fused)
+    turned = explain(*pair, model=network, options=FuseOptions(polarity="black-hot"))
+    np.testing.assert_array_equal(turned.source_a, 255 - plain.source_a)
+    np.testing.assert_array_equal(turned.fused, fuse(*pair, model=network, polarity="black-hot").image)
+
+
 def test_resize_brings_sources_to_one_size(network: FNet) -> None:
     options = FuseOptions(resize="a")
     explanation = explain(np.zeros((3, 3), np.uint8), np.zeros((4, 5), np.uint8), model=network, options=options)

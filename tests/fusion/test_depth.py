@@ -65,10 +65,10 @@ def test_deep_grey_under_shallow_colour_is_told() -> None:
 
 def test_levels_of_a_deep_pair_are_not_narrowed(rng: np.random.Generator) -> None:
     deep = rng.permutation(65536).astype(np.uint16).reshape(256, 256)
-    assert len(np.unique(fuse(deep, deep, model="average").image)) == 65536
+    assert len(np.unique(fuse(deep, deep, model="average", range="full").image)) == 65536
 
 
 def test_eight_bits_of_a_deep_pair_are_its_rounded_upper_levels() -> None:
     deep = np.arange(0, 65536, 257, dtype=np.uint16).reshape(16, 16)
-    image = fuse(deep, deep, model="average", bit_depth="8").image
+    image = fuse(deep, deep, model="average", range="full", bit_depth="8").image
     np.testing.assert_array_equal(image, np.arange(256, dtype=np.uint8).reshape(16, 16))

@@ -123,7 +123,7 @@ def test_misspelt_option_is_answered_with_the_nearest() -> None:
 
 
 def test_option_without_a_near_name_is_answered_with_all_names() -> None:
-    with pytest.raises(UsageError, match="use range, range_b, stretch, grey"):
+    with pytest.raises(UsageError, match="use range, range_b, polarity, swap"):
         fuse(GREY, COLOUR, model="average", precision="bf16")
 
 

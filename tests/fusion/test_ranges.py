@@ -65,9 +65,43 @@ def test_window_of_a_brings_out_a_thermal_picture_in_an_eight_bit_result(thermal
     assert (int(shallow.min()), int(shallow.max())) == (0, 255)
 
 
-def test_narrow_deep_source_without_a_window_is_told(thermal: NDArray[Any]) -> None:
-    notes = fuse(thermal, np.zeros(thermal.shape, np.uint8), model="average").notes
-    assert f"a uses only {LOW} to {HIGH} of its 16 bits: --range percentile would show more" in notes
+def test_deep_thermal_source_gets_a_window_by_percentile_unless_asked(thermal: NDArray[Any]) -> None:
+    result = fuse(thermal, np.zeros(thermal.shape, np.uint8), model="maximum", bit_depth="8")
+    window = result.record["range"]["a"]
+    assert (window["mode"], result.record["settings"]["options"]["range"]) == ("percentile:0.5,99.5", "auto")
+    assert (int(result.image.min()), int(result.image.max())) == (0, 255)
+    low, high = window["low"], window["high"]
+    told = f"a has 16 bits, {low:g} and {high:g} (percentiles 0.5 and 99.5) are black and white: "
+    assert f"{told}--range LO,HI takes others" in result.notes
+
+
+def test_window_that_was_not_asked_for_is_undone_on_the_way_out(thermal: NDArray[Any]) -> None:
+    result = fuse(thermal, thermal, model="average", range_b="percentile")
+    window = result.record["range"]["a"]
+    np.testing.assert_array_equal(result.image, np.clip(thermal, round(window["low"]), round(window["high"])))
+
+
+def test_full_range_of_a_deep_source_is_had_by_name_and_told(thermal: NDArray[Any]) -> None:
+    result = fuse(thermal, np.zeros(thermal.shape, np.uint8), model="maximum", range="full")
+    assert result.record["range"]["a"]["mode"] == "full"
+    assert f"a uses only {LOW} to {HIGH} of its 16 bits: --range percentile would show more" in result.notes
+
+
+def test_deep_second_source_keeps_its_full_range_and_is_told(thermal: NDArray[Any]) -> None:
+    result = fuse(np.zeros(thermal.shape, np.uint8), thermal, model="average")
+    assert result.record["range"]["b"]["mode"] == "full"
+    assert f"b uses only {LOW} to {HIGH} of its 16 bits: --range-b percentile would show more" in result.notes
+
+
+@pytest.mark.parametrize("a", [np.eye(40, dtype=np.uint8), np.eye(40, dtype=np.float32)])
+def test_eight_bits_and_floats_keep_their_full_range(a: NDArray[Any]) -> None:
+    assert fuse(a, a, model="average").record["range"]["a"]["mode"] == "full"
+
+
+def test_deep_colour_is_no_thermal_picture_and_keeps_its_full_range(rng: np.random.Generator) -> None:
+    colour = rng.integers(0, 65536, (8, 8, 3), np.uint16)
+    result = fuse(colour, colour[..., 0], model="average")
+    assert result.record["range"]["a"]["mode"] == "full"
 
 
 def test_narrow_deep_source_with_a_window_is_not_told(thermal: NDArray[Any]) -> None:

@@ -28,6 +28,7 @@ RECORD = RangeRecord("full", 0, 255, "uint8")
 @pytest.mark.parametrize(
     ("text", "spec"),
     [
+        ("auto", RangeSpec("auto")),
         ("full", RangeSpec("full")),
         ("minmax", RangeSpec("minmax")),
         ("percentile", RangeSpec("percentile", 0.5, 99.5)),
@@ -45,7 +46,7 @@ def test_a_range_is_read_and_said_again(text: str, spec: RangeSpec) -> None:
     "text",
     [
         "",
-        "auto",
+        "automatic",
         "1",
         "1,2,3",
         "2,1",
@@ -165,6 +166,13 @@ def test_one_record_covers_all_frames_of_a_clip() -> None:
     frames = [np.array([[level, level + 10]], np.uint16) for level in (100, 50, 300)]
     record = measure_range(frames, parse_range("minmax"))
     assert (record.low, record.high) == (50, 310)
+
+
+def test_auto_measures_percentiles_over_all_deep_grey_frames_and_takes_the_full_range_else() -> None:
+    deep = [np.full((10, 10), level, np.uint16) for level in (100, 50, 300)]
+    assert measure_range(deep, parse_range("auto")) == measure_range(deep, parse_range("percentile"))
+    for other in (deep[0].astype(np.uint8), np.zeros((4, 4), np.float32), np.zeros((4, 4, 3), np.uint16)):
+        assert measure_range(other, parse_range("auto")) == measure_range(other, parse_range("full"))
 
 
 @pytest.mark.parametrize("text", ["full", "5,9"])

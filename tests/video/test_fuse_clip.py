@@ -127,7 +127,7 @@ def test_sixteen_bits_are_kept_in_mkv(make_clip: Make, look: Look, scene: Scene,
     frames = scene(3, dtype=np.uint16)
     a = make_clip(tmp_path / "a.mkv", frames)
     b = make_clip(tmp_path / "b.mkv", frames[::-1])
-    seen = look(fuse_clip(a, b, tmp_path / "fused.mkv", model="maximum").path)
+    seen = look(fuse_clip(a, b, tmp_path / "fused.mkv", model="maximum", range="full").path)
     assert seen.format == "gray16le"
     for one, other, fused in zip(frames, frames[::-1], seen.frames, strict=True):
         assert np.array_equal(fused, np.maximum(one, other))
@@ -138,7 +138,7 @@ def test_sixteen_bits_into_mp4_become_eight_with_a_note_unless_asked_for(
 ) -> None:
     a = make_clip(tmp_path / "a.mkv", scene(3, dtype=np.uint16))
     b = make_clip(tmp_path / "b.mkv", scene(3))
-    result = fuse_clip(a, b, tmp_path / "fused.mp4", model="average")
+    result = fuse_clip(a, b, tmp_path / "fused.mp4", model="average", range="full")
     assert result.notes == ("the result has 8 bits, a source has more: an .mkv file would keep them",)
     with pytest.raises(UsageError, match=r"name an \.mkv file"):
         fuse_clip(a, b, tmp_path / "other.mp4", model="average", bit_depth="same")
@@ -153,6 +153,27 @@ def test_one_range_holds_for_all_frames(make_clip: Make, look: Look, tmp_path: P
     assert (result.record["range"]["a"]["low"], result.record["range"]["a"]["high"]) == (40, 160)
     fused = look(result.path).frames
     assert np.array_equal(fused[0], fused[3])
+
+
+def test_deep_thermal_clip_has_one_window_that_nobody_asked_for(make_clip: Make, tmp_path: Path) -> None:
+    levels = [np.linspace(low, low + 100, 256, dtype=np.uint16).reshape(16, 16) for low in (7000, 7500, 7200)]
+    a = make_clip(tmp_path / "a.mkv", levels)
+    b = make_clip(tmp_path / "b.mkv", [np.zeros((16, 16), np.uint8)] * 3)
+    result = fuse_clip(a, b, tmp_path / "fused.mkv", model="maximum")
+    window = result.record["range"]["a"]
+    assert 7000 <= window["low"] < 7010
+    assert 7590 < window["high"] <= 7600
+    assert any(note.startswith("a has 16 bits") for note in result.notes)
+
+
+def test_swap_makes_the_second_clip_the_thermal_one(make_clip: Make, look: Look, scene: Scene, tmp_path: Path) -> None:
+    thermal = make_clip(tmp_path / "thermal.mkv", scene(3))
+    visible = make_clip(tmp_path / "visible.mkv", scene(3, (48, 64, 3), 1))
+    plain = fuse_clip(thermal, visible, tmp_path / "plain.mkv", model="laplacian")
+    swapped = fuse_clip(visible, thermal, tmp_path / "swapped.mkv", model="laplacian", swap=True)
+    assert swapped.record["sources"] == plain.record["sources"]
+    for one, other in zip(look(plain.path).frames, look(swapped.path).frames, strict=True):
+        assert np.array_equal(one, other)
 
 
 class Sharp(Average):

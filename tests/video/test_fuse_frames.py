@@ -96,6 +96,18 @@ def test_one_range_holds_for_all_frames(store: Any) -> None:
     assert (record["range"]["a"]["low"], record["range"]["a"]["high"]) == (40, 160)
 
 
+def test_deep_thermal_frames_share_one_window_that_nobody_asked_for(store: Any) -> None:
+    levels = [np.linspace(low, low + 100, 256, dtype=np.uint16).reshape(16, 16) for low in (7000, 7500, 7200, 7000)]
+    jobs = store(levels, [np.zeros((16, 16), np.uint8)] * 4)
+    outcomes = run(jobs, "exponential:1", "maximum", bit_depth="8")
+    windows = [json.loads(Path(f"{path}.json").read_text(encoding="utf-8"))["range"]["a"] for _, path in jobs]
+    assert windows[0]["mode"] == "percentile:0.5,99.5"
+    assert 7000 <= windows[0]["low"] < 7010
+    assert 7590 < windows[0]["high"] <= 7600
+    assert windows == windows[:1] * 4
+    assert any(note.startswith("a has 16 bits") for note in outcomes[0].notes)
+
+
 def test_sequence_that_begins_in_black_still_has_colour(store: Any, scene: Scene) -> None:
     jobs = store(scene(4), [np.zeros((48, 64, 3), np.uint8)] * 2 + scene(4, (48, 64, 3))[2:])
     run(jobs)

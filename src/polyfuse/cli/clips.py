@@ -62,11 +62,12 @@ def fuse_clips(a: Path, b: Path, arguments: FuseArguments, document: dict[str, A
     target = files.out or Path("fused.mp4")
     if target.is_dir():
         target = target / f"{a.stem}.mp4"
-    pair = {"name": a.stem, "a": str(a), "b": str(b), "out": str(target)}
+    in_a, in_b = (b, a) if options.swap else (a, b)
+    pair = {"name": a.stem, "a": str(in_a), "b": str(in_b), "out": str(target)}
     if files.dry_run:
         document["pairs"] = [pair]
         if not files.as_json:
-            print_path(f"{a}  +  {b}  ->  {target}")
+            print_path(f"{in_a}  +  {in_b}  ->  {target}")
         return
     limit_flow(clips.temporal, arguments.model.threads)
     model = arguments.model.load(say)

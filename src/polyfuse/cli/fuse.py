@@ -58,6 +58,7 @@ def command(a: Path | None, b: Path | None, ir: Path | None, vi: Path | None, **
 def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str, Any]) -> None:
     """Find the pairs and fuse them; `document` gets what became of each."""
     from polyfuse.fusion import Writing, fuse_pairs
+    from polyfuse.fusion.batch import in_roles
     from polyfuse.io import check_sizes
     from polyfuse.video import fuse_frames
 
@@ -71,9 +72,10 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
     if options.resize is None and not skip:
         check_sizes(pairs, page=options.page, max_pixels=options.max_pixels)
     if files.dry_run:
-        document["pairs"] = [_pair_json(pair, path) for pair, path in jobs]
+        listed = in_roles(jobs, options)
+        document["pairs"] = [_pair_json(pair, path) for pair, path in listed]
         if not files.as_json:
-            for pair, path in jobs:
+            for pair, path in listed:
                 print_path(f"{pair.a}  +  {pair.b}  ->  {path}")
         return
     limit_flow(temporal, arguments.model.threads)

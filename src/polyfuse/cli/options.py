@@ -102,9 +102,13 @@ def picture_options(command: Command) -> Command:
     return stack(
         command,
         [
-            click.option("--range", "range_", default="full", metavar="SPEC", show_default=True,
-                         help="Values of A that become black and white: full, minmax, percentile[:LO,HI] or LO,HI."),
+            click.option("--range", "range_", default="auto", metavar="SPEC", show_default=True,
+                         help="Values of A that become black and white: full, minmax, percentile[:LO,HI] or LO,HI; "
+                         "auto is percentile for 16-bit grey, else full."),
             click.option("--range-b", default="full", metavar="SPEC", show_default=True, help="The same for B."),
+            click.option("--polarity", type=click.Choice(["white-hot", "black-hot"]), default="white-hot",
+                         show_default=True, help="Whether warm is bright or dark in A."),
+            click.option("--swap", is_flag=True, help="Exchange the sources: the first is B, the second A."),
             click.option("--stretch", default="auto", metavar="SPEC", show_default=True,
                          help="Stretch of the result: auto (as published), none, minmax or percentile[:LO,HI]."),
             click.option("--grey", is_flag=True, help="Grey result although a source has colour."),
@@ -117,6 +121,7 @@ def picture_options(command: Command) -> Command:
             click.option("--bit-depth", type=click.Choice(["auto", "same", "8", "16"]), default="auto",
                          show_default=True, help="Depth of the result; same is the deeper source's."),
             click.option("--resize", type=click.Choice(["a", "b"]), help="Resample it to the other one's size."),
+            click.option("--resize-anyway", is_flag=True, help="Resize to another aspect ratio too, with distortion."),
             click.option("--page", type=click.IntRange(0), default=0, metavar="N", help="Page of a TIFF, from 0."),
             click.option("--max-pixels", type=click.IntRange(1), metavar="N", help="Refuse pictures with more pixels."),
             click.option("--tile", type=click.IntRange(16), metavar="SIZE", help="Work in tiles of this many pixels."),
@@ -205,12 +210,15 @@ class PictureArguments(Arguments):
 
     range_: str
     range_b: str
+    polarity: Literal["white-hot", "black-hot"]
+    swap: bool
     stretch: str
     grey: bool
     luma: Literal["auto", "full", "studio"]
     gamut: Literal["auto", "safe", "clip", "official"]
     colour_from: Literal["auto", "a", "b"]
     resize: Literal["a", "b"] | None
+    resize_anyway: bool
     page: int
     max_pixels: int | None
     bit_depth: Literal["auto", "same", "8", "16"] = "auto"
@@ -229,6 +237,8 @@ class PictureArguments(Arguments):
         return FuseOptions(
             range=self.range_,
             range_b=self.range_b,
+            polarity=self.polarity,
+            swap=self.swap,
             stretch=self.stretch,
             grey=self.grey,
             luma=self.luma,
@@ -236,6 +246,7 @@ class PictureArguments(Arguments):
             colour_from=self.colour_from,
             bit_depth=self.bit_depth,
             resize=self.resize,
+            resize_anyway=self.resize_anyway,
             tile=self.tile,
             memory=self.memory,
             page=self.page,

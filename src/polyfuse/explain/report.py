@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from polyfuse import registry
 from polyfuse._version import __version__
@@ -89,6 +91,8 @@ def explain(
     chosen = (options or FuseOptions()).changed({"bit_depth": "8"})
     ready = registry.load(model, weights=weights) if isinstance(model, str) else model
     family = explainer(ready)
+    if chosen.swap:
+        a, b = b, a
     full_a, full_b = as_picture(a, chosen, "a"), as_picture(b, chosen, "b")
     names = _names(full_a, full_b)
     full_a, full_b, size_notes = same_size(full_a, full_b, chosen)
@@ -105,7 +109,7 @@ def explain(
         findings = family.find(ready, fuser.tensor(pixels_a, "a"), fuser.tensor(pixels_b, "b"))
     return Explanation(
         names=names,
-        source_a=quantise(to_unit(pixels_a, conventions.range_a), 8),
+        source_a=quantise(_white_hot(to_unit(pixels_a, conventions.range_a), conventions), 8),
         source_b=quantise(to_unit(pixels_b, conventions.range_b), 8),
         fused=fuser.finish(findings.fused_luma, conventions.carrier_of(pixels_a, pixels_b)),
         record=_record(ready, full_a, full_b, conventions, size),
@@ -113,6 +117,11 @@ def explain(
         draw=family.draw,
         notes=(*size_notes, *notes),
     )
+
+
+def _white_hot(unit: NDArray[np.float32], conventions: Conventions) -> NDArray[np.float32]:
+    """The first source with warm as bright, as the model sees it."""
+    return unit if conventions.polarity == "white-hot" else np.float32(1) - unit
 
 
 def _reduced(height: int, width: int, max_side: int | None) -> tuple[int, int]:

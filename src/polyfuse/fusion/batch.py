@@ -89,6 +89,7 @@ def fuse_pairs(
             or if one would replace a source; at the end, if a result that was written is gone.
     """
     how = writing or Writing()
+    jobs = in_roles(jobs, options)
     check_outputs(jobs, how)
     made_by = settings(model, options)
     kept = {path for pair, path in jobs if how.resume and is_done(pair, path, made_by, how)}
@@ -98,6 +99,11 @@ def fuse_pairs(
             yield from all_there(run.outcomes(on_error))
         finally:
             reader.shutdown(wait=False, cancel_futures=True)
+
+
+def in_roles(jobs: Jobs, options: FuseOptions) -> Jobs:
+    """The same jobs, with the sources of every pair exchanged where `options.swap` says so."""
+    return [(pair.swapped(), path) for pair, path in jobs] if options.swap else jobs
 
 
 class _PairsRun:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from polyfuse.errors import UsageError
 from polyfuse.families.spec import Provenance
 from polyfuse.fusion.options import FuseOptions
+from polyfuse.fusion.plausible import doubts
 from polyfuse.io import Picture
 from polyfuse.transforms import (
     STUDIO_BLACK,
@@ -34,6 +35,7 @@ from polyfuse.transforms import (
     split_official8,
     to_unit,
 )
+from polyfuse.transforms.ranges import DEFAULT_PERCENTILES
 
 Pixels = NDArray[Any]
 NARROW_SHARE = 1 / 8
@@ -64,6 +66,8 @@ class Conventions:
     """Source whose black and white levels the result has if it is of the same type."""
     rounded_a: bool
     """Whether the luma of a colour picture a is rounded to whole levels of 8 bits."""
+    polarity: Literal["white-hot", "black-hot"] = "white-hot"
+    """Whether warm is bright or dark in a; the model sees it bright."""
 
     def carrier_of(self, a: Pixels, b: Pixels) -> Pixels | None:
         """The one of two arrays, of the sources a and b, that gives the colour; None for a grey result."""
@@ -75,6 +79,7 @@ class Conventions:
         """Plain dictionary for the sidecar."""
         return {
             "range": {"a": self.range_a.to_json(), "b": self.range_b.to_json()},
+            "polarity": self.polarity,
             "colour": {
                 "from": self.carrier,
                 "luma_a": self.luma_a,
@@ -106,9 +111,13 @@ def decide(
         measure_range(a.array, parse_range(options.range), name=str(a.path or "a")),
         measure_range(b.array, parse_range(options.range_b), name=str(b.path or "b")),
     )
-    notes = [*_range_notes("a", a, range_a, "--range"), *_range_notes("b", b, range_b, "--range-b")]
+    notes = [
+        *_range_notes("a", a, range_a, options.range, "--range"),
+        *_range_notes("b", b, range_b, options.range_b, "--range-b"),
+    ]
     if ranges is None:  # in a clip, one frame that shows nothing is no fault
         notes += [*_blank_notes("a", a), *_blank_notes("b", b)]
+    notes += doubts(a.array, b.array, (range_a, range_b), provenance.name)
     carrier, colour_notes = _carrier(a, b, options)
     rendering = provenance.rendering if options.gamut == "auto" else options.gamut
     range_colour = range_a if carrier == "a" else range_b
@@ -120,7 +129,9 @@ def decide(
     if rendering == "official" and carrier is not None and dtype != "uint8":
         rendering = "safe"
     rounded_a = provenance.rounded_a and not a.is_grey and (range_a.mode, range_a.dtype) == ("full", "uint8")
-    conventions = Conventions(range_a, range_b, carrier, "full", luma_b, rendering, dtype, reference, rounded_a)
+    conventions = Conventions(
+        range_a, range_b, carrier, "full", luma_b, rendering, dtype, reference, rounded_a, options.polarity
+    )
     return conventions, (*notes, *colour_notes, *depth_notes)
 
 
@@ -132,8 +143,14 @@ def _blank_notes(name: str, picture: Picture) -> list[str]:
     return [f"{name} shows nothing, all its values are {lowest:g}: check the file or its sensor"]
 
 
-def _range_notes(name: str, picture: Picture, record: RangeRecord, option: str) -> list[str]:
-    """Advice where a deep integer picture uses little of its type and nobody chose a window."""
+def _range_notes(name: str, picture: Picture, record: RangeRecord, wanted: str, option: str) -> list[str]:
+    """What window a deep picture got unasked, or advice where it uses little of its type's full range."""
+    if wanted == "auto" and record.mode != "full" and record.low < record.high:
+        percentiles = " and ".join(f"{percent:g}" for percent in DEFAULT_PERCENTILES)
+        return [
+            f"{name} has 16 bits, {record.low:g} and {record.high:g} (percentiles {percentiles}) are black and white: "
+            f"{option} LO,HI takes others"
+        ]
     if record.mode != "full" or picture.array.dtype != np.uint16:
         return []
     low, high = int(picture.array.min()), int(picture.array.max())
@@ -179,10 +196,13 @@ def _depth(
 def model_input(pixels: Pixels, conventions: Conventions, source: Literal["a", "b"]) -> NDArray[np.float32]:
     """Luma of a window of `source` as the model sees it, (h, w) float32 in [0, 1]; colour is converted in strips."""
     if pixels.ndim == 2:
-        return _seen(pixels, conventions, source)
-    seen = np.empty(pixels.shape[:2], np.float32)
-    for strip in _strips(pixels):
-        seen[strip] = _seen(pixels[strip], conventions, source)
+        seen = _seen(pixels, conventions, source)
+    else:
+        seen = np.empty(pixels.shape[:2], np.float32)
+        for strip in _strips(pixels):
+            seen[strip] = _seen(pixels[strip], conventions, source)
+    if source == "a" and conventions.polarity == "black-hot":
+        np.subtract(np.float32(1), seen, out=seen)
     return seen
 
 

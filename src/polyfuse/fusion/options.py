@@ -17,10 +17,15 @@ from polyfuse.transforms import parse_range
 class FuseOptions:
     """Options of `fuse` and of every command that fuses."""
 
-    range: str = "full"
-    """Window of a that becomes [0, 1]: "full", "minmax", "percentile", "percentile:LO,HI" or "LO,HI" in file units."""
+    range: str = "auto"
+    """Window of a that becomes [0, 1]: "full", "minmax", "percentile", "percentile:LO,HI" or "LO,HI" in file units;
+    "auto" is "percentile" for grey with 16 bits, which a thermal camera uses a small part of, else "full"."""
     range_b: str = "full"
-    """The same for b."""
+    """The same for b; "full" since cameras for visible light spread their levels over the type's range."""
+    polarity: Literal["white-hot", "black-hot"] = "white-hot"
+    """Whether warm is bright or dark in a; "black-hot" turns a round before the model sees it."""
+    swap: bool = False
+    """The sources come the other way round: the first is b, the second a. Other options mean them as they are then."""
     stretch: str = "auto"
     """How the fused luma is stretched before colour: "auto" as the model was published, "none", "minmax", "percentile"
     or "percentile:LO,HI"; one stretch for all frames of a clip."""
@@ -37,6 +42,8 @@ class FuseOptions:
     """Depth of the result: "same" is the deeper source's; "auto" too, except that colour keeps its source's depth."""
     resize: Literal["a", "b"] | None = None
     """Source to resample to the other one's size where sizes differ."""
+    resize_anyway: bool = False
+    """Resample even to another aspect ratio, which distorts the picture."""
     tile: int | None = None
     """Side of the tiles in pixels; None chooses from `memory`."""
     memory: int | None = None
@@ -84,7 +91,7 @@ class FuseOptions:
 def _choices() -> dict[str, tuple[str, ...]]:
     """The values of each option that has a fixed set of them. Cached: reading type hints takes a millisecond."""
     hints, choices_of = get_type_hints(FuseOptions), {}
-    for name in ("luma", "gamut", "colour_from", "bit_depth", "resize"):
+    for name in ("polarity", "luma", "gamut", "colour_from", "bit_depth", "resize"):
         choices = [choice for hint in (hints[name], *get_args(hints[name])) for choice in get_args(hint)]
         texts = (choice for choice in (choices or get_args(hints[name])) if isinstance(choice, str))
         choices_of[name] = tuple(dict.fromkeys(texts))

@@ -62,6 +62,8 @@ def fuse(
         raise UsageError("weights and device go with a model's name: load the model with them instead.")
     chosen = (options or FuseOptions()).changed(changes)
     source_a, source_b = one_of(a, ir, "a", "ir"), one_of(b, vi, "b", "vi")
+    if chosen.swap:
+        source_a, source_b = source_b, source_a
     ready = registry.load(model, weights=weights, device=device) if isinstance(model, str) else model
     return fuse_pictures(as_picture(source_a, chosen, "a"), as_picture(source_b, chosen, "b"), ready, chosen)
 
@@ -76,7 +78,8 @@ def fuse_pictures(
     fuser = Fuser(model, options, conventions)
     image, num_tiles = fuser.image(a, b, on_tile)
     record = fuser.record(a, b, num_tiles=num_tiles, seconds=time.perf_counter() - started)
-    return Result(image, record, (*size_notes, *notes, *_tile_notes(model, num_tiles)))
+    told = (*size_notes, *notes, *_tile_notes(model, num_tiles))
+    return Result(image, {**record, "notes": list(told)}, told)
 
 
 def _tile_notes(model: FusionModel, num_tiles: int) -> tuple[str, ...]:

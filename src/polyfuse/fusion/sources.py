@@ -16,6 +16,8 @@ from polyfuse.transforms import resize
 
 _UNSTATED = ("auto", "full")
 """Ranges that follow from the type of the values."""
+SAME_SHAPE = 0.02
+"""Share by which the aspect ratios of two sources may differ for one to be resampled to the other's size."""
 
 
 def one_of(value: Source | None, alias: Source | None, name: str, alias_name: str) -> Source:
@@ -79,7 +81,8 @@ def same_size(a: Picture, b: Picture, options: FuseOptions) -> tuple[Picture, Pi
     """Both pictures at one size, and a note if one of them was resampled.
 
     Raises:
-        InputError: If the sizes differ and `options.resize` names no source to resample.
+        InputError: If the sizes differ and `options.resize` names no source to resample, or if their shapes differ too
+            and `options.resize_anyway` is off.
     """
     if (a.height, a.width) == (b.height, b.width):
         return a, b, ()
@@ -88,6 +91,12 @@ def same_size(a: Picture, b: Picture, options: FuseOptions) -> tuple[Picture, Pi
             f"a is {a.width}x{a.height} but b is {b.width}x{b.height}: pass --resize a or b, or align them first."
         )
     changed, kept = (a, b) if options.resize == "a" else (b, a)
+    off = abs(changed.height - changed.width * kept.height / kept.width)
+    if off > max(1, SAME_SHAPE * changed.height) and not options.resize_anyway:  # one row: sizes are whole numbers
+        raise InputError(
+            f"a is {a.width}x{a.height} and b {b.width}x{b.height}, of another shape: crop one to show the same part "
+            "of the scene, or pass --resize-anyway to distort it."
+        )
     array = resize(changed.array, (kept.height, kept.width))
     note = f"resized from {changed.width}x{changed.height} to {kept.width}x{kept.height}"
     resized = Picture(array, changed.path, changed.sha256, changed.format, (*changed.notes, note), changed.stamp)

@@ -28,6 +28,10 @@ class Pair:
     b: Path
     """The colour-carrying or second source (visible, CT, PET, SPECT)."""
 
+    def swapped(self) -> "Pair":
+        """The same pair with `a` and `b` exchanged, under its name."""
+        return Pair(self.name, self.b, self.a)
+
 
 def natural_key(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
     """Sort key under which frame2 comes before frame10 and case does not matter; ties by the text itself."""

@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 from polyfuse.errors import InputError, UsageError
 from polyfuse.transforms.statistics import Histogram, Sample, check_finite, extremes
 
-RangeMode = Literal["full", "minmax", "percentile", "window"]
+RangeMode = Literal["auto", "full", "minmax", "percentile", "window"]
 DEFAULT_PERCENTILES = (0.5, 99.5)
 _TYPES = ("uint8", "uint16", "float32")
 _CHUNK_VALUES = 1 << 16
@@ -46,12 +46,15 @@ class RangeSpec:
         return {"percentile": f"percentile:{bounds}", "window": bounds}.get(self.mode, self.mode)
 
 
+BY_PERCENTILE = RangeSpec("percentile", *DEFAULT_PERCENTILES)
+
+
 @dataclass(frozen=True)
 class RangeRecord:
     """The window that was used, enough to invert it."""
 
     mode: str
-    """The `RangeSpec` as text."""
+    """The `RangeSpec` as text; what "auto" chose."""
     low: float
     """Value in the file's unit that becomes 0."""
     high: float
@@ -83,22 +86,24 @@ def parse_range(text: str) -> RangeSpec:
     """Read the value of `--range`.
 
     Args:
-        text: "full", "minmax", "percentile" (0.5 to 99.5), "percentile:LO,HI", or "LO,HI" in the file's unit.
+        text: "auto", "full", "minmax", "percentile" (0.5 to 99.5), "percentile:LO,HI", or "LO,HI" in the file's unit.
 
     Raises:
         UsageError: If it is none of these.
     """
+    if text == "auto":
+        return RangeSpec("auto")
     if text in ("full", "minmax"):
         return RangeSpec("full" if text == "full" else "minmax")
     if text == "percentile":
-        return RangeSpec("percentile", *DEFAULT_PERCENTILES)
+        return BY_PERCENTILE
     is_percentile = text.startswith("percentile:")
     parts = text.removeprefix("percentile:").split(",")
     try:
         low, high = (float(part) for part in parts)
     except ValueError as error:
         raise UsageError(
-            f"range {text!r} is unknown: use full, minmax, percentile, percentile:LO,HI or LO,HI"
+            f"range {text!r} is unknown: use auto, full, minmax, percentile, percentile:LO,HI or LO,HI"
         ) from error
     return RangeSpec("percentile" if is_percentile else "window", low, high)
 
@@ -108,6 +113,7 @@ def measure_range(
 ) -> RangeRecord:
     """Choose one window for a picture, or for all frames of a clip or slices of a volume.
 
+    auto: percentile for grey integers of more than 8 bits, of which a thermal camera uses a small part; else full.
     full: the type's whole range (integers), [0, 1] (floats). minmax: smallest and largest value. percentile: linear
     interpolation between order statistics as numpy has it; exact for integers however many there are, for floats exact
     up to 2**24 values and from every n-th value beyond. If both percentiles fall on one value, minmax is taken, so that
@@ -127,6 +133,8 @@ def measure_range(
     if first is None or first.size == 0:
         raise InputError(f"{name} has no pixels to measure a range on: give at least 1x1")
     dtype = _type_of(first, name)
+    if spec.mode == "auto":
+        spec = BY_PERCENTILE if dtype == "uint16" and first.ndim == 2 else RangeSpec("full")
     low, high = _bounds(_chain(first, frames, dtype, name), spec, dtype, name)
     return RangeRecord(str(spec), low, high, dtype)
 

@@ -73,6 +73,8 @@ def fuse_clip(
         raise UsageError("weights and device go with a model's name: load the model with them instead.")
     chosen, clip_options, target = (options or FuseOptions()).changed(changes), clip or ClipOptions(), Path(out)
     encoding = choose_encoding(target, clip_options)
+    if chosen.swap:
+        a, b = b, a
     info_a, info_b = (describe(path, max_pixels=chosen.max_pixels) for path in (a, b))
     _check_target(target, (info_a, info_b), replacing=overwrite or resume, sidecar=sidecar)
     chosen, notes = _fitting_depth(chosen, encoding, (info_a, info_b))

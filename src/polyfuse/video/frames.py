@@ -14,7 +14,7 @@ from polyfuse._version import __version__
 from polyfuse.errors import InputError, PolyfuseError, UsageError
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions, Outcome, Result, Writing
-from polyfuse.fusion.batch import BeingWritten, Jobs, all_there, check_outputs, is_done, settled
+from polyfuse.fusion.batch import BeingWritten, Jobs, all_there, check_outputs, in_roles, is_done, settled
 from polyfuse.fusion.conventions import decide
 from polyfuse.fusion.fuser import Fuser
 from polyfuse.fusion.record import settings
@@ -57,6 +57,7 @@ def fuse_frames(
     how, wanted = writing or Writing(), make_filter(temporal)
     if wanted is None:
         raise UsageError("temporal 'none' keeps no frames in order: use exponential or flow.")
+    jobs = in_roles(jobs, options)
     check_outputs(jobs, how)
     yield from all_there(_FramesRun(jobs, model, options, how, temporal, wanted).outcomes())
 
@@ -120,6 +121,7 @@ class _FramesRun:
                 record = fusion.fuser.record(one, other, num_tiles=1, seconds=seconds)
                 record["settings"] = self._made_by
                 record["sequence"] = {"frame": number, "cut_before": number in self._filter.cuts}
+                record["notes"] = [*size_notes, *notes]
                 yield number, Result(image, record, (*size_notes, *notes))
                 number += 1
         except PolyfuseError as error:

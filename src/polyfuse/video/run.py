@@ -111,8 +111,9 @@ class ClipRun:
             "cuts": [] if self._filter is None else self._filter.cuts,
         }
         went_on = (f"{resumed} of {done} frames were there from an earlier run",) if resumed else ()
-        told = (*notes, *size_notes, *more, *self._pairs.notes, *written, *went_on)
-        return ClipResult(target, done, seconds, record, tuple(dict.fromkeys(told)), num_resumed=resumed)
+        told = dict.fromkeys((*notes, *size_notes, *more, *self._pairs.notes, *written, *went_on))
+        record["notes"] = list(told)
+        return ClipResult(target, done, seconds, record, tuple(told), num_resumed=resumed)
 
     def _first(self) -> tuple[Picture, Picture, tuple[str, ...]]:
         """The first frames at one size, with path and digest of their clips, and a note if one was resampled."""

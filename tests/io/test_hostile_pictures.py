@@ -1,6 +1,8 @@
 """Small files that ask for much, and files that say two things: refused before memory is spent."""
 
+import os
 import struct
+import zlib
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +14,7 @@ from PIL import Image
 
 from polyfuse.errors import InputError
 from polyfuse.io import peek_size, read_picture
+from polyfuse.io.chatter import caught_chatter
 from polyfuse.io.density import ALWAYS_READ, DENSEST, check_density
 
 PHOTO = np.random.default_rng(1).integers(0, 256, (48, 64, 3), np.uint8)
@@ -161,3 +164,43 @@ def test_a_16_bit_png_that_is_cut_while_it_is_read_does_not_end_the_process(
 
     monkeypatch.setattr(cv2, "imdecode", cut_first)
     assert read_picture(path).depth == 16
+
+
+def test_what_libpng_prints_does_not_reach_stderr(
+    tmp_path: Path, make_png: Callable[..., bytes], capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("cv2", reason="16-bit colour needs OpenCV")
+    samples = np.random.default_rng(2).integers(0, 65536, (30, 30, 3), np.uint16)
+    (tmp_path / "odd.png").write_bytes(make_png(samples, before=[(b"sRGB", b"9")]))
+    assert read_picture(tmp_path / "odd.png").depth == 16
+    damaged = make_png(samples)[:41] + b"\0" * 8 + make_png(samples)[49:]
+    start, end = damaged.index(b"IDAT"), damaged.index(b"IEND") - 8
+    damaged = damaged[:end] + struct.pack(">I", zlib.crc32(damaged[start:end])) + damaged[end + 4 :]
+    (tmp_path / "damaged.png").write_bytes(damaged)
+    with pytest.raises(InputError, match="damaged"):
+        read_picture(tmp_path / "damaged.png")
+    assert capfd.readouterr().err == ""
+
+
+def test_what_libtiff_prints_is_an_error_and_does_not_reach_stderr(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("polyfuse.io.tiff._tifffile_can", lambda page: False)
+    path = tmp_path / "fax.tif"
+    Image.fromarray(PHOTO[..., 0] > 99).save(path, compression="group4")
+    assert read_picture(path).width == 64
+    with tifffile.TiffFile(path) as tiff:
+        offset = tiff.pages[0].dataoffsets[0]
+    data = bytearray(path.read_bytes())
+    data[offset + 30 : offset + 40] = bytes(10)
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="Fax4Decode"):
+        read_picture(path)
+    assert capfd.readouterr().err == ""
+
+
+def test_what_others_print_while_a_picture_is_decoded_is_passed_on(capfd: pytest.CaptureFixture[str]) -> None:
+    with caught_chatter() as lines:
+        os.write(2, b"libpng error: IDAT\nsomebody else\n")
+    assert lines == ["libpng error: IDAT"]
+    assert capfd.readouterr().err == "somebody else\n"

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyfuse.errors import DependencyError, InputError
+from polyfuse.io.chatter import caught_chatter
 from polyfuse.io.density import DEFLATE
 from polyfuse.io.orientation import exif_orientation
 from polyfuse.io.source import shown
@@ -144,7 +145,8 @@ def decode_wide(file: BinaryIO, path: str | os.PathLike[str], layout: PngLayout)
     file.seek(0)
     data = np.frombuffer(file.read(), np.uint8)
     # UNCHANGED is the only flag under which OpenCV keeps 16 bits; it also leaves the EXIF orientation to us.
-    decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    with caught_chatter():
+        decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype != np.uint16 or (decoded.ndim == 2 and layout.is_colour):
         raise InputError(f"{shown(path)} cannot be decoded as a 16-bit PNG: the file is damaged, get it again")
     if not layout.is_colour:

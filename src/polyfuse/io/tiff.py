@@ -22,6 +22,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from polyfuse.errors import DependencyError, InputError
 from polyfuse.io.channels import ALPHA_NOTE, collapse_grey
+from polyfuse.io.chatter import caught_chatter
 from polyfuse.io.orientation import valid_orientation
 from polyfuse.io.parts import part_size
 from polyfuse.io.raster import decode_raster
@@ -239,7 +240,11 @@ def _through_pillow(
     # From memory: libtiff maps files, and one that is cut while it is decoded would end the process.
     image = TiffImageFile(BytesIO(file.read()))
     image.seek(page)
-    return decode_raster(image, path, (size, size[::-1]))
+    with caught_chatter() as lines:
+        decoded = decode_raster(image, path, (size, size[::-1]))
+    if lines:
+        raise ValueError(lines[0])
+    return decoded
 
 
 def _samples(page: tifffile.TiffPage, path: str | os.PathLike[str]) -> tuple[NDArray[Any], tuple[str, ...]]:

@@ -19,6 +19,7 @@ from polyfuse.fusion.record import settings
 from polyfuse.fusion.result import Result, sidecar_path
 from polyfuse.fusion.sources import as_picture
 from polyfuse.io import Pair, Picture
+from polyfuse.io.source import MAX_RECORD, read_bytes_of
 
 AHEAD = 2
 """Pairs read ahead, and results waiting to be written."""
@@ -213,9 +214,9 @@ def is_done(pair: Pair, path: Path, made_by: dict[str, Any], how: Writing) -> bo
     if not how.sidecar:
         return True
     try:
-        record = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
+        record = json.loads(read_bytes_of(sidecar_path(path), MAX_RECORD, what="record"))
         sources = [record["sources"][name]["path"] for name in ("a", "b")]
         same_settings = bool(record["settings"] == json.loads(json.dumps(made_by)))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (InputError, RecursionError, ValueError, KeyError, TypeError):
         return False
     return same_settings and sources == [str(pair.a), str(pair.b)]

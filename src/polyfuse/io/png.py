@@ -124,7 +124,7 @@ def check_checksums(file: BinaryIO, path: str | os.PathLike[str]) -> None:
             raise InputError(f"{shown(path)} is a damaged PNG, the checksum of {name} is wrong: get the file again")
 
 
-def decode_wide(file: BinaryIO, path: str | os.PathLike[str], layout: PngLayout) -> NDArray[Any]:
+def decode_wide_colour(file: BinaryIO, path: str | os.PathLike[str], layout: PngLayout) -> NDArray[Any]:
     """Decode a 16-bit PNG with more than one channel, as stored: not turned, alpha dropped.
 
     Returns:

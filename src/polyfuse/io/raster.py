@@ -80,7 +80,7 @@ _STRICTNESS = _Strictness()
 
 
 def decode_raster(
-    image: ImageFile.ImageFile, path: str | os.PathLike[str], sizes: Sequence[tuple[int, int]]
+    image: ImageFile.ImageFile, path: str | os.PathLike[str], sizes: Sequence[tuple[int, int]] | None = None
 ) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Decode an opened picture, as stored (not turned upright).
 
@@ -89,7 +89,8 @@ def decode_raster(
     Args:
         image: What `open_raster` gave.
         path: The file, for messages.
-        sizes: Width and height that the limits were held against, in all turns that may come out of the decoder.
+        sizes: Width and height that the limits were held against, in all turns that may come out of the
+            decoder; None where `image` itself was looked at.
 
     Returns:
         (H, W) or (H, W, 3) array, uint8, uint16 or float32, and the notes. Memory: Pillow's buffer and the array.
@@ -97,7 +98,7 @@ def decode_raster(
     Raises:
         InputError: If the pixels are of a kind that is not read, or of another size.
     """
-    if image.size not in sizes:
+    if sizes is not None and image.size not in sizes:
         raise InputError(f"{shown(path)} contradicts itself about its size, it is damaged: get the file again")
     if image.mode not in _READ_MODES:
         raise InputError(f"{shown(path)} holds {image.mode} pixels: convert the picture to grey or RGB")

@@ -63,7 +63,7 @@ def _decode(
         if header.png_layout is not None:
             png.check_checksums(file, path)
         if header.png_layout is not None and header.png_layout.needs_opencv:
-            array, notes = collapse_grey(png.decode_wide(file, path, header.png_layout))
+            array, notes = collapse_grey(png.decode_wide_colour(file, path, header.png_layout))
             notes = (ALPHA_NOTE, *notes) if header.png_layout.has_transparency else notes
         else:
             array, notes = decode_raster(open_raster(file, header.format), path, (stored,))

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 
 from polyfuse import registry
-from polyfuse.errors import OutputError, UsageError
+from polyfuse.errors import InputError, OutputError, UsageError
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions
 from polyfuse.fusion.result import sidecar_path
 from polyfuse.io import write_text
 from polyfuse.io.atomic import check_free
-from polyfuse.io.source import file_sha256, shown
+from polyfuse.io.source import MAX_RECORD, file_sha256, read_bytes_of, shown
 from polyfuse.video.codecs import ClipOptions, Encoding, choose_encoding
 from polyfuse.video.pairing import FramePairs
 from polyfuse.video.reader import ClipInfo, describe
@@ -120,9 +120,9 @@ def _earlier(target: Path, infos: tuple[ClipInfo, ClipInfo], made_by: dict[str, 
     if not target.is_file():
         return None
     try:
-        record: dict[str, Any] = json.loads(sidecar_path(target).read_text(encoding="utf-8"))
+        record: dict[str, Any] = json.loads(read_bytes_of(sidecar_path(target), MAX_RECORD, what="record"))
         sources = [record["sources"][name]["sha256"] for name in ("a", "b")]
         same = bool(record["settings"] == json.loads(json.dumps(made_by)))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (InputError, RecursionError, ValueError, KeyError, TypeError):
         return None
     return record if same and sources == [file_sha256(info.path) for info in infos] else None

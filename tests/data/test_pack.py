@@ -1,6 +1,7 @@
 """A pack gives back the luma that went in, says whose it is, and is whole or refused."""
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def test_damaged_pack_is_refused(tmp_path: Path, street: PairSet, damage: Callab
 
 
 def test_missing_pack_is_an_input_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="does not exist"):
         Pack(tmp_path / "x.pack")
 
 
@@ -97,3 +98,15 @@ def test_training_splits_hold_no_neighbour_of_a_test_picture(shared_dir: Path) -
     ]
     assert [pair.name for group in sets for pair in group.pairs if (group.name, pair.name) in near] == []
     assert len(near) > 100
+
+
+def test_a_pack_that_is_cut_while_it_is_read_is_an_input_error(tmp_path: Path) -> None:
+    planes = np.zeros((2, 200, 300), np.uint8)
+    for name, plane in zip("ab", planes, strict=True):
+        write_picture(tmp_path / f"{name}.png", plane)
+    pair = Pair("p", tmp_path / "a.png", tmp_path / "b.png")
+    write_pack(tmp_path / "x.pack", [PairSet("s", "train", (pair,))], luma_b="full")
+    pack = Pack(tmp_path / "x.pack")
+    os.truncate(tmp_path / "x.pack", 1000)
+    with pytest.raises(InputError, match="was cut while it was read"):
+        pack.planes(0)

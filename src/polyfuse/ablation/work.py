@@ -9,10 +9,12 @@ from contextlib import closing
 from typing import Any
 
 from polyfuse.ablation.plan import Pictures, Run
+from polyfuse.errors import InputError
 from polyfuse.evaluation import Collected, Item, Method, Task, make_report, score_items
 from polyfuse.evaluation.records import document
 from polyfuse.fusion import FuseOptions, Writing, fuse_pairs
 from polyfuse.io import write_text
+from polyfuse.io.source import MAX_RECORD, read_bytes_of
 from polyfuse.registry import load
 from polyfuse.train import LAST, run_progress, train
 from polyfuse.train.variants import Study
@@ -58,10 +60,10 @@ def carry_out(
 def read_scores(study: Study, run: Run, pictures: Pictures) -> dict[str, Any] | None:
     """The content of a run's scores.json; None if its weights have not been scored on these pictures."""
     try:
-        scores: dict[str, Any] = json.loads((run.folder / SCORES).read_text("utf-8"))
+        scores: dict[str, Any] = json.loads(read_bytes_of(run.folder / SCORES, MAX_RECORD, what="record"))
         measured = [metric["name"] for metric in scores["metrics"]]
         scored = (scores["pairs"]["sha256"], scores["settings"]["weights_sha256"], scores["protocol"], measured)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (InputError, RecursionError, ValueError, KeyError, TypeError):
         return None
     wanted = (pictures.sha256, _weights_sha256(run), study.protocol, list(study.metrics))
     return scores if scored == wanted else None

@@ -1,4 +1,4 @@
-"""A training set as one memory-mapped file: the luma of every pair as 8-bit planes, and a header that names each.
+"""A training set as one file: the luma of every pair as 8-bit planes, and a header that names each.
 
 Layout: the magic bytes, two little-endian 64-bit numbers (offset and length of the header), the planes a and b of every
 item one after the other, row by row, and the header as JSON. Nothing is decoded or converted while a network trains.
@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import struct
+import threading
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +24,7 @@ from polyfuse.data.layouts import PairSet
 from polyfuse.errors import InputError, UsageError
 from polyfuse.io import Pair, Picture, atomic_path, read_picture
 from polyfuse.io.atomic import check_apart
+from polyfuse.io.source import open_source, shown
 from polyfuse.transforms.colour import LumaConvention, luma, split_official8
 
 MAGIC = b"PFPACK01"
@@ -62,17 +66,18 @@ class Pack:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._bytes: NDArray[np.uint8] = np.memmap(path, np.uint8, mode="r")
-            magic, offset, length = _PREAMBLE.unpack(self._bytes[: _PREAMBLE.size].tobytes())
-            if magic != MAGIC or offset + length != len(self._bytes):
-                raise ValueError("wrong magic bytes or length")
-            header = json.loads(self._bytes[offset:].tobytes())
+            with open_source(path, what="pack") as file:
+                self._file = os.dup(file.fileno())
+                weakref.finalize(self, os.close, self._file)
+                magic, offset, length = _PREAMBLE.unpack(file.read(_PREAMBLE.size))
+                if magic != MAGIC or offset + length != os.fstat(self._file).st_size:
+                    raise ValueError("wrong magic bytes or length")
+                file.seek(offset)
+                header = json.loads(file.read(length))
             self.items = tuple(PackItem(**item) for item in header["items"])
             self.luma: LumaConvention = header["luma"]
             self.sha256: str = header["sha256"]
-        except OSError as error:
-            raise InputError(f"{path} cannot be read ({error.strerror}): check the path of the pack.") from error
-        except (ValueError, KeyError, TypeError, struct.error) as error:
+        except (RecursionError, ValueError, KeyError, TypeError, struct.error) as error:
             raise InputError(f"{path} is no complete pack ({error}): make it with `polyfuse data pack`.") from error
 
     def __reduce__(self) -> tuple[type[Pack], tuple[Path]]:
@@ -80,11 +85,39 @@ class Pack:
         return Pack, (self._path,)
 
     def planes(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Return the luma of a and of b, each (H, W), as views of the file."""
+        """Return the luma of a and of b, each (H, W), read from the file.
+
+        Read and not mapped: a mapped file that is cut by another program ends the process that looks at it.
+
+        Raises:
+            InputError: If the file has become shorter.
+        """
         item = self.items[index]
-        size = item.height * item.width
-        both = self._bytes[item.offset : item.offset + 2 * size].reshape(2, item.height, item.width)
+        content = self._read(2 * item.height * item.width, item.offset)
+        both = np.frombuffer(content, np.uint8).reshape(2, item.height, item.width)
         return both[0], both[1]
+
+    def _read(self, num_bytes: int, offset: int) -> bytes:
+        """Bytes at a place of the file, from any thread or process."""
+        try:
+            content = _read_at(self._file, num_bytes, offset)
+        except OSError as error:
+            raise InputError(f"{shown(self._path)} cannot be read ({error.strerror}): check the pack.") from error
+        if len(content) != num_bytes:
+            raise InputError(f"{shown(self._path)} was cut while it was read: make it with `polyfuse data pack`.")
+        return content
+
+
+_SEEKING = threading.Lock()
+
+
+def _read_at(file: int, num_bytes: int, offset: int) -> bytes:
+    """Bytes at a place of an open file."""
+    if hasattr(os, "pread"):
+        return os.pread(file, num_bytes, offset)
+    with _SEEKING:
+        os.lseek(file, offset, os.SEEK_SET)
+        return os.read(file, num_bytes)
 
 
 def write_pack(

@@ -11,7 +11,7 @@ from typing import Literal
 from polyfuse.errors import InputError, UsageError
 from polyfuse.io import Pair, find_pairs, natural_key, pairs_from_csv
 from polyfuse.io.pairs import Match, list_pictures, listed
-from polyfuse.io.source import shown
+from polyfuse.io.source import check_exists, shown
 
 ADVICE = "make the names match, or pass --on-error skip"
 
@@ -67,8 +67,7 @@ def find_items(
     paths = {Method(name): path for name, path in methods.items()}
     pairs, incomplete = _pairs(a, b, match, skip_missing)
     for path in paths.values():
-        if not path.exists():
-            raise InputError(f"{shown(path)} does not exist: check the path")
+        check_exists(path)
     if b is not None and not a.is_dir():
         return [Item(pairs[0], {method: _single(path, a, b) for method, path in paths.items()})], []
     pictures = {method: _of_pairs(path, a, b, pairs, match) for method, path in paths.items()}
@@ -172,5 +171,5 @@ def pair_list_hash(pairs: Iterable[tuple[str, tuple[str, str]]]) -> str:
     """
     digest = hashlib.sha256()
     for name, (first, second) in pairs:
-        digest.update(f"{name}\t{first}\t{second}\n".encode())
+        digest.update(f"{name}\t{first}\t{second}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

@@ -214,5 +214,6 @@ def write_text(path: str | os.PathLike[str], text: str, *, overwrite: bool = Fal
         OutputError: If it exists or cannot be written.
     """
     with atomic_path(path, overwrite) as temporary:
-        temporary.write_bytes(text.encode("utf-8"))
+        # A file name may hold bytes that are no UTF-8; as \udcff they stand in JSON for the very same name.
+        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
     return Path(path)

@@ -5,15 +5,17 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from os.path import isfile
 from pathlib import Path
 from typing import Literal
 
 from polyfuse.errors import InputError, UsageError
 from polyfuse.io.header import DEFAULT_MAX_PIXELS, peek_size
-from polyfuse.io.source import SUFFIXES, open_source, reason, shown
+from polyfuse.io.source import SUFFIXES, check_exists, read_bytes_of, reason, shown
 
 Match = Literal["stem", "order"]
 _NAMES_SHOWN = 5
+_MAX_TABLE = 1 << 26
 _BOM_UTF8 = "utf-8-sig"
 
 
@@ -62,8 +64,7 @@ def find_pairs(a: str | os.PathLike[str], b: str | os.PathLike[str], *, match: M
         raise UsageError(f"match {match!r} is unknown: use stem or order")
     first, second = Path(a), Path(b)
     for path in (first, second):
-        if not path.exists():
-            raise InputError(f"{shown(path)} does not exist: check the path")
+        check_exists(path)
     if first.is_dir() != second.is_dir():
         folder, file = (first, second) if first.is_dir() else (second, first)
         raise UsageError(f"{shown(folder)} is a folder and {shown(file)} is a file: give two files or two folders")
@@ -87,7 +88,7 @@ def list_pictures(folder: Path) -> list[Path]:
     except OSError as error:
         raise InputError(f"{shown(folder)} cannot be listed: {reason(error)}") from error
     pictures = [
-        path for path in entries if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        path for path in entries if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and isfile(path)
     ]
     if not pictures:
         raise InputError(f"{shown(folder)} holds no pictures: files must end in {' '.join(SUFFIXES)}")
@@ -176,7 +177,7 @@ def pairs_from_csv(path: str | os.PathLike[str]) -> list[Pair]:
     for line, row in rows:
         one, other = folder / row[0], folder / row[1]
         name = row[2] if len(row) == 3 and row[2] else one.stem
-        bad = [f"{shown(file)} is missing" for file in (one, other) if not file.is_file()]
+        bad = [f"{shown(file)} is missing" for file in (one, other) if not isfile(file)]
         if not bad and one.samefile(other):
             bad = [f"{shown(row[0])} on both sides"]
         if name in lines:
@@ -193,8 +194,7 @@ def pairs_from_csv(path: str | os.PathLike[str]) -> list[Pair]:
 
 def _csv_rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
     """Rows of the table with their line numbers, shape checked."""
-    with open_source(path) as file:
-        data = file.read()
+    data = read_bytes_of(path, _MAX_TABLE, what="table of pairs")
     try:
         reader = csv.reader(data.decode(_BOM_UTF8).splitlines(), strict=True)
         rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)]

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyfuse.errors import DependencyError, InputError
+from polyfuse.io.chatter import caught_chatter
+from polyfuse.io.density import DEFLATE
 from polyfuse.io.orientation import exif_orientation
 from polyfuse.io.source import shown
 
@@ -23,8 +25,10 @@ _BLOCK = 1 << 20
 _MAX_CHUNK = 2**31 - 1
 _MAX_EXIF = 1 << 20
 _GREY = 0
+_PALETTE = 3
 _GREY_ALPHA = 4
 _RGB_ALPHA = 6
+_CHANNELS = {_GREY: 1, 2: 3, _PALETTE: 1, _GREY_ALPHA: 2, _RGB_ALPHA: 4}
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,16 @@ class PngLayout:
     def needs_opencv(self) -> bool:
         """16 bits with more than one channel: Pillow would give 8 bits."""
         return self.bit_depth == 16 and self.color_type != _GREY
+
+    @property
+    def is_colour(self) -> bool:
+        """Whether its pixels have three colours, directly or by a palette."""
+        return self.color_type not in (_GREY, _GREY_ALPHA)
+
+    @property
+    def pixels_per_byte(self) -> float:
+        """Pixels that a byte can hold."""
+        return 8 * DEFLATE / max(1, self.bit_depth * _CHANNELS.get(self.color_type, 1))
 
 
 def _chunks(file: BinaryIO, path: str | os.PathLike[str]) -> Iterator[tuple[bytes, int]]:
@@ -66,13 +80,16 @@ def read_layout(file: BinaryIO, path: str | os.PathLike[str]) -> PngLayout:
     """Read size, depth and orientation from the chunks, without decoding pixels.
 
     Raises:
-        InputError: If the file ends early or does not begin with a header chunk.
+        InputError: If the file ends early, does not begin with a header chunk, or has a second one: decoders differ in
+            which of the two they believe.
     """
     header = b""
     orientation, transparency, num_frames = 1, False, 1
     for kind, length in _chunks(file, path):
         if kind == b"IHDR":
-            header = file.read(13)
+            if header:
+                raise InputError(f"{shown(path)} is a damaged PNG with more than one header: get the file again")
+            header = file.read(length) if length == 13 else b""
         elif not header:
             break
         elif kind == b"eXIf" and length <= _MAX_EXIF:
@@ -111,7 +128,7 @@ def decode_wide_colour(file: BinaryIO, path: str | os.PathLike[str], layout: Png
     """Decode a 16-bit PNG with more than one channel, as stored: not turned, alpha dropped.
 
     Returns:
-        (H, W, 3) uint16 RGB; three equal channels for grey with alpha.
+        (H, W, 3) uint16 RGB, or (H, W) for grey with alpha.
 
     Raises:
         DependencyError: If OpenCV is not installed.
@@ -123,17 +140,19 @@ def decode_wide_colour(file: BinaryIO, path: str | os.PathLike[str], layout: Png
         raise DependencyError(
             f'{shown(path)} is a 16-bit colour PNG, which needs OpenCV: pip install "polyfuse[imaging]"'
         ) from error
-    # From memory and not by name: OpenCV cannot open names outside the system's code page on Windows.
+    # From memory and not by name: OpenCV cannot open names outside the system's code page on Windows. Read and not
+    # mapped: a mapped file that is cut while it is decoded ends the process.
     file.seek(0)
     data = np.frombuffer(file.read(), np.uint8)
     # UNCHANGED is the only flag under which OpenCV keeps 16 bits; it also leaves the EXIF orientation to us.
-    decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    if decoded is None or decoded.dtype != np.uint16 or decoded.shape[:2] != (layout.height, layout.width):
+    with caught_chatter():
+        decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.dtype != np.uint16 or (decoded.ndim == 2 and layout.is_colour):
         raise InputError(f"{shown(path)} cannot be decoded as a 16-bit PNG: the file is damaged, get it again")
-    if decoded.ndim == 2:
-        return np.repeat(decoded[:, :, None], 3, axis=2)
+    if not layout.is_colour:
+        return decoded if decoded.ndim == 2 else np.ascontiguousarray(decoded[..., 0])
     colours: NDArray[Any]
-    if decoded.shape[2] == 4:
+    if decoded.ndim == 3 and decoded.shape[2] == 4:
         colours = cv2.cvtColor(decoded, cv2.COLOR_BGRA2RGB)
     else:
         colours = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB, dst=decoded)

@@ -6,7 +6,7 @@ reached), so the process-wide `Image.MAX_IMAGE_PIXELS` need not be touched and i
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
@@ -79,17 +79,27 @@ class _Strictness:
 _STRICTNESS = _Strictness()
 
 
-def decode_raster(image: Image.Image, path: str | os.PathLike[str]) -> tuple[NDArray[Any], tuple[str, ...]]:
+def decode_raster(
+    image: Image.Image, path: str | os.PathLike[str], sizes: Sequence[tuple[int, int]] | None = None
+) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Decode an opened picture, as stored (not turned upright).
 
     Never through `convert("L")` or `convert("RGB")` of a 16-bit mode: those clip at 255.
+
+    Args:
+        image: What `open_raster` gave.
+        path: The file, for messages.
+        sizes: Width and height that the limits were held against, in all turns that may come out of the
+            decoder; None where `image` itself was looked at.
 
     Returns:
         (H, W) or (H, W, 3) array, uint8, uint16 or float32, and the notes. Memory: Pillow's buffer and the array.
 
     Raises:
-        InputError: If the pixels are of a kind that is not read.
+        InputError: If the pixels are of a kind that is not read, or of another size.
     """
+    if sizes is not None and image.size not in sizes:
+        raise InputError(f"{shown(path)} contradicts itself about its size, it is damaged: get the file again")
     if image.mode not in _READ_MODES:
         raise InputError(f"{shown(path)} holds {image.mode} pixels: convert the picture to grey or RGB")
     with _STRICTNESS.hold():

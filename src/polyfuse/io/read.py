@@ -8,13 +8,14 @@ from typing import Any, BinaryIO
 
 from numpy.typing import NDArray
 
+from polyfuse.errors import InputError
 from polyfuse.io import png
-from polyfuse.io.channels import ALPHA_NOTE, collapse_grey
+from polyfuse.io.channels import ALPHA_NOTE, GREY_NOTE, collapse_grey
 from polyfuse.io.header import DEFAULT_MAX_PIXELS, Header, read_header
 from polyfuse.io.orientation import apply_orientation
 from polyfuse.io.picture import Picture, Stamp
 from polyfuse.io.raster import decode_raster, open_raster
-from polyfuse.io.source import decoding, open_source, suffix_note
+from polyfuse.io.source import decoding, open_source, shown, suffix_note
 from polyfuse.io.tiff import decode_tiff
 
 
@@ -59,6 +60,7 @@ def _decode(
 ) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Pixels, upright, and the notes."""
     turned = False
+    stored = header.stored_width, header.stored_height
     notes: tuple[str, ...]
     if header.format == "TIFF":
         array, notes, turned = decode_tiff(file, path, page)
@@ -71,9 +73,35 @@ def _decode(
             array, notes = collapse_grey(png.decode_wide_colour(file, path, header.png_layout))
             notes = (ALPHA_NOTE, *notes) if header.png_layout.has_transparency else notes
         else:
-            array, notes = decode_raster(open_raster(file, header.format), path)
+            array, notes = decode_raster(open_raster(file, header.format), path, (stored,))
         if header.num_pages > 1:
             notes = (f"frame 0 of {header.num_pages}", *notes)
+    _check_declared(array, path, header, turned=turned, is_equal=GREY_NOTE in notes)
     if header.orientation != 1:
         notes += (f"EXIF orientation {header.orientation} applied",)
     return array if turned else apply_orientation(array, header.orientation), notes
+
+
+def _check_declared(
+    array: NDArray[Any], path: str | os.PathLike[str], header: Header, *, turned: bool, is_equal: bool
+) -> None:
+    """Refuse pixels that are not what the header declared: two readers of one file understood it differently.
+
+    Args:
+        array: What was decoded.
+        path: The file, for the message.
+        header: What the limits were held against.
+        turned: Whether the pixels are upright already.
+        is_equal: Whether three equal channels became one.
+    """
+    size = header.size if turned else (header.stored_width, header.stored_height)
+    is_colour = array.ndim == 3 or is_equal
+    if array.shape[1::-1] != size or array.dtype.itemsize * 8 != header.depth or is_colour != header.is_colour:
+        declared = f"{size[0]}x{size[1]} {_kind(header.is_colour, header.depth)}"
+        decoded = f"{array.shape[1]}x{array.shape[0]} {_kind(is_colour, array.dtype.itemsize * 8)}"
+        raise InputError(f"{shown(path)} declares {declared} and holds {decoded}, it is damaged: get the file again")
+
+
+def _kind(is_colour: bool, depth: int) -> str:
+    """Kind of pixels in words."""
+    return f"{'colour' if is_colour else 'grey'} of {depth} bits"

@@ -26,6 +26,9 @@ SUFFIXES = {
 CLIP_SUFFIXES = (".mp4", ".m4v", ".mkv", ".avi", ".mov", ".webm")
 """Suffixes by which a path counts as a clip; FFmpeg tells what the file holds."""
 
+MAX_RECORD = 1 << 26
+"""Largest JSON file that is read, bytes; a sidecar has a few thousand."""
+
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
@@ -49,24 +52,62 @@ def shown(path: str | os.PathLike[str]) -> str:
 
 
 @contextmanager
-def open_source(path: str | os.PathLike[str]) -> Iterator[BufferedReader]:
-    """Open an ordinary file for reading.
+def open_source(path: str | os.PathLike[str], *, what: str = "picture file") -> Iterator[BufferedReader]:
+    """Open an ordinary file for reading; that the body cannot read it is our error too.
+
+    Args:
+        path: The file.
+        what: What it should be, for messages.
 
     Raises:
         InputError: If it is missing, a folder, not an ordinary file, or may not be read.
     """
+    folder_advice = "give a picture file, or two folders" if what == "picture file" else f"give a {what}"
     try:
         # Before opening: opening a named pipe would wait for its other end for ever.
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
-            raise InputError(f"{shown(path)} is a folder: give a picture file, or two folders")
+            raise InputError(f"{shown(path)} is a folder: {folder_advice}")
         if not stat.S_ISREG(mode):
-            raise InputError(f"{shown(path)} is not an ordinary file: give a picture file")
+            raise InputError(f"{shown(path)} is not an ordinary file: give a {what}")
         file = open(path, "rb")  # noqa: SIM115 - closed below, outside the error translation
     except (OSError, ValueError) as error:
         raise InputError(_open_problem(path, error)) from error
     with file:
-        yield file
+        try:
+            yield file
+        except OSError as error:
+            raise InputError(_open_problem(path, error)) from error
+
+
+def read_bytes_of(path: str | os.PathLike[str], limit: int, *, what: str = "file") -> bytes:
+    """All bytes of an ordinary file that is no larger than such a file can be.
+
+    Args:
+        path: The file.
+        limit: Bytes that it may have; one that grows while it is read is refused too.
+        what: What it should be, for messages: "recipe", "weights file".
+
+    Raises:
+        InputError: If it is missing, no ordinary file, too large, or cannot be read.
+    """
+    with open_source(path, what=what) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise InputError(f"{shown(path)} has more than {limit} bytes, too many for a {what}: check the path")
+    return content
+
+
+def check_exists(path: str | os.PathLike[str]) -> None:
+    """Make sure that there is something at a path, and that it may be looked at.
+
+    Raises:
+        InputError: If not.
+    """
+    try:
+        os.stat(path)
+    except (OSError, ValueError) as error:
+        raise InputError(_open_problem(path, error)) from error
 
 
 def _open_problem(path: str | os.PathLike[str], error: OSError | ValueError) -> str:
@@ -76,7 +117,7 @@ def _open_problem(path: str | os.PathLike[str], error: OSError | ValueError) -> 
         return f"{shown(path)} does not exist: check the path"
     if number in (errno.EACCES, errno.EPERM):
         return f"{shown(path)} cannot be read, permission denied: change its permissions"
-    return f"{shown(path)} cannot be opened: {reason(error)}"
+    return f"{shown(path)} cannot be read ({reason(error)}): check the file and its path"
 
 
 def reason(error: BaseException) -> str:
@@ -134,8 +175,5 @@ def file_sha256(path: Path) -> str:
     Raises:
         InputError: If it cannot be read.
     """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{shown(path)} cannot be read ({error.strerror}): check the file") from error
+    with open_source(path, what="file") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -21,7 +22,9 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from polyfuse.errors import DependencyError, InputError
 from polyfuse.io.channels import ALPHA_NOTE, collapse_grey
+from polyfuse.io.chatter import caught_chatter
 from polyfuse.io.orientation import valid_orientation
+from polyfuse.io.parts import part_size
 from polyfuse.io.raster import decode_raster
 from polyfuse.io.source import shown
 
@@ -29,6 +32,8 @@ _ORIENTATION_TAG = 274
 _READ_AHEAD_BYTES = 1 << 24
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _SEPARATED, _YCBCR = 0, 1, 2, 3, 5, 6
 _JPEG_COMPRESSIONS = (6, 7)
+_LERC = 34887
+_LARGEST_BLOCK = 32
 _READ_PHOTOMETRICS = (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE)
 
 
@@ -40,6 +45,11 @@ class TiffLayout:
     height: int
     orientation: int
     num_pages: int
+    depth: int
+    """Bits of a decoded value: 8, 16, 32, or 0 if values of this type are not read."""
+    is_colour: bool
+    largest_part: int
+    """Rows of the largest strip or tile, which is decoded as a whole, times its columns."""
 
 
 class _LogCatcher(logging.Handler):
@@ -86,7 +96,23 @@ def read_layout(file: BinaryIO, path: str | os.PathLike[str], page: int) -> Tiff
     """
     with _open_page(file, path, page) as (tiff_page, num_pages):
         orientation = valid_orientation(tiff_page.tags.valueof(_ORIENTATION_TAG, 1))
-        return TiffLayout(int(tiff_page.imagewidth), int(tiff_page.imagelength), orientation, num_pages)
+        return TiffLayout(
+            width=int(tiff_page.imagewidth),
+            height=int(tiff_page.imagelength),
+            orientation=orientation,
+            num_pages=num_pages,
+            depth=_decoded_depth(tiff_page),
+            is_colour=tiff_page.photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO) or tiff_page.samplesperpixel > 2,
+            largest_part=tiff_page.tilewidth * tiff_page.tilelength if tiff_page.is_tiled else 0,
+        )
+
+
+def _decoded_depth(page: tifffile.TiffPage) -> int:
+    """Bits of a value once it is decoded."""
+    kind = "" if page.dtype is None else page.dtype.name
+    if page.photometric == _PALETTE:
+        return 8 if page.colormap is None else int(_palette_colours(page).dtype.itemsize) * 8
+    return {"bool": 8, "uint8": 8, "uint16": 16, "float16": 32, "float32": 32, "float64": 32}.get(kind, 0)
 
 
 def decode_tiff(file: BinaryIO, path: str | os.PathLike[str], page: int) -> tuple[NDArray[Any], tuple[str, ...], bool]:
@@ -102,9 +128,10 @@ def decode_tiff(file: BinaryIO, path: str | os.PathLike[str], page: int) -> tupl
     with _open_page(file, path, page) as (tiff_page, _):
         _check_kind(tiff_page, path)
         _check_complete(tiff_page, file, path)
+        _check_parts(tiff_page, file, path)
         if not _tifffile_can(tiff_page):
             _check_pillow_can(tiff_page, path)
-            array, notes = _through_pillow(file, path, page)
+            array, notes = _through_pillow(file, path, page, (tiff_page.imagewidth, tiff_page.imagelength))
             return array, notes, True
         array, notes = _samples(tiff_page, path)
         array, kind_notes = _to_picture_type(array, tiff_page)
@@ -138,6 +165,33 @@ def _check_complete(page: tifffile.TiffPage, file: BinaryIO, path: str | os.Path
         too_few = sum(page.databytecounts) < page.nbytes
     if too_few or max(ends, default=0) > size:
         raise InputError(f"{shown(path)} ends early, the TIFF is cut short: get the file again")
+
+
+def _check_parts(page: tifffile.TiffPage, file: BinaryIO, path: str | os.PathLike[str]) -> None:
+    """Refuse strips and tiles that are pictures of their own and say that they are larger than their place.
+
+    Their decoders give as many pixels as the part declares, whatever the page does.
+    """
+    if page.compression not in {*tifffile.TIFF.IMAGE_COMPRESSIONS, _LERC}:
+        return
+    rows, columns = (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, page.imagewidth)
+    # Encoders round the last strip up to whole blocks.
+    most = (_rounded(columns), _rounded(min(rows, max(page.imagelength, page.tilelength))))
+    for offset, num_bytes in zip(page.dataoffsets, page.databytecounts, strict=False):
+        if num_bytes == 0:
+            continue
+        file.seek(offset)
+        width, height = part_size(file.read(num_bytes), path)
+        if width > most[0] or height > most[1]:
+            raise InputError(
+                f"{shown(path)} is a damaged TIFF, a part of {width}x{height} stands where {columns}x{rows} is: "
+                "get the file again"
+            )
+
+
+def _rounded(length: int) -> int:
+    """The next multiple of the largest block of a JPEG."""
+    return -(-length // _LARGEST_BLOCK) * _LARGEST_BLOCK
 
 
 def _tifffile_can(page: tifffile.TiffPage) -> bool:
@@ -178,12 +232,19 @@ def _check_pillow_can(page: tifffile.TiffPage, path: str | os.PathLike[str]) -> 
     )
 
 
-def _through_pillow(file: BinaryIO, path: str | os.PathLike[str], page: int) -> tuple[NDArray[Any], tuple[str, ...]]:
+def _through_pillow(
+    file: BinaryIO, path: str | os.PathLike[str], page: int, size: tuple[int, int]
+) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Decode a page with Pillow, which also turns it upright."""
     file.seek(0)
-    image = TiffImageFile(file)
+    # From memory: libtiff maps files, and one that is cut while it is decoded would end the process.
+    image = TiffImageFile(BytesIO(file.read()))
     image.seek(page)
-    return decode_raster(image, path)
+    with caught_chatter() as lines:
+        decoded = decode_raster(image, path, (size, size[::-1]))
+    if lines:
+        raise ValueError(lines[0])
+    return decoded
 
 
 def _samples(page: tifffile.TiffPage, path: str | os.PathLike[str]) -> tuple[NDArray[Any], tuple[str, ...]]:

@@ -17,8 +17,11 @@ import torch
 
 from polyfuse.errors import InputError
 from polyfuse.io import atomic_path
+from polyfuse.io.source import read_bytes_of
 
 NEWEST, PREVIOUS = "checkpoint.pt", "checkpoint-before.pt"
+MAX_BYTES = 1 << 33
+"""Largest checkpoint that is read."""
 _DIGEST_SIZE = hashlib.sha256().digest_size
 
 
@@ -55,8 +58,10 @@ def load_checkpoint(folder: Path, note: Callable[[str], None]) -> dict[str, Any]
     """
     for name in (NEWEST, PREVIOUS):
         try:
-            content = (folder / name).read_bytes()
-        except OSError:
+            content = read_bytes_of(folder / name, MAX_BYTES, what="checkpoint")
+        except InputError as error:
+            if os.path.lexists(folder / name):
+                note(f"{error}; it is passed over.")
             continue
         content, digest = content[:-_DIGEST_SIZE], content[-_DIGEST_SIZE:]
         if hashlib.sha256(content).digest() == digest:

@@ -12,9 +12,11 @@ from typing import Any, Literal
 
 from polyfuse.data.batches import CropConfig
 from polyfuse.errors import InputError, UsageError
+from polyfuse.io.source import read_bytes_of, shown
 from polyfuse.ops.precision import Precision
 from polyfuse.train.strict import check_known, read_strict
 
+_MAX_BYTES = 1 << 20
 _FREE = ("rhythm", "data.train", "data.val", "teacher")
 """Keys that have no effect on the weights: how often things are done, and the paths of data and teacher."""
 
@@ -189,10 +191,12 @@ def load_recipe(source: str | Path, settings: Iterable[str] = ()) -> Recipe:
         text, folder = resources.files("polyfuse.train").joinpath(f"recipes/{source}.toml").read_text("utf-8"), Path()
     else:
         try:
-            text, folder = path.read_text("utf-8"), path.parent
-        except (OSError, UnicodeDecodeError) as error:
+            text, folder = read_bytes_of(path, _MAX_BYTES, what="recipe").decode("utf-8"), path.parent
+        except (InputError, UnicodeDecodeError) as error:
             names = ", ".join(bundled_recipes())
-            raise InputError(f"{source} is no recipe that can be read: give a TOML file, or one of {names}.") from error
+            why = "" if not isinstance(error, InputError) or not path.exists() else f" ({str(error).partition(':')[0]})"
+            advice = f"give a TOML file, or one of {names}"
+            raise InputError(f"{shown(path)} is no recipe that can be read{why}: {advice}.") from error
     try:
         values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:

@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from polyfuse.errors import InputError
 from polyfuse.io import atomic_path
+from polyfuse.io.source import open_source, read_bytes_of
 from polyfuse.video.temporal import State
 
 SUFFIX = ".safetensors"
 _KEY = "polyfuse"
 _HEADER_BYTES = 8
+_MAX_BYTES = 1 << 33
 
 
 def write_store(path: Path, arrays: State, words: dict[str, Any], *, called: Path) -> None:
@@ -42,11 +45,11 @@ def write_store(path: Path, arrays: State, words: dict[str, Any], *, called: Pat
 def read_words(path: Path) -> dict[str, Any] | None:
     """The JSON values of a file by `write_store`; None if it is missing or no such file."""
     try:
-        with path.open("rb") as file:
+        with open_source(path, what="state") as file:
             length = int.from_bytes(file.read(_HEADER_BYTES), "little")
             header = file.read(min(length, path.stat().st_size))
         words = json.loads(json.loads(header)["__metadata__"][_KEY])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (InputError, RecursionError, ValueError, KeyError, TypeError):
         return None
     return words if isinstance(words, dict) else None
 
@@ -54,6 +57,6 @@ def read_words(path: Path) -> dict[str, Any] | None:
 def read_arrays(path: Path) -> dict[str, NDArray[Any]] | None:
     """The arrays of such a file; None if it is damaged or missing."""
     try:
-        return load(path.read_bytes())
-    except (OSError, SafetensorError):
+        return load(read_bytes_of(path, _MAX_BYTES, what="state"))
+    except (InputError, SafetensorError):
         return None

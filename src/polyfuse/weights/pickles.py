@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import pickle
 import warnings
 from pathlib import Path
 
 from polyfuse.errors import InputError
+from polyfuse.io.source import read_bytes_of
+from polyfuse.weights.store import MAX_BYTES
 
 
 def read_pickle(path: Path) -> tuple[object, str]:
@@ -21,13 +24,12 @@ def read_pickle(path: Path) -> tuple[object, str]:
     """
     import torch
 
+    content = read_bytes_of(path, MAX_BYTES, what="checkpoint")
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = hashlib.sha256(content).hexdigest()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns about pickle protocols; the errors below say more
-            return torch.load(path, map_location="cpu", weights_only=True), digest
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): check the path of the checkpoint.") from error
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True), digest
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path} is refused, it holds more than tensors, which could run code, or is damaged: save a state_dict."

@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from polyfuse.errors import InputError, UsageError
 from polyfuse.io.atomic import atomic_path, check_apart, check_free, write_text
+from polyfuse.io.source import read_bytes_of
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
 FORMAT_VERSION = 1
+MAX_BYTES = 1 << 31
+"""Largest file of weights that is read; ours have 2 MB at most."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +97,7 @@ def load_weights(path: Path, *, expected_sha256: str | None = None) -> tuple[dic
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): check the path of the weights.") from error
+    content = read_bytes_of(path, MAX_BYTES, what="weights file")
     digest = hashlib.sha256(content).hexdigest()
     if expected_sha256 is not None and digest != expected_sha256:
         raise InputError(

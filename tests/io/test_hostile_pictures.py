@@ -39,7 +39,7 @@ def jpeg_tiff(path: Path, part: bytes) -> None:
     """A TIFF of 64x48 pixels whose one strip is `part`."""
     tifffile.imwrite(path, PHOTO, photometric="ycbcr", compression="jpeg")
     with tifffile.TiffFile(path) as tiff:
-        page = tiff.pages[0]
+        page = tiff.pages.first
         count_at = page.tags["StripByteCounts"].valueoffset
         offset_at = page.tags["StripOffsets"].valueoffset
     data = bytearray(path.read_bytes())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 import traceback
 from contextlib import suppress
@@ -12,7 +13,7 @@ import click
 from polyfuse._version import __version__
 from polyfuse.cli.output import visible
 from polyfuse.cli.process import catch_signals, discard_output, interruption, mend_streams, told_interruption
-from polyfuse.errors import OutputError, PolyfuseError
+from polyfuse.errors import OutputError, PolyfuseError, UsageError
 
 VERBS = {
     "fuse": "Fuse one pair of pictures, every pair of two folders, or two clips.",
@@ -27,6 +28,17 @@ VERBS = {
 }
 """Verb and its line in `polyfuse --help`; the command itself is `polyfuse.cli.VERB.command`."""
 
+# click would fill the lines: after \b it leaves them as they are.
+EXAMPLES = """\b
+Examples:
+  polyfuse fuse infrared.png visible.png -o fused.png
+  polyfuse fuse infrared/ visible/ -o fused/
+  polyfuse evaluate fused/ infrared/ visible/
+"""
+
+# click 8.1 prints the help itself.
+_NoArguments: type[click.UsageError] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
+
 
 class _Verbs(click.Group):
     """A group that imports a verb only when it is run."""
@@ -40,12 +52,25 @@ class _Verbs(click.Group):
         command: click.Command = import_module(f"polyfuse.cli.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the nearest verbs where there is none of that name."""
+        name = args[0]
+        if name not in VERBS and not name.startswith("-"):
+            near = difflib.get_close_matches(name.lower(), VERBS, n=1, cutoff=0.5)
+            words = f"did you mean {near[0]}?" if near else f"use {', '.join(VERBS)}."
+            raise UsageError(f"there is no command {name!r}: {words}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
 
 
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Verbs, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="polyfuse")
 def cli() -> None:
     """Fuse pictures of one scene taken by different sensors."""
@@ -64,6 +89,9 @@ def run(arguments: list[str]) -> int:
         result = cli.main(arguments, prog_name="polyfuse", standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
+    except _NoArguments as error:
+        click.echo(error.format_message())
+        return 0
     except PolyfuseError as error:
         return _tell(str(error), error.exit_code, arguments)
     except click.ClickException as error:

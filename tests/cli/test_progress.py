@@ -1,6 +1,12 @@
 """The progress bar: a single large pair shows its tiles, many pairs their number."""
 
 import io
+import os
+import pty
+import re
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,6 +16,45 @@ from polyfuse.cli.progress import Bar, Teller, progress
 from polyfuse.errors import InputError
 from polyfuse.fusion import Outcome
 from polyfuse.io import Pair
+
+# What of the terminal's size and codes does not matter is taken out; a bar is drawn after every line.
+SHOWS_BAR = """
+import sys
+from pathlib import Path
+from polyfuse.cli.progress import progress
+with progress(3, lambda text: print(text, file=sys.stderr), tell_failures=True, quiet=False) as shown:
+    for number in range(3):
+        shown.done(str(number), [f"note {number}"])
+        shown.result(Path(f"out/{number}.png"))
+        shown._progress.refresh()
+"""
+
+
+def on_terminal(stdout: int | None) -> tuple[list[str], str]:
+    """Run SHOWS_BAR with stderr on a terminal; its lines as the terminal would show them, and what stdout got.
+
+    Args:
+        stdout: None for the same terminal, or subprocess.PIPE.
+    """
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", SHOWS_BAR],
+        stdout=theirs if stdout is None else stdout,
+        stderr=theirs,
+        text=True,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
+    ) as process:
+        os.close(theirs)
+        piped = process.stdout.read() if process.stdout else ""
+        written = b""
+        with suppress(OSError):  # the end of a terminal is an error
+            while part := os.read(ours, 65536):
+                written += part
+    os.close(ours)
+    assert process.returncode == 0
+    # A line is erased (2K) before the next is written in its place.
+    lines = [line.split("\x1b[2K")[-1] for line in written.decode().replace("\r\n", "\n").split("\n")]
+    return [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", line) for line in lines], piped
 
 
 class Terminal(io.StringIO):
@@ -72,3 +117,16 @@ def test_paths_go_to_a_program_as_they_are_and_to_a_terminal_without_codes(monke
         monkeypatch.setattr("sys.stdout", stream)
         print_path(Path("\x1b[2J.png"))
         assert stream.getvalue() == expected
+
+
+def test_result_is_a_line_of_its_own_above_the_bar() -> None:
+    lines, _ = on_terminal(None)
+    assert [line for line in lines if ".png" in line] == [f"out/{number}.png" for number in range(3)]
+    assert [line for line in lines if "note" in line] == [f"{number}: note {number}" for number in range(3)]
+    assert any("3 of 3 pairs" in line for line in lines)
+
+
+def test_result_goes_to_stdout_alone_where_that_is_piped() -> None:
+    lines, piped = on_terminal(subprocess.PIPE)
+    assert piped == "out/0.png\nout/1.png\nout/2.png\n"
+    assert not any(".png" in line for line in lines)

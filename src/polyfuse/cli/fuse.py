@@ -95,7 +95,7 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
             if outcome.error is not None:
                 failures.append((outcome.pair.name, outcome.error))
             elif not files.as_json:
-                print_path(outcome.path)
+                shown.result(outcome.path)
     if failures and skip:
         raise _summary([name for name, _ in failures], len(jobs))
     if failures and many:

@@ -1,16 +1,18 @@
-"""What a verb says on stderr while it works: notes, failures and, on a terminal, a bar with the time left."""
+"""What a verb says while it works: notes, failures, finished results and, on a terminal, a bar with the time left."""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 import click
 
-from polyfuse.cli.output import visible
+from polyfuse.cli.output import print_path, visible
 from polyfuse.errors import PolyfuseError
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Teller:
-    """One line per note, each said once, and one per failure where they are not all told at the end.
+    """One line per result on stdout, and on stderr per note, each said once, and per failure unless told at the end.
 
     Args:
         say: Prints one line, or nothing.
@@ -47,9 +49,20 @@ class Teller:
         for note in notes:
             if note not in self._told:
                 self._told.add(note)
-                self._say(f"{name}: {note}")
+                self._line(f"{name}: {note}")
         if error is not None and self._tell_failures:
-            click.echo(visible(f"{name}: {error}"), err=True)
+            self._line(f"{name}: {error}", failure=True)
+
+    def result(self, path: Path) -> None:
+        """Print the path of a finished result on stdout."""
+        print_path(path)
+
+    def _line(self, text: str, *, failure: bool = False) -> None:
+        """Print a line on stderr; failures are told whatever `say` does."""
+        if failure:
+            click.echo(visible(text), err=True)
+        else:
+            self._say(text)
 
     def tile(self, done: int, total: int) -> None:
         """Take note of a finished tile of the pair that is being fused."""
@@ -59,7 +72,7 @@ class Teller:
 
 
 class Bar(Teller):
-    """The same below a progress bar: how many are done, time left, speed; of a single pair the share of its tiles.
+    """The same above a progress bar: how many are done, time left, speed; of a single pair the share of its tiles.
 
     Args:
         total: How many there are; 0 if not known.
@@ -80,7 +93,10 @@ class Bar(Teller):
             TimeRemainingColumn(),
             TextColumn("{task.fields[text]}"),
         )
-        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        # click writes past what rich would put in place of stdout and stderr, so lines go above the bar by hand.
+        self._progress = Progress(
+            *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False
+        )
         self._task = self._progress.add_task("", total=total or None, text="")
 
     def __enter__(self) -> Teller:
@@ -100,6 +116,17 @@ class Bar(Teller):
         self._num_done += advance
         self._show()
 
+    def result(self, path: Path) -> None:
+        """Print the path on stdout, above the bar where both are on one terminal."""
+        if _on_one_terminal():
+            self._line(str(path))
+        else:
+            super().result(path)
+
+    def _line(self, text: str, *, failure: bool = False) -> None:
+        """Print a line above the bar."""
+        self._progress.console.out(visible(text), highlight=False)
+
     def frame(self, done: int, total: int) -> None:
         """Show how far a clip is."""
         self._num_done, self._total = done, max(done, total) if total else 0
@@ -116,6 +143,14 @@ class Bar(Teller):
         """Show the tiles of a single pair; among many pairs they are not worth a word."""
         if self._total == 1 and total > 1:
             self._progress.update(self._task, completed=done / total, text=f"{done} of {total} tiles")
+
+
+def _on_one_terminal() -> bool:
+    """Whether stdout and stderr are the same terminal."""
+    try:
+        return sys.stdout.isatty() and os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
+    except (OSError, ValueError):  # a stream that is closed, or none of the system's
+        return False
 
 
 def progress(

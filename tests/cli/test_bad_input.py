@@ -141,6 +141,23 @@ def test_same_file_for_both_sides_is_a_usage_error(polyfuse: Runner, pair: tuple
     assert "ir/0.png is given for both sides" in ran.problem
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("fuse", "http://host/ir.png", "vi/0.png"),
+        ("fuse", "ir/0.png", "--vi", "https://host/vi.png"),
+        ("evaluate", "ftp://host/a.png", "ir/0.png", "vi/0.png"),
+        ("models", "verify", "s3://bucket/w.safetensors"),
+        ("fuse", "ir/0.png", "vi/0.png", "--weights", "HTTPS://host/w.safetensors"),
+    ],
+)
+def test_address_is_refused_by_name(arguments: tuple[str, ...], polyfuse: Runner, pair: tuple[Path, Path]) -> None:
+    ran = polyfuse(*arguments)
+    assert (ran.code, ran.out) == (2, [])
+    address = next(argument for argument in arguments if "://" in argument)
+    assert ran.problem == f"{address} is an address, and polyfuse never uses the network: download it first."
+
+
 def test_same_folder_for_both_sides_is_a_usage_error(polyfuse: Runner, folders: Folders) -> None:
     ir, _ = folders(1)
     assert (ran := polyfuse("fuse", ir, ir)).code == 2
@@ -181,7 +198,7 @@ def test_different_sizes_in_folders_are_named_before_any_work(polyfuse: Runner, 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"a;b\n", "header a,b"),
+        (b"a;c\n", "header a,b"),
         (b"a,b\n", "lists no pairs"),
         (b"a,b\nir/0.png,gone.png\n", "line 2: gone.png is missing"),
         (b"\xff\xfe\x00\x01", "no CSV table in UTF-8"),

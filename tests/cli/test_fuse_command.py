@@ -89,6 +89,12 @@ def test_existing_folder_as_out_takes_the_name_of_a(polyfuse: Runner, pair: tupl
     assert polyfuse("fuse", *pair, "-o", "there").out == ["there/0.png"]
 
 
+@pytest.mark.parametrize("out", ["new/", "new/deep/", "new.png/"])
+def test_slash_at_the_end_of_out_names_a_folder(out: str, polyfuse: Runner, pair: tuple[Path, Path]) -> None:
+    ran = polyfuse("fuse", *pair, "--model", "average", "-o", out)
+    assert (ran.code, ran.out) == (0, [f"{out}0.png"])
+
+
 def test_missing_folders_of_out_are_made(polyfuse: Runner, pair: tuple[Path, Path]) -> None:
     assert polyfuse("fuse", *pair, "-o", "new/deep/x.tif").code == 0
     assert read_picture("new/deep/x.tif").format == "TIFF"
@@ -116,6 +122,47 @@ def test_csv_lists_pairs_and_their_names(polyfuse: Runner, folders: Folders) -> 
     folders(2)
     Path("pairs.csv").write_text("a,b,name\nir/1.png,vi/0.png,mixed\nir/0.png,vi/0.png,\n")
     assert polyfuse("fuse", "pairs.csv", "-o", "out").out == ["out/mixed.png", "out/0.png"]
+
+
+def test_marks_pair_the_pictures_of_one_folder(polyfuse: Runner, folders: Folders) -> None:
+    ir, vi = folders(2)
+    for number in range(2):
+        (vi / f"{number}.png").rename(ir / f"{number}_vi.png")
+        (ir / f"{number}.png").rename(ir / f"{number}_ir.png")
+    ran = polyfuse("fuse", ir, "--pair-by", "_ir,_vi", "--model", "average", "-o", "out")
+    assert (ran.code, ran.out) == (0, ["out/0.png", "out/1.png"])
+
+
+def test_folder_without_partner_names_the_option_for_one_folder(polyfuse: Runner, folders: Folders) -> None:
+    assert "pass --pair-by, for example _ir,_vi." in polyfuse("fuse", folders(1)[0]).problem
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--pair-by", "_ir"), "'_ir' are no two marks: write for example _ir,_vi."),
+        (("--pair-by", "_ir,_vi", "--match", "order"), "drop it, or --match order"),
+        (("--recursive", "--match", "order"), "drop --recursive, or --match order"),
+        (("--recursive", "--temporal", "exponential"), "drop one of them"),
+        (("-o", ""), "--out is empty"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    arguments: tuple[str, ...], words: str, polyfuse: Runner, folders: Folders
+) -> None:
+    ran = polyfuse("fuse", *folders(1), *arguments)
+    assert (ran.code, ran.out) == (2, [])
+    assert words in ran.problem
+
+
+def test_subfolders_are_kept_in_the_results(polyfuse: Runner, folders: Folders) -> None:
+    for folder in folders(2):
+        (folder / "night").mkdir()
+        (folder / "1.png").rename(folder / "night/1.png")
+    ran = polyfuse("fuse", "ir", "vi", "--recursive", "--model", "average")
+    assert (ran.code, ran.out) == (0, ["fused/0.png", "fused/night/1.png"])
+    again = polyfuse("fuse", "ir", "vi", "--recursive", "--model", "average", "--resume", "--json")
+    assert [row["state"] for row in json.loads("\n".join(again.out))["results"]] == ["kept", "kept"]
 
 
 def test_suffix_chooses_the_format_of_a_folder(polyfuse: Runner, folders: Folders) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyfuse.errors import InputError, UsageError
-from polyfuse.io import Pair, check_sizes, find_pairs, natural_key, pairs_from_csv, write_picture
+from polyfuse.io import Pair, check_sizes, find_marked_pairs, find_pairs, natural_key, pairs_from_csv, write_picture
 
 
 @pytest.fixture
@@ -215,3 +215,84 @@ def test_an_unreadable_header_is_named_or_left_for_later(tmp_path: Path) -> None
     with pytest.raises(InputError, match=r"bad\.png"):
         check_sizes(pairs)
     check_sizes(pairs, skip_unreadable=True)
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+@pytest.mark.parametrize("header", ["a,b", "ir,vi", "infrared,visible", "IR,VI", "ir,vi,name"])
+def test_a_table_may_name_its_columns_and_part_its_cells_as_is_usual(
+    header: str, separator: str, tmp_path: Path
+) -> None:
+    touch(tmp_path, "1.png", "2.png")
+    row = ",".join(["1.png", "2.png", "x"][: header.count(",") + 1])
+    (tmp_path / "pairs.csv").write_text(f"{header}\n{row}\n".replace(",", separator))
+    (pair,) = pairs_from_csv(tmp_path / "pairs.csv")
+    assert (pair.a.name, pair.b.name) == ("1.png", "2.png")
+
+
+@pytest.mark.parametrize("header", ["vi,ir", "ir,b", "a;b,name", "a,b,c"])
+def test_other_columns_are_refused(header: str, tmp_path: Path) -> None:
+    (tmp_path / "pairs.csv").write_text(f"{header}\n")
+    with pytest.raises(InputError, match="does not begin with the header a,b or ir,vi or infrared,visible"):
+        pairs_from_csv(tmp_path / "pairs.csv")
+
+
+@pytest.mark.parametrize(
+    ("files", "marks", "expected"),
+    [
+        (["x_ir.png", "x_vi.png", "y_ir.png", "y_vi.jpg"], ("_ir", "_vi"), ["x", "y"]),
+        (["thermal_01.png", "rgb_01.png"], ("thermal_", "rgb_"), ["01"]),
+        (["thermal_01.png", "rgb_01.png"], ("thermal", "rgb"), ["01"]),
+        (["ir.png", "vi.png"], ("ir", "vi"), ["ir"]),
+        (["x_r.png", "x_ir.png"], ("r", "ir"), ["x"]),
+        (["x_ir.png", "x_vi.png", "x_fused.png", "other.png"], ("_ir", "_vi"), ["x"]),
+    ],
+)
+def test_pictures_of_one_folder_match_but_for_their_marks(
+    files: list[str], marks: tuple[str, str], expected: list[str], tmp_path: Path
+) -> None:
+    touch(tmp_path, *files)
+    pairs = find_marked_pairs(tmp_path, None, marks)
+    assert names(pairs) == expected
+    assert [pair.a.name for pair in pairs] == files[: 2 * len(expected) : 2]
+    assert [pair.b.name for pair in pairs] == files[1 : 2 * len(expected) : 2]
+
+
+def test_marks_work_in_two_folders_too(folders: tuple[Path, Path]) -> None:
+    touch(folders[0], "x_ir.png")
+    touch(folders[1], "x_vi.png")
+    assert find_marked_pairs(*folders, ("_ir", "_vi")) == [Pair("x", folders[0] / "x_ir.png", folders[1] / "x_vi.png")]
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (["x_ir.png"], "begins or ends with _vi"),
+        (["x_ir.png", "x_vi.png", "y_ir.png"], r"have no partner in .* \(y_ir.png\)"),
+        (["x_ir.png", "x_ir.jpg", "x_vi.png"], "more than one picture of a name"),
+    ],
+)
+def test_marked_pictures_that_do_not_match_are_named(files: list[str], words: str, tmp_path: Path) -> None:
+    touch(tmp_path, *files)
+    with pytest.raises(InputError, match=words):
+        find_marked_pairs(tmp_path, None, ("_ir", "_vi"))
+
+
+@pytest.mark.parametrize("marks", [("_ir", "_ir"), ("", "_vi")])
+def test_marks_differ_and_are_not_empty(marks: tuple[str, str], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="write for example _ir,_vi"):
+        find_marked_pairs(tmp_path, None, marks)
+
+
+def test_subfolders_are_entered_if_asked_and_stay_in_the_names(folders: tuple[Path, Path]) -> None:
+    for folder in folders:
+        for name in ("day2", "day10", ".hidden"):
+            (folder / name).mkdir()
+            touch(folder / name, "x.png")
+        touch(folder, "x.png")
+    assert names(find_pairs(*folders, recursive=True)) == ["day2/x", "day10/x", "x"]
+    assert names(find_pairs(*folders)) == ["x"]
+
+
+def test_subfolders_are_not_matched_by_order(folders: tuple[Path, Path]) -> None:
+    with pytest.raises(UsageError, match="drop --recursive"):
+        find_pairs(*folders, match="order", recursive=True)

@@ -59,9 +59,7 @@ def fuse_clips(a: Path, b: Path, arguments: FuseArguments, document: dict[str, A
     say = speaker(files.quiet)
     options = arguments.pictures.fuse_options()
     clip = ClipOptions(clips.temporal, clips.codec, clips.crf, not clips.no_sound)
-    target = files.out or Path("fused.mp4")
-    if target.is_dir():
-        target = target / f"{a.stem}.mp4"
+    target = files.target("fused.mp4", a.stem, ".mp4")
     in_a, in_b = (b, a) if options.swap else (a, b)
     pair = {"name": a.stem, "a": str(in_a), "b": str(in_b), "out": str(target)}
     if files.dry_run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.argument("b", type=PATH, required=False)
 @click.option("--ir", type=PATH, metavar="A", help="Another way to give A.")
 @click.option("--vi", type=PATH, metavar="B", help="Another way to give B.")
-@click.option("-o", "--out", type=PATH, metavar="PATH", help="File to write, or folder where several pairs are fused.")
+@click.option("-o", "--out", metavar="PATH", help="File to write, or folder, with a slash at its end or several pairs.")
 @model_options
 @picture_options
 @file_options
@@ -35,7 +35,8 @@ def command(a: Path | None, b: Path | None, ir: Path | None, vi: Path | None, **
     """Fuse A (infrared, near-infrared, MRI) with B (visible, CT, PET, SPECT).
 
     A and B are two files, or two folders whose files are matched by stem; or A alone is a CSV file with the columns
-    a, b and optionally name; or two video clips. Written paths go to stdout, everything else to stderr.
+    a, b (or ir, vi) and optionally name, or with --pair-by a folder; or two video clips. Written paths go to stdout,
+    everything else to stderr.
     """
     with json_document(values["as_json"]) as document:
         if (a is None) == (ir is None) or (b is not None and vi is not None):
@@ -65,9 +66,9 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
     files = arguments.files
     say = speaker(files.quiet)
     options = arguments.pictures.fuse_options()
-    pairs, many = _pairs(a, b, files.match)
-    temporal = _checked_temporal(arguments.clips.temporal, many, files.on_error)
-    jobs = _jobs(pairs, files.out, files.suffix, many)
+    pairs, many = _pairs(a, b, files)
+    temporal = _checked_temporal(arguments.clips.temporal, many, files)
+    jobs = _jobs(pairs, files, many)
     skip = many and files.on_error == "skip"
     if options.resize is None and not skip:
         check_sizes(pairs, page=options.page, max_pixels=options.max_pixels)
@@ -106,7 +107,7 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
         raise failures[0][1]
 
 
-def _checked_temporal(temporal: str, many: bool, on_error: str) -> str:
+def _checked_temporal(temporal: str, many: bool, files: FileArguments) -> str:
     """What `--temporal` asks for.
 
     Raises:
@@ -118,39 +119,44 @@ def _checked_temporal(temporal: str, many: bool, on_error: str) -> str:
         return temporal
     if not many:
         raise UsageError("--temporal is for clips and folders of frames: drop it.")
-    if on_error == "skip":
+    if files.recursive:
+        raise UsageError("--temporal is for one sequence and --recursive for many folders: drop one of them.")
+    if files.on_error == "skip":
         raise UsageError("--on-error skip would leave gaps in the sequence: drop it, or --temporal.")
     return temporal
 
 
-def _pairs(a: Path, b: Path | None, match: Literal["stem", "order"]) -> tuple[list[Pair], bool]:
+def _pairs(a: Path, b: Path | None, files: FileArguments) -> tuple[list[Pair], bool]:
     """The pairs, and whether they were given as a folder or list."""
-    from polyfuse.io import find_pairs, pairs_from_csv
+    from polyfuse.io import find_marked_pairs, find_pairs, pairs_from_csv
 
+    if files.pair_by is not None:
+        return find_marked_pairs(a, b, files.pair_by, recursive=files.recursive), True
     if b is None:
         if a.suffix.lower() != ".csv":
-            raise UsageError(f"{a} has no partner: give two files, two folders, or one CSV file of pairs.")
+            more = " If it holds both, pass --pair-by, for example _ir,_vi." if a.is_dir() else ""
+            raise UsageError(f"{a} has no partner: give two files, two folders, or one CSV file of pairs.{more}")
         return pairs_from_csv(a), True
-    return find_pairs(a, b, match=match), a.is_dir()
+    return find_pairs(a, b, match=files.match, recursive=files.recursive), a.is_dir()
 
 
-def _jobs(pairs: list[Pair], out: Path | None, suffix: str, many: bool) -> list[tuple[Pair, Path]]:
+def _jobs(pairs: list[Pair], files: FileArguments, many: bool) -> list[tuple[Pair, Path]]:
     """Where each result goes: `fused.png` or the folder `fused` unless the user says otherwise."""
     from polyfuse.io import SUFFIXES
 
-    if not many:
-        target = out or Path("fused.png")
-        if target.is_dir():
-            target = target / f"{pairs[0].name}.png"
-        if target.suffix.lower() not in SUFFIXES:
-            raise UsageError(f"--out {target} ends in no picture suffix: use one of {' '.join(SUFFIXES)}.")
-        return [(pairs[0], target)]
-    folder = out or Path("fused")
-    if folder.suffix.lower() in SUFFIXES or folder.is_file():
-        raise UsageError(f"--out {folder} names a file but there are {len(pairs)} pairs: name a folder.")
-    suffix = suffix if suffix.startswith(".") else f".{suffix}"
+    suffix = files.suffix if files.suffix.startswith(".") else f".{files.suffix}"
     if suffix.lower() not in SUFFIXES:
         raise UsageError(f"--suffix {suffix} is unknown: use one of {' '.join(SUFFIXES)}.")
+    if not many:
+        target = files.target("fused.png", pairs[0].name, suffix)
+        if target.suffix.lower() not in SUFFIXES:
+            raise UsageError(
+                f"--out {target} ends in no picture suffix: use one of {' '.join(SUFFIXES)}, or {target}/ for a folder."
+            )
+        return [(pairs[0], target)]
+    folder = Path(files.out or "fused")
+    if folder.suffix.lower() in SUFFIXES or folder.is_file():
+        raise UsageError(f"--out {folder} names a file but there are {len(pairs)} pairs: name a folder.")
     return [(pair, folder / f"{pair.name}{suffix}") for pair in pairs]
 
 

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
 from polyfuse.cli.options import Arguments, Command, ModelArguments, PictureArguments, stack
+from polyfuse.errors import UsageError
+
+
+class Marks(click.ParamType):  # type: ignore[type-arg]
+    """Two parts of file names: _ir,_vi."""
+
+    name = "marks"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Split the text at its comma."""
+        if isinstance(value, tuple):  # click asks for this: what is converted stays as it is
+            return value
+        first, comma, second = str(value).partition(",")
+        if not comma or "," in second:
+            self.fail(f"{value!r} are no two marks: write for example _ir,_vi.", param, ctx)
+        return first.strip(), second.strip()
 
 
 def file_options(command: Command) -> Command:
@@ -18,6 +35,9 @@ def file_options(command: Command) -> Command:
         [
             click.option("--match", type=click.Choice(["stem", "order"]), default="stem", show_default=True,
                          help="How the files of two folders find each other."),
+            click.option("--pair-by", type=Marks(), metavar="A,B",
+                         help="Marks that tell A and B in file names, such as _ir,_vi; B may be left out then."),
+            click.option("--recursive", is_flag=True, help="Enter subfolders, and make them for the results too."),
             click.option("--suffix", default=".png", show_default=True, metavar="EXT",
                          help="Format of a folder's results."),
             click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True,
@@ -54,8 +74,11 @@ def clip_options(command: Command) -> Command:
 class FileArguments(Arguments):
     """What `file_options` asks for, and where the results go and are told."""
 
-    out: Path | None
+    out: str | None
+    """As it was typed, since a slash at its end says that it is a folder."""
     match: Literal["stem", "order"]
+    pair_by: tuple[str, str] | None
+    recursive: bool
     suffix: str
     quality: int
     on_error: Literal["stop", "skip"]
@@ -66,6 +89,30 @@ class FileArguments(Arguments):
     dry_run: bool
     as_json: bool
     quiet: bool
+
+    def __post_init__(self) -> None:
+        """Refuse options that do not go together, before anything is read.
+
+        Raises:
+            UsageError: Naming them.
+        """
+        if self.out == "":
+            raise UsageError("--out is empty: name a file, or a folder with a slash at its end.")
+        if self.match == "order" and self.pair_by is not None:
+            raise UsageError("--pair-by matches by name: drop it, or --match order.")
+
+    def target(self, default: str, name: str, suffix: str) -> Path:
+        """The file for the result of a single pair.
+
+        Args:
+            default: Where it goes if the user does not say.
+            name: What it is called in a folder, with `suffix`.
+            suffix: With its dot.
+        """
+        if self.out is None:
+            return Path(default)
+        names_folder = self.out.endswith(("/", os.sep)) or Path(self.out).is_dir()
+        return Path(self.out) / f"{name}{suffix}" if names_folder else Path(self.out)
 
 
 @dataclass(frozen=True)

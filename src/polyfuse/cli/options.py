@@ -23,17 +23,19 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class _NamedPath(click.Path):
-    """A path that names something: an empty one, as of a variable that is not set, would be the current folder."""
+class NamedPath(click.Path):
+    """A path of this machine: neither empty, as of a variable that is not set, nor an address of the network."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path."""
+        """Return the path that the text says."""
         if value == "":
             self.fail("the path is empty: name a file or a folder.", param, ctx)
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", str(value)):  # two letters at least: C: is a drive
+            raise UsageError(f"{value} is an address, and polyfuse never uses the network: download it first.")
         return super().convert(value, param, ctx)
 
 
-PATH = _NamedPath(path_type=Path)
+PATH = NamedPath(path_type=Path)
 
 
 class MemorySize(click.ParamType):  # type: ignore[type-arg]

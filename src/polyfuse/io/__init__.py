@@ -2,7 +2,7 @@
 
 from polyfuse.io.atomic import atomic_path, write_text
 from polyfuse.io.header import DEFAULT_MAX_PIXELS, peek_size
-from polyfuse.io.pairs import Pair, check_sizes, find_pairs, natural_key, pairs_from_csv
+from polyfuse.io.pairs import Pair, check_sizes, find_marked_pairs, find_pairs, natural_key, pairs_from_csv
 from polyfuse.io.picture import Picture, Source
 from polyfuse.io.read import read_picture
 from polyfuse.io.source import SUFFIXES, is_clip
@@ -17,6 +17,7 @@ __all__ = [
     "atomic_path",
     "check_output",
     "check_sizes",
+    "find_marked_pairs",
     "find_pairs",
     "is_clip",
     "natural_key",

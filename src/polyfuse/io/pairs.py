@@ -17,6 +17,10 @@ Match = Literal["stem", "order"]
 _NAMES_SHOWN = 5
 _MAX_TABLE = 1 << 26
 _BOM_UTF8 = "utf-8-sig"
+_HEADERS = (("a", "b"), ("ir", "vi"), ("infrared", "visible"))
+"""Names that the two columns of a table of pairs may have."""
+_BETWEEN = "_-. "
+"""What stands between a mark and the rest of a name."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +46,19 @@ def natural_key(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
     return key, text
 
 
-def find_pairs(a: str | os.PathLike[str], b: str | os.PathLike[str], *, match: Match = "stem") -> list[Pair]:
+def find_pairs(
+    a: str | os.PathLike[str], b: str | os.PathLike[str], *, match: Match = "stem", recursive: bool = False
+) -> list[Pair]:
     """Find the pairs of two files or two folders.
 
-    Folders are matched by stem (07.png with 07.jpg); only picture suffixes count, hidden files do not, subfolders are
-    not entered. Nothing is opened.
+    Folders are matched by stem (07.png with 07.jpg); only picture suffixes count, hidden files do not. Nothing is
+    opened.
 
     Args:
         a: First file or folder.
         b: Second file or folder.
         match: "stem", or "order" to pair by position in natural order, which needs equal counts.
+        recursive: Whether subfolders are entered; pictures then match by subfolder and stem, which both are their name.
 
     Returns:
         The pairs in natural order; one for two files.
@@ -73,37 +80,99 @@ def find_pairs(a: str | os.PathLike[str], b: str | os.PathLike[str], *, match: M
         raise UsageError(f"{shown(first)} is given for both sides: give the {kind} of the other source as well")
     if not first.is_dir():
         return [Pair(first.stem, first, second)]
-    files_a, files_b = list_pictures(first), list_pictures(second)
-    return (
-        _match_order(files_a, files_b, first, second)
-        if match == "order"
-        else _match_stem(files_a, files_b, first, second)
+    if match == "order" and recursive:
+        raise UsageError("subfolders cannot be matched by order: drop --recursive, or --match order")
+    files_a, files_b = list_pictures(first, recursive=recursive), list_pictures(second, recursive=recursive)
+    if match == "order":
+        return _match_order(files_a, files_b, first, second)
+    side_a, side_b = (
+        [(_name(path, folder), path) for path in files] for files, folder in ((files_a, first), (files_b, second))
     )
+    return _match_names(side_a, side_b, first, second, "make the names match, or pass --match order")
 
 
-def list_pictures(folder: Path) -> list[Path]:
-    """The picture files of a folder in natural order."""
-    try:
-        entries = list(folder.iterdir())
-    except OSError as error:
-        raise InputError(f"{shown(folder)} cannot be listed: {reason(error)}") from error
-    pictures = [
-        path for path in entries if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and isfile(path)
-    ]
+def find_marked_pairs(a: Path, b: Path | None, marks: tuple[str, str], *, recursive: bool = False) -> list[Pair]:
+    """Find the pairs of pictures whose names are equal but for a mark: x_ir.png and x_vi.png, or ir_1.png and vi_1.png.
+
+    A mark stands at the end or at the beginning of a stem. Pictures with neither mark are left alone.
+
+    Args:
+        a: Folder with the pictures of the first mark.
+        b: Folder with those of the second; None where they lie in `a` too.
+        marks: Of a and of b, e.g. ("_ir", "_vi").
+        recursive: As for `find_pairs`.
+
+    Returns:
+        The pairs in natural order, named after what their names have in common.
+
+    Raises:
+        UsageError: If the marks are equal or empty, or `a` or `b` is no folder.
+        InputError: If a folder has no picture of its mark, two of one name, or pictures have no partner.
+    """
+    if not all(marks) or marks[0] == marks[1]:
+        raise UsageError(f"{','.join(marks)!r} are no two marks: write for example _ir,_vi")
+    folders = a, b or a
+    for folder in folders:
+        if not folder.is_dir():
+            raise UsageError(f"{shown(folder)} is no folder: marks in names are for folders")
+    sides: list[list[tuple[str, Path]]] = [[], []]
+    for side, folder in enumerate(folders):
+        for path in list_pictures(folder, recursive=recursive):
+            rest = _unmarked(path.stem, marks, side)
+            if rest is not None:
+                sides[side].append((_name(path.with_name(f"{rest}{path.suffix}"), folder) if rest else "", path))
+        if not sides[side]:
+            raise InputError(f"no picture in {shown(folder)} begins or ends with {marks[side]}: check the marks")
+    names = {"": sides[0][0][1].stem}  # of pictures whose name is the mark alone
+    side_a, side_b = sides
+    pairs = _match_names(side_a, side_b, *folders, "make the names match but for the marks")
+    return [Pair(names.get(pair.name, pair.name), pair.a, pair.b) for pair in pairs]
+
+
+def _unmarked(stem: str, marks: tuple[str, str], side: int) -> str | None:
+    """What is left of a stem without the mark of a side; None if it has another mark or none.
+
+    A mark that ends in the other one, as "ir" in "r", is the longer one's.
+    """
+    for cut in (str.removesuffix, str.removeprefix):
+        fitting = sorted((mark for mark in marks if cut(stem, mark) != stem), key=len)
+        if fitting:
+            return cut(stem, fitting[-1]).strip(_BETWEEN) if fitting[-1] == marks[side] else None
+    return None
+
+
+def list_pictures(folder: Path, *, recursive: bool = False) -> list[Path]:
+    """The picture files of a folder, and if `recursive` of its subfolders, in natural order."""
+
+    def refuse(error: OSError) -> None:
+        raise InputError(f"{shown(error.filename)} cannot be listed: {reason(error)}") from error
+
+    pictures = []
+    for place, subfolders, names in os.walk(folder, onerror=refuse):
+        subfolders[:] = [name for name in subfolders if recursive and not name.startswith(".")]
+        pictures += [Path(place, name) for name in names if not name.startswith(".")]
+    pictures = [path for path in pictures if path.suffix.lower() in SUFFIXES and isfile(path)]
     if not pictures:
         raise InputError(f"{shown(folder)} holds no pictures: files must end in {' '.join(SUFFIXES)}")
-    return sorted(pictures, key=lambda path: natural_key(path.name))
+    return sorted(pictures, key=lambda path: [natural_key(part) for part in path.relative_to(folder).parts])
 
 
-def _match_stem(files_a: list[Path], files_b: list[Path], folder_a: Path, folder_b: Path) -> list[Pair]:
-    """Pair by stem."""
-    problems = _duplicate_stems(files_a, folder_a) + _duplicate_stems(files_b, folder_b)
-    by_stem = {path.stem: path for path in files_b}
-    stems_a = {path.stem for path in files_a}
-    problems += _without_partner([path.name for path in files_a if path.stem not in by_stem], folder_a, folder_b)
-    problems += _without_partner([path.name for path in files_b if path.stem not in stems_a], folder_b, folder_a)
-    pairs = [Pair(path.stem, path, by_stem[path.stem]) for path in files_a if path.stem in by_stem]
-    _report(problems + _same_file(pairs), "make the names match, or pass --match order")
+def _name(path: Path, folder: Path) -> str:
+    """Subfolder and stem of a picture."""
+    return path.relative_to(folder).with_name(path.stem).as_posix()
+
+
+def _match_names(
+    side_a: list[tuple[str, Path]], side_b: list[tuple[str, Path]], folder_a: Path, folder_b: Path, advice: str
+) -> list[Pair]:
+    """Pair by name."""
+    problems = _duplicates(side_a, folder_a) + _duplicates(side_b, folder_b)
+    by_name, names_a = dict(side_b), {name for name, _ in side_a}
+    alone_a = [path.name for name, path in side_a if name not in by_name]
+    alone_b = [path.name for name, path in side_b if name not in names_a]
+    problems += _without_partner(alone_a, folder_a, folder_b) + _without_partner(alone_b, folder_b, folder_a)
+    pairs = [Pair(name, path, by_name[name]) for name, path in side_a if name in by_name]
+    _report(problems + _same_file(pairs), advice)
     return pairs
 
 
@@ -116,16 +185,16 @@ def _match_order(files_a: list[Path], files_b: list[Path], folder_a: Path, folde
         )
     pairs = [Pair(one.stem, one, other) for one, other in zip(files_a, files_b, strict=True)]
     # Results are named after `a`, so only its stems must differ.
-    _report(_duplicate_stems(files_a, folder_a) + _same_file(pairs), "rename or remove them")
+    _report(_duplicates([(path.stem, path) for path in files_a], folder_a) + _same_file(pairs), "rename or remove them")
     return pairs
 
 
-def _duplicate_stems(paths: Iterable[Path], folder: Path) -> list[str]:
-    """A message about stems that more than one file has, if there are any."""
-    by_stem: dict[str, list[str]] = {}
-    for path in paths:
-        by_stem.setdefault(path.stem, []).append(path.name)
-    doubled = [" and ".join(names) for names in by_stem.values() if len(names) > 1]
+def _duplicates(side: Iterable[tuple[str, Path]], folder: Path) -> list[str]:
+    """A message about names that more than one file has, if there are any."""
+    by_name: dict[str, list[str]] = {}
+    for name, path in side:
+        by_name.setdefault(name, []).append(path.name)
+    doubled = [" and ".join(names) for names in by_name.values() if len(names) > 1]
     return [f"{shown(folder)} has more than one picture of a name ({listed(doubled)})"] if doubled else []
 
 
@@ -155,9 +224,10 @@ def _report(problems: Sequence[str], advice: str) -> None:
 
 
 def pairs_from_csv(path: str | os.PathLike[str]) -> list[Pair]:
-    """Read pairs from a table with the header a,b or a,b,name.
+    """Read pairs from a table with the header a,b or a,b,name; also ir,vi or infrared,visible.
 
-    Paths are relative to the table's folder. Every bad line is reported with its number.
+    Cells are parted by commas or semicolons. Paths are relative to the table's folder. Every bad line is reported with
+    its number.
 
     Args:
         path: A CSV file in UTF-8.
@@ -196,13 +266,17 @@ def _csv_rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
     """Rows of the table with their line numbers, shape checked."""
     data = read_bytes_of(path, _MAX_TABLE, what="table of pairs")
     try:
-        reader = csv.reader(data.decode(_BOM_UTF8).splitlines(), strict=True)
+        lines = data.decode(_BOM_UTF8).splitlines()
+        head = next((line for line in lines if line.strip()), "")
+        reader = csv.reader(lines, delimiter=";" if ";" in head and "," not in head else ",", strict=True)
         rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{shown(path)} is no CSV table in UTF-8 ({reason(error)}): save it again") from error
-    if not rows or rows[0][1] not in (["a", "b"], ["a", "b", "name"]):
-        raise InputError(f"{shown(path)} does not begin with the header a,b or a,b,name: add it")
-    width = len(rows[0][1])
+    header = [cell.lower() for cell in rows[0][1]] if rows else []
+    if tuple(header[:2]) not in _HEADERS or header[2:] not in ([], ["name"]):
+        known = " or ".join(",".join(names) for names in _HEADERS)
+        raise InputError(f"{shown(path)} does not begin with the header {known}, and ,name if wanted: add it")
+    width = len(header)
     short = [str(line) for line, row in rows if len(row) != width or not (row[0] and row[1])]
     if short:
         raise InputError(f"{shown(path)} needs {width} cells a line, see line {listed(short)}: correct these lines")

@@ -106,6 +106,7 @@ def test_tiny_pictures_are_fused(
 
 WRONG_CALLS = {
     "unknown model": (["--model", "laplacain"], 2, "did you mean laplacian?"),
+    "unknown model in capitals": (["--model", "LAPLACAIN"], 2, "did you mean laplacian?"),
     "unknown model of a family": (["--model", "fnet.raod"], 2, "did you mean fnet"),
     "unknown value": (["--gamut", "wide"], 2, "'safe', 'clip', 'official'"),
     "unknown option": (["--bitdepth", "8"], 2, "--bit-depth"),
@@ -114,6 +115,8 @@ WRONG_CALLS = {
     "no size": (["--memory", "much"], 2, "write for example 2GiB"),
     "tile too small": (["--tile", "3"], 2, "16"),
     "unknown suffix": (["-o", "x.gif"], 2, "x.gif ends in no picture suffix: use one of .png"),
+    "device of another name": (["--device", "gpu"], 2, "there is no device 'gpu'"),
+    "missing device, model without weights": (["--device", "cuda:99", "--model", "maximum"], 2, "use --device cpu"),
     "unknown device": (["--device", "abacus"], 2, "use --device cpu"),
     "memory too small": (["--model", "laplacian", "--memory", "1KiB"], 2, "raise --memory"),
     "no weights": (["--model", "fnet"], 2, "needs weights: pass --weights FILE"),

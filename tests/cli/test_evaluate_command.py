@@ -66,7 +66,7 @@ def test_out_holds_every_file_and_formats_parse_back(polyfuse: Runner, scene: tu
     assert ran.code == 0
     charts = {f"{stem}.{kind}" for stem in ("radar", "box_MI", "box_CC", "box_MSE") for kind in ("png", "svg")}
     assert {path.name for path in Path("new/out").iterdir()} == TEXTS | charts
-    assert ran.err == ["13 files are in new/out"]
+    assert ran.err == ["13 files in new/out"]
     found = json.loads(Path("new/out/results.json").read_text(encoding="utf-8"))
     with Path("new/out/per_picture.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -130,7 +130,7 @@ def test_missing_fused_picture_is_told_before_any_work(polyfuse: Runner, scene: 
     shutil.copy("one/0.png", "one/more.png")
     ran = polyfuse("evaluate", "one", *scene, *FEW)
     assert ran.code == 3
-    assert "one lacks 1 of 3 fused pictures (2); 1 pictures in one have no pair (more.png)" in ran.problem
+    assert "one lacks 1 of 3 fused pictures (2); 1 picture in one has no pair (more.png)" in ran.problem
 
 
 def test_nothing_left_to_score_still_ends_with_1(polyfuse: Runner, scene: tuple[str, str]) -> None:

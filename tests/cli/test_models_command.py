@@ -58,6 +58,11 @@ def test_show_of_weights_has_their_hash(polyfuse: Runner, fnet_weights: Path) ->
     assert document["weights_sha256"] == hashlib.sha256(fnet_weights.read_bytes()).hexdigest()
 
 
+@pytest.mark.parametrize("verb", ["show", "card"])
+def test_case_of_a_name_does_not_matter(verb: str, polyfuse: Runner) -> None:
+    assert polyfuse("models", verb, "FNET.Road").out == polyfuse("models", verb, "fnet.road").out != []
+
+
 def test_show_of_an_unknown_model_names_the_nearest(polyfuse: Runner) -> None:
     assert (ran := polyfuse("models", "show", "averige")).code == 2
     assert "did you mean average" in ran.problem

@@ -78,6 +78,16 @@ def test_single_pair_shows_its_tiles() -> None:
     assert shown(1)[1] == "0.5 1 of 2 tiles"
 
 
+@pytest.mark.parametrize(
+    ("total", "unit", "text"),
+    [(1, "pair", "1 of 1 pair"), (3, "picture", "1 of 3 pictures"), (0, "frame", "1 frame")],
+)
+def test_bar_counts_one_and_many(total: int, unit: str, text: str) -> None:
+    bar = Bar(total, lambda line: None, tell_failures=False, unit=unit)
+    bar.done("1")
+    assert bar._progress.tasks[0].fields["text"].split(",")[0] == text
+
+
 def test_many_pairs_show_no_tiles() -> None:
     assert shown(4)[1] == "0 "
 

@@ -32,7 +32,7 @@ def test_missing_and_extra_pictures_are_told_in_one_line(scenes: Scenes) -> None
     a, b, methods = scenes(3, (2, 2))
     (methods["mix"] / "1.png").unlink()
     shutil.copy(methods["noisy"] / "0.png", methods["noisy"] / "spare.png")
-    with pytest.raises(InputError, match=r"mix lacks 1 of 3 fused pictures \(1\); .*noisy have no pair \(spare\.png\)"):
+    with pytest.raises(InputError, match=r"mix lacks 1 of 3 fused pictures \(1\); .*noisy has no pair \(spare\.png\)"):
         find_items(methods, a, b)
 
 
@@ -64,7 +64,7 @@ def test_order_pairs_by_position_and_needs_equal_counts(scenes: Scenes) -> None:
     only = {"mix": methods["mix"]}
     assert find_items(only, a, b, match="order")[0][1].fused[Method("mix")].name == "out1.png"
     (methods["mix"] / "out1.png").unlink()
-    with pytest.raises(InputError, match="1 pictures for 2 pairs"):
+    with pytest.raises(InputError, match="1 picture for 2 pairs"):
         find_items(only, a, b, match="order")
 
 

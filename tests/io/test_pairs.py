@@ -267,7 +267,7 @@ def test_marks_work_in_two_folders_too(folders: tuple[Path, Path]) -> None:
     ("files", "words"),
     [
         (["x_ir.png"], "begins or ends with _vi"),
-        (["x_ir.png", "x_vi.png", "y_ir.png"], r"have no partner in .* \(y_ir.png\)"),
+        (["x_ir.png", "x_vi.png", "y_ir.png"], r"has no partner in .* \(y_ir.png\)"),
         (["x_ir.png", "x_ir.jpg", "x_vi.png"], "more than one picture of a name"),
     ],
 )

@@ -12,6 +12,7 @@ from polyfuse.ablation.comparison import CLEAR, Comparison, Entry
 from polyfuse.evaluation.records import as_text
 from polyfuse.evaluation.report import Column, versions
 from polyfuse.evaluation.tables import NO_VALUE, Cell, Grid, GridColumn, Section
+from polyfuse.io.source import counted
 from polyfuse.metrics import ARROWS
 
 DIGITS = 3
@@ -22,8 +23,8 @@ def header(comparison: Comparison) -> list[str]:
     """Lines above the table: protocol, pairs and budgets."""
     study = comparison.study
     lines = [
-        f"ablation of {study.family}, protocol {study.protocol}, mean±sd over {comparison.num_seeds} seeds; "
-        f"{comparison.num_pairs} pairs, list sha256 {comparison.pairs_sha256[:16]}",
+        f"ablation of {study.family}, protocol {study.protocol}, mean±sd over {counted(comparison.num_seeds, 'seed')}; "
+        f"{counted(comparison.num_pairs, 'pair')}, list sha256 {comparison.pairs_sha256[:16]}",
         f"budget: {comparison.budget}",
         f"{study.paper}'s: {study.budget}",
     ]

@@ -14,7 +14,7 @@ from polyfuse.evaluation import Collected, Item, Method, Task, make_report, scor
 from polyfuse.evaluation.records import document
 from polyfuse.fusion import FuseOptions, Writing, fuse_pairs
 from polyfuse.io import write_text
-from polyfuse.io.source import MAX_RECORD, read_bytes_of
+from polyfuse.io.source import MAX_RECORD, counted, read_bytes_of
 from polyfuse.registry import load
 from polyfuse.train import LAST, run_progress, train
 from polyfuse.train.variants import Study
@@ -51,9 +51,9 @@ def carry_out(
         train(run.recipe, run.folder, resume=progress == "begun", device=device, say=say)
     if read_scores(study, run, pictures) is not None:
         return
-    say(f"fusing {len(pictures.pairs)} pairs")
+    say(f"fusing {counted(len(pictures.pairs), 'pair')}")
     items = _fuse(study, run, pictures, device)
-    say(f"scoring {len(items)} pictures")
+    say(f"scoring {counted(len(items), 'picture')}")
     _score(study, run, items, workers)
 
 

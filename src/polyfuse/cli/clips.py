@@ -53,6 +53,7 @@ def _let_threads_sleep() -> None:
 def fuse_clips(a: Path, b: Path, arguments: FuseArguments, document: dict[str, Any]) -> None:
     """Fuse two clips; `document` gets what became of them."""
     _let_threads_sleep()
+    from polyfuse.io.source import counted
     from polyfuse.video import ClipOptions, fuse_clip
 
     files, clips = arguments.files, arguments.clips
@@ -71,7 +72,7 @@ def fuse_clips(a: Path, b: Path, arguments: FuseArguments, document: dict[str, A
     model = arguments.model.load(say)
     document["model"] = model.provenance.name
     try:
-        with progress(0, say, tell_failures=False, quiet=files.quiet, unit="frames") as shown:
+        with progress(0, say, tell_failures=False, quiet=files.quiet, unit="frame") as shown:
             result = fuse_clip(
                 a,
                 b,
@@ -103,6 +104,6 @@ def fuse_clips(a: Path, b: Path, arguments: FuseArguments, document: dict[str, A
     for note in result.notes:
         say(f"{a.stem}: {note}")
     if not result.kept:
-        say(f"{a.stem}: {num_fused} frames in {result.seconds:.1f} s, {speed:.1f} frames/s")
+        say(f"{a.stem}: {counted(num_fused, 'frame')} in {result.seconds:.1f} s, {speed:.1f} frames/s")
     if not files.as_json:
         print_path(result.path)

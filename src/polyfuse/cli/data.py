@@ -92,11 +92,12 @@ def pack(
     from polyfuse.data.layouts import WITHOUT_SPLIT, PairSet, find_set
     from polyfuse.data.pack import write_pack
     from polyfuse.io import check_sizes, find_pairs
+    from polyfuse.io.source import counted
 
     sets = [find_set(folder, split) for folder in folders]
     sets += [PairSet(a.resolve().parent.name, WITHOUT_SPLIT, tuple(find_pairs(a, b))) for a, b in pair]
     for group in sets:
         check_sizes(group.pairs)
     items = write_pack(out, sets, luma_b=luma, overwrite=overwrite)  # type: ignore[arg-type]
-    speaker(quiet)(f"{len(items)} pairs of {len(sets)} sets, luma {luma}")
+    speaker(quiet)(f"{counted(len(items), 'pair')} of {counted(len(sets), 'set')}, luma {luma}")
     click.echo(out)

@@ -229,7 +229,7 @@ def _score(items: list[Item], task: Task, arguments: EvaluateArguments, say: Cal
     rows = len(items[0].fused) + len(items[0].missing) + (len(BASELINES) if task.baselines else 0)
     collected = Collected()
     with (
-        progress(rows * len(items), say, tell_failures=skip, quiet=arguments.quiet, unit="pictures") as shown,
+        progress(rows * len(items), say, tell_failures=skip, quiet=arguments.quiet, unit="picture") as shown,
         closing(score_items(items, task, workers=arguments.workers, on_error=arguments.on_error)) as runs,
     ):
         for scored in runs:
@@ -251,12 +251,13 @@ def _show(report: Report, arguments: EvaluateArguments, document: dict[str, Any]
     """Write the files and print the table."""
     from polyfuse.evaluation import save
     from polyfuse.evaluation.records import document as report_document
+    from polyfuse.io.source import counted
 
     document.update(report_document(report))
     if arguments.out is not None:
         paths = list(save(report, arguments.out, charts=not arguments.no_charts, overwrite=arguments.overwrite))
         document["files"] = [str(path) for path in paths]
-        say(f"{len(paths)} files are in {arguments.out}")
+        say(f"{counted(len(paths), 'file')} in {arguments.out}")
     if not arguments.wants_json:
         click.echo(_text(report, arguments.form), nl=False)
         if arguments.form != "table":

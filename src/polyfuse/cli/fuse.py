@@ -61,6 +61,7 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
     from polyfuse.fusion import Writing, fuse_pairs
     from polyfuse.fusion.batch import in_roles
     from polyfuse.io import check_sizes
+    from polyfuse.io.source import counted
     from polyfuse.video import fuse_frames
 
     files = arguments.files
@@ -101,7 +102,7 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
         raise _summary([name for name, _ in failures], len(jobs))
     if failures and many:
         name, error = failures[0]
-        done = f"{len(results) - len(failures)} of {len(jobs)} pairs are done, --resume keeps them"
+        done = f"{len(results) - len(failures)} of {counted(len(jobs), 'pair')} are done, --resume keeps them"
         raise type(error)(f"{name}: {str(error).rstrip('.')}; {done}.") from error
     if failures:
         raise failures[0][1]
@@ -143,6 +144,7 @@ def _pairs(a: Path, b: Path | None, files: FileArguments) -> tuple[list[Pair], b
 def _jobs(pairs: list[Pair], files: FileArguments, many: bool) -> list[tuple[Pair, Path]]:
     """Where each result goes: `fused.png` or the folder `fused` unless the user says otherwise."""
     from polyfuse.io import SUFFIXES
+    from polyfuse.io.source import counted
 
     suffix = files.suffix if files.suffix.startswith(".") else f".{files.suffix}"
     if suffix.lower() not in SUFFIXES:
@@ -156,7 +158,8 @@ def _jobs(pairs: list[Pair], files: FileArguments, many: bool) -> list[tuple[Pai
         return [(pairs[0], target)]
     folder = Path(files.out or "fused")
     if folder.suffix.lower() in SUFFIXES or folder.is_file():
-        raise UsageError(f"--out {folder} names a file but there are {len(pairs)} pairs: name a folder.")
+        are = "is" if len(pairs) == 1 else "are"
+        raise UsageError(f"--out {folder} names a file but there {are} {counted(len(pairs), 'pair')}: name a folder.")
     return [(pair, folder / f"{pair.name}{suffix}") for pair in pairs]
 
 
@@ -178,4 +181,7 @@ def _outcome_json(outcome: Outcome) -> dict[str, Any]:
 def _summary(names: list[str], total: int) -> PartialError:
     """The error that ends a run which went on after failures."""
     some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-    return PartialError(f"{len(names)} of {total} pairs failed ({some}): see the lines above, the others are complete.")
+    from polyfuse.io.source import counted
+
+    failed = f"{len(names)} of {counted(total, 'pair')} failed"
+    return PartialError(f"{failed} ({some}): see the lines above, the others are complete.")

@@ -194,9 +194,9 @@ class ModelArguments(Arguments):
 
         if self.threads is not None:
             torch.set_num_threads(self.threads)
-        if self.model == "auto" and self.weights is None:
+        if self.model.lower() == "auto" and self.weights is None:
             say(f"model {registry.DEFAULT}: the default")
-        return registry.load(
+        model = registry.load(
             self.model,
             weights=self.weights,
             device=self.device,
@@ -204,6 +204,9 @@ class ModelArguments(Arguments):
             config=dict(self.config),
             border=self.border,
         )
+        if model.device.type != torch.device(self.device).type:
+            say(f"model {model.provenance.name} has no weights that could be moved: it computes on the CPU")
+        return model
 
 
 @dataclass(frozen=True)

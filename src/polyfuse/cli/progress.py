@@ -78,10 +78,10 @@ class Bar(Teller):
         total: How many there are; 0 if not known.
         say: As for `Teller`.
         tell_failures: As for `Teller`.
-        unit: What is counted.
+        unit: What is counted, one of it.
     """
 
-    def __init__(self, total: int, say: Callable[[str], None], *, tell_failures: bool, unit: str = "pairs") -> None:
+    def __init__(self, total: int, say: Callable[[str], None], *, tell_failures: bool, unit: str = "pair") -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -135,8 +135,9 @@ class Bar(Teller):
     def _show(self) -> None:
         """Bring the bar up to date."""
         speed = self._num_done / max(time.monotonic() - self._started, 1e-9)
-        of_total = f" of {self._total}" if self._total else ""
-        text = f"{self._num_done}{of_total} {self._unit}, {speed:.2f} {self._unit}/s"
+        of_what = f"{self._num_done} of {self._total}" if self._total else f"{self._num_done}"
+        ending = "" if (self._total or self._num_done) == 1 else "s"
+        text = f"{of_what} {self._unit}{ending}, {speed:.2f} {self._unit}s/s"
         self._progress.update(self._task, total=self._total or None, completed=self._num_done, text=text)
 
     def tile(self, done: int, total: int) -> None:
@@ -153,9 +154,7 @@ def _on_one_terminal() -> bool:
         return False
 
 
-def progress(
-    total: int, say: Callable[[str], None], *, tell_failures: bool, quiet: bool, unit: str = "pairs"
-) -> Teller:
+def progress(total: int, say: Callable[[str], None], *, tell_failures: bool, quiet: bool, unit: str = "pair") -> Teller:
     """Return the bar on a terminal, else the lines alone."""
     if quiet or not sys.stderr.isatty():
         return Teller(say, tell_failures=tell_failures)

@@ -13,6 +13,7 @@ from polyfuse.drawing.canvas import FAINT, INK
 from polyfuse.errors import DependencyError
 from polyfuse.evaluation.baselines import COPY_A, COPY_B
 from polyfuse.evaluation.report import Column, Report, Row
+from polyfuse.io.source import counted
 from polyfuse.metrics import Metric
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def radar_chart(report: Report) -> Figure:
     names = [_label(label, 22) for label in labels]
     figure.legend(handles, names, loc="upper left", bbox_to_anchor=(0.705, 0.86), frameon=False, fontsize=LABEL)
     caption = (
-        f"Protocol {report.task.protocol}, {report.num_pairs} pairs. 1 on an axis is the best mean shown: "
+        f"Protocol {report.task.protocol}, {counted(report.num_pairs, 'pair')}. 1 on an axis is the best mean shown: "
         "mean over best where larger is better (↑), best over mean where smaller is better (↓). Metrics without a "
         "better side are left out."
     )

@@ -7,7 +7,7 @@ import re
 
 from polyfuse.evaluation.report import Report, versions
 from polyfuse.evaluation.tables import Cell, Grid, GridColumn, make_grid
-from polyfuse.io.source import shown
+from polyfuse.io.source import counted, shown
 
 _LATEX_SIGNS = {
     "\\": r"\textbackslash{}",
@@ -78,12 +78,12 @@ def latex(report: Report) -> str:
     headings = [_latex_heading(grid.columns[index]) for index in chosen]
     body = [line for index in range(len(grid.sections)) for line in _latex_section(grid, index, chosen)]
     lines = [
-        f"% polyfuse {versions()['polyfuse']}, protocol {report.task.protocol}, {report.num_pairs} pairs, "
+        f"% polyfuse {versions()['polyfuse']}, protocol {report.task.protocol}, {counted(report.num_pairs, 'pair')}, "
         f"list sha256 {report.pairs_sha256}",
         *(f"% {one_line(text)}" for text in grid.footer),
         r"\begin{table}",
         r"  \centering",
-        f"  \\caption{{Mean over {report.num_pairs} pairs, protocol {escape(report.task.protocol)}. "
+        f"  \\caption{{Mean over {counted(report.num_pairs, 'pair')}, protocol {escape(report.task.protocol)}. "
         r"Best in bold, second best underlined.}",
         f"  \\begin{{tabular}}{{l{'c' * len(chosen)}}}",
         r"    \toprule",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from polyfuse.evaluation.scoring import COPY, Evaluation
 from polyfuse.evaluation.triples import Method
+from polyfuse.io.source import counted
 from polyfuse.metrics import Metric
 
 NEAR = 0.02
@@ -87,7 +88,7 @@ def copies_among(evaluations: Mapping[Method, Sequence[Evaluation]]) -> list[str
             count = sum(source in evaluation.copies for evaluation in scored)
             if count and method.kind == "method":
                 warnings.append(
-                    f"{method.name} correlates above {COPY} with source {source} in {count} of {len(scored)} pictures: "
-                    "it is hardly more than a copy there"
+                    f"{method.name} correlates above {COPY} with source {source} in {count} of "
+                    f"{counted(len(scored), 'picture')}: it is hardly more than a copy there"
                 )
     return warnings

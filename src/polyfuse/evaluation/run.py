@@ -17,12 +17,13 @@ from typing import Literal
 
 import torch
 
-from polyfuse.errors import InputError, PolyfuseError, UsageError
+from polyfuse.errors import InputError, PolyfuseError
 from polyfuse.evaluation.baselines import score_baselines
 from polyfuse.evaluation.scoring import Evaluation, Scorer, check_size, choose_metrics, read_tensor
 from polyfuse.evaluation.triples import Item, Method
 from polyfuse.io import DEFAULT_MAX_PIXELS
 from polyfuse.metrics import find_protocol
+from polyfuse.ops.devices import check_device
 
 AHEAD = 3
 """Pairs submitted at a time for each worker, so that none is idle while results are taken in order."""
@@ -108,19 +109,6 @@ def score_items(
 def num_cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def check_device(name: str) -> None:
-    """Refuse a device that is not there.
-
-    Raises:
-        UsageError: With the reason.
-    """
-    try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise UsageError(f"device {name} cannot be used ({reason}): use --device cpu.") from error
 
 
 def _in_turn(items: Sequence[Item], task: Task) -> Generator[Scored, None, None]:

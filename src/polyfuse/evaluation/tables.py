@@ -9,6 +9,7 @@ from typing import Literal
 
 from polyfuse.evaluation.published import CAVEAT
 from polyfuse.evaluation.report import Column, Report, Row
+from polyfuse.io.source import counted
 from polyfuse.metrics import find_protocol
 
 Mark = Literal["", "best", "second"]
@@ -134,7 +135,7 @@ def _footer(report: Report) -> list[str]:
     rules = find_protocol(report.task.protocol)
     lines = [
         f"protocol {rules.name}: {rules.summary}",
-        f"n = {report.num_pairs} pairs, list sha256 {report.pairs_sha256[:16]}",
+        f"n = {counted(report.num_pairs, 'pair')}, list sha256 {report.pairs_sha256[:16]}",
     ]
     if any(column.part == "min" for column in report.columns):
         lines.append(LEGEND)

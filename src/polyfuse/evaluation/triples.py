@@ -11,7 +11,7 @@ from typing import Literal
 from polyfuse.errors import InputError, UsageError
 from polyfuse.io import Pair, find_pairs, natural_key, pairs_from_csv
 from polyfuse.io.pairs import Match, list_pictures, listed
-from polyfuse.io.source import check_exists, shown
+from polyfuse.io.source import check_exists, counted, shown
 
 ADVICE = "make the names match, or pass --on-error skip"
 
@@ -136,7 +136,8 @@ def _of_pairs(path: Path, a: Path, b: Path | None, pairs: Sequence[Pair], match:
     files = list_pictures(path)
     if len(files) != len(pairs):
         raise InputError(
-            f"{shown(path)} holds {len(files)} pictures for {len(pairs)} pairs: matching by order needs equal counts"
+            f"{shown(path)} holds {counted(len(files), 'picture')} for {counted(len(pairs), 'pair')}: "
+            "matching by order needs equal counts"
         )
     _check_no_source(path, a, b)
     return {pair.name: file for pair, file in zip(pairs, files, strict=True)}
@@ -159,7 +160,8 @@ def _mismatches(
         if missing:
             lacking.append(f"{shown(folder)} lacks {len(missing)} of {len(names)} fused pictures ({listed(missing)})")
         if extra:
-            spare.append(f"{len(extra)} pictures in {shown(folder)} have no pair ({listed(extra)})")
+            has = "has" if len(extra) == 1 else "have"
+            spare.append(f"{counted(len(extra), 'picture')} in {shown(folder)} {has} no pair ({listed(extra)})")
     return lacking, spare
 
 

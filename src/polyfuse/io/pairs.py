@@ -11,7 +11,7 @@ from typing import Literal
 
 from polyfuse.errors import InputError, UsageError
 from polyfuse.io.header import DEFAULT_MAX_PIXELS, peek_size
-from polyfuse.io.source import SUFFIXES, check_exists, read_bytes_of, reason, shown
+from polyfuse.io.source import SUFFIXES, check_exists, counted, read_bytes_of, reason, shown
 
 Match = Literal["stem", "order"]
 _NAMES_SHOWN = 5
@@ -180,7 +180,7 @@ def _match_order(files_a: list[Path], files_b: list[Path], folder_a: Path, folde
     """Pair by position."""
     if len(files_a) != len(files_b):
         raise InputError(
-            f"{shown(folder_a)} holds {len(files_a)} pictures and {shown(folder_b)} {len(files_b)}: "
+            f"{shown(folder_a)} holds {counted(len(files_a), 'picture')} and {shown(folder_b)} {len(files_b)}: "
             "matching by order needs equal counts"
         )
     pairs = [Pair(one.stem, one, other) for one, other in zip(files_a, files_b, strict=True)]
@@ -202,7 +202,8 @@ def _without_partner(names: list[str], folder: Path, other: Path) -> list[str]:
     """A message about pictures that have no partner in the other folder, if there are any."""
     if not names:
         return []
-    return [f"{len(names)} of the pictures in {shown(folder)} have no partner in {shown(other)} ({listed(names)})"]
+    has = "has" if len(names) == 1 else "have"
+    return [f"{len(names)} of the pictures in {shown(folder)} {has} no partner in {shown(other)} ({listed(names)})"]
 
 
 def _same_file(pairs: Iterable[Pair]) -> list[str]:

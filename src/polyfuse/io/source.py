@@ -51,6 +51,15 @@ def shown(path: str | os.PathLike[str]) -> str:
     return text if text.isprintable() else ascii(text)[1:-1]
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "pair"), counted(2, "pair")
+    ('1 pair', '2 pairs')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 @contextmanager
 def open_source(path: str | os.PathLike[str], *, what: str = "picture file") -> Iterator[BufferedReader]:
     """Open an ordinary file for reading; that the body cannot read it is our error too.

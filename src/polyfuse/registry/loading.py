@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from polyfuse.errors import InputError, UsageError
 from polyfuse.families.spec import FusionModel, Provenance
 from polyfuse.io.atomic import check_apart
+from polyfuse.ops.devices import check_device
 from polyfuse.ops.precision import best_precision
 from polyfuse.registry.catalogue import FAMILIES, Family, names_with
 from polyfuse.weights.store import WeightsInfo, load_weights
@@ -79,9 +80,11 @@ def read_card(name: str) -> str:
     Raises:
         UsageError: If no weights of that name are bundled.
     """
-    bundled = _manifest()
-    if name not in bundled:
-        raise UsageError(f"no weights {name!r} come with polyfuse: there are cards of {', '.join(sorted(bundled))}.")
+    names = {known.lower(): known for known in _manifest()}
+    if name.lower() not in names:
+        known = ", ".join(sorted(names.values()))
+        raise UsageError(f"no weights {name!r} come with polyfuse: there are cards of {known}.")
+    name = names[name.lower()]
     return resources.files("polyfuse.weights").joinpath(f"{name}.md").read_text(encoding="utf-8")
 
 
@@ -97,7 +100,7 @@ def load(
     """Return a ready model.
 
     Args:
-        name: A name from `list_models`, or "auto".
+        name: A name from `list_models`, or "auto"; case does not matter.
         weights: A polyfuse weights file (safetensors) for an architecture such as "fnet".
         device: Where the model lives: "cpu", "cuda", ...
         precision: Arithmetic of learned models: "float32", "bf16" or, on CUDA, "tf32"; "auto" takes bf16 where the
@@ -110,19 +113,18 @@ def load(
         call it with two (N, 1, H, W) tensors in [0, 1].
 
     Raises:
-        UsageError: If the name is unknown (the nearest names are given), weights are needed and missing, or the model
-            has no such option.
+        UsageError: If the name is unknown (the nearest names are given), weights are needed and missing, the device is
+            not there, or the model has no such option.
         InputError: If the weights file is missing, damaged or made for another family.
 
     >>> load("average").spec.parameters
     0
     """
-    if name == "auto":
+    if name.lower() == "auto":
         name = _family_of(Path(weights)) if weights is not None else DEFAULT
+    check_device(device)
     entries = {entry.name: entry for entry in list_models()}
-    if name not in entries:
-        near = difflib.get_close_matches(name, entries, n=3, cutoff=0.4) or sorted(entries)
-        raise UsageError(f"there is no model {name!r}: did you mean {', '.join(near)}? `polyfuse models list` has all.")
+    name = _known(name, entries)
     entry = entries[name]
     if entry.needs_weights and weights is None:
         raise UsageError(
@@ -137,16 +139,21 @@ def load(
     if border is not None and "border" not in model.choices:
         raise UsageError(f"model {name} has no choice of borders: drop --border.")
     model.reconfigure({**(config or {}), **({} if border is None else {"border": border})})
-    return _moved(model, device).eval().requires_grad_(False)
+    return model.to(device).eval().requires_grad_(False)
 
 
-def _moved(model: FusionModel, device: str | torch.device) -> FusionModel:
-    """Put `model` on `device`."""
-    try:
-        return model.to(device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise UsageError(f"device {device} cannot be used ({reason}): use --device cpu.") from error
+def _known(name: str, names: Iterable[str]) -> str:
+    """The one of `names` that is meant; case does not matter.
+
+    Raises:
+        UsageError: If there is none; the nearest are given.
+    """
+    by_lower = {known.lower(): known for known in names}
+    if name.lower() in by_lower:
+        return by_lower[name.lower()]
+    near = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.4) or sorted(by_lower)
+    words = ", ".join(by_lower[match] for match in near)
+    raise UsageError(f"there is no model {name!r}: did you mean {words}? `polyfuse models list` has all.")
 
 
 def _family_of(path: Path) -> str:

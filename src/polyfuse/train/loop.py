@@ -26,6 +26,7 @@ from polyfuse.data.batches import Batches
 from polyfuse.data.pack import Pack
 from polyfuse.errors import DependencyError, InputError, OutputError, Stopped, TrainingError, UsageError
 from polyfuse.io import write_text
+from polyfuse.ops.devices import check_device
 from polyfuse.train.capture import CapturedTurn
 from polyfuse.train.checkpoint import NEWEST, has_checkpoint, load_checkpoint, save_checkpoint
 from polyfuse.train.curves import draw_curves
@@ -89,6 +90,7 @@ def _accelerator(device: str) -> Any:
         from accelerate import Accelerator
     except ImportError as error:
         raise DependencyError('training needs Accelerate: pip install "polyfuse[train]".') from error
+    check_device(device)
     return Accelerator(cpu=device == "cpu", mixed_precision="no")
 
 

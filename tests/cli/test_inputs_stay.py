@@ -57,5 +57,24 @@ def test_explanation_never_replaces_a_picture(polyfuse: Runner, folders: Folders
 def test_empty_path_is_refused(call: tuple[str, ...], polyfuse: Runner, tmp_path: Path) -> None:
     ran = polyfuse(*call)
     assert ran.code == 2
-    assert "the path is empty: name a file or a folder." in ran.problem
+    assert "is empty: name a file" in ran.problem
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("out", ["ir/0.png", "absent/../ir/0.png", "ir/../vi/0.png"])
+def test_fuse_never_replaces_a_source_whatever_its_name(out: str, polyfuse: Runner, folders: Folders) -> None:
+    ir, vi = folders(1)
+    before = [path.read_bytes() for path in (ir / "0.png", vi / "0.png")]
+    ran = polyfuse("fuse", ir / "0.png", vi / "0.png", "-o", out, "--model", "average", "--overwrite")
+    assert ran.code == 5
+    assert "is a source and would be replaced" in ran.problem
+    assert [path.read_bytes() for path in (ir / "0.png", vi / "0.png")] == before
+    assert not Path("absent").exists()
+
+
+def test_result_that_is_there_is_found_through_a_folder_that_is_not(polyfuse: Runner, folders: Folders) -> None:
+    ir, vi = folders(1)
+    Path("mine.png").write_bytes(b"mine")
+    ran = polyfuse("fuse", ir / "0.png", vi / "0.png", "-o", "absent/../mine.png", "--model", "average")
+    assert (ran.code, "exists" in ran.problem) == (5, True)
+    assert Path("mine.png").read_bytes() == b"mine"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ from polyfuse.fusion.result import Result
 from polyfuse.fusion.sidecar import RESULT, earlier_record, sidecar_path
 from polyfuse.fusion.sources import as_picture
 from polyfuse.io import Pair, Picture, read_picture
-from polyfuse.io.atomic import check_free
+from polyfuse.io.atomic import check_all_apart, check_free
 from polyfuse.io.source import shown
 
 AHEAD = 2
@@ -202,14 +203,10 @@ def check_targets(jobs: Jobs, *, replacing: bool) -> None:
     Raises:
         OutputError: Naming the first such file.
     """
-    existing = [path for _, path in jobs if path.exists()]
-    if not existing:
-        return
-    sources = {source.resolve() for pair, _ in jobs for source in (pair.a, pair.b)}
-    endangered = [path for path in existing if path.resolve() in sources]
-    if endangered:
-        raise OutputError(f"{endangered[0]} is a source and would be replaced by a result: choose another --out.")
-    if not replacing:
+    sources = [source for pair, _ in jobs for source in (pair.a, pair.b)]
+    check_all_apart((path for _, path in jobs), sources, "a source and would be replaced by a result")
+    existing = [path for _, path in jobs if Path(os.path.realpath(path)).exists()]
+    if existing and not replacing:
         more = f" and {len(existing) - 1} more exist" if len(existing) > 1 else " exists"
         raise OutputError(f"{existing[0]}{more}: pass --overwrite to replace, or --resume to keep what is done.")
 
@@ -226,13 +223,9 @@ def check_outputs(jobs: Jobs, how: Writing) -> None:
     for path in (*written, *sidecars):
         check_free(path, overwrite=True)
     check_targets(jobs, replacing=replacing)
-    existing = [path for path in sidecars if path.exists()]
-    if not existing:
-        return
-    sources = {source.resolve() for pair, _ in jobs for source in (pair.a, pair.b)}
-    for path in existing:
-        if path.resolve() in sources:
-            raise OutputError(f"{shown(path)} is a source and would be replaced by a sidecar: choose another --out.")
+    sources = [source for pair, _ in jobs for source in (pair.a, pair.b)]
+    check_all_apart(sidecars, sources, "a source and would be replaced by a sidecar")
+    for path in sidecars:
         check_free(path, overwrite=replacing)
 
 

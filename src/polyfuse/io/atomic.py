@@ -35,6 +35,8 @@ def check_free(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     """
     target = Path(path)
     try:
+        if ".." in target.parts:  # through a folder that is not there yet, the system finds nothing
+            target = Path(os.path.realpath(target.parent), target.name)
         if not _exists(target):
             return
         if target.is_dir():
@@ -81,13 +83,40 @@ def check_apart(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike
     Raises:
         OutputError: If the path is one of the inputs, under whatever name.
     """
-    target = Path(path)
-    if not target.exists():
-        return
-    for source in inputs:
-        with suppress(OSError, ValueError):
-            if target.samefile(source):
-                raise OutputError(f"{shown(path)} is an input and would be replaced: choose another --out")
+    check_all_apart([path], inputs)
+
+
+def check_all_apart(
+    targets: Iterable[str | os.PathLike[str]],
+    inputs: Iterable[str | os.PathLike[str]],
+    what: str = "an input and would be replaced",
+) -> None:
+    """`check_apart` for many files.
+
+    Args:
+        targets: Files to write, which need not exist, nor their folders.
+        inputs: Files to read.
+        what: What the message says of the target.
+
+    Raises:
+        OutputError: Naming the first target that is an input.
+    """
+    known = {mark for source in inputs for mark in _marks(source)}
+    for target in targets:
+        if not known.isdisjoint(_marks(target)):
+            raise OutputError(f"{shown(target)} is {what}: choose another --out")
+
+
+def _marks(path: str | os.PathLike[str]) -> list[str | tuple[int, int]]:
+    """What two names of one file have in common: where they lead, or would, and the file's numbers if it is there."""
+    try:
+        place = os.path.realpath(path)
+        facts = os.stat(place)
+    except OSError:
+        return [place]
+    except ValueError:  # a name that no file can have
+        return []
+    return [place, (facts.st_dev, facts.st_ino)]
 
 
 @contextmanager

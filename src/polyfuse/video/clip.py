@@ -9,11 +9,11 @@ from typing import Any
 import torch
 
 from polyfuse import registry
-from polyfuse.errors import OutputError, UsageError
+from polyfuse.errors import UsageError
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions
 from polyfuse.fusion.sidecar import earlier_record, remove_sidecar, sidecar_path, write_sidecar
-from polyfuse.io.atomic import check_apart, check_free, check_name
+from polyfuse.io.atomic import check_all_apart, check_apart, check_free, check_name
 from polyfuse.io.source import shown
 from polyfuse.video.codecs import ClipOptions, Encoding, choose_encoding
 from polyfuse.video.pairing import FramePairs
@@ -112,8 +112,7 @@ def _check_target(target: Path, infos: tuple[ClipInfo, ClipInfo], *, replacing: 
     first, second = (info.path for info in infos)
     if first.samefile(second):
         raise UsageError(f"{shown(first)} is given for both sides: give the clip of the other source as well")
-    if target.exists() and any(target.samefile(info.path) for info in infos):
-        raise OutputError(f"{shown(target)} is a source and would be replaced by the result: choose another --out")
+    check_all_apart([target], [first, second], "a source and would be replaced by the result")
     check_free(target, overwrite=replacing)
     check_name(parts_folder(target))
     if sidecar:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -10,9 +11,10 @@ from importlib import import_module
 import click
 
 from polyfuse._version import __version__
-from polyfuse.errors import OutputError, PolyfuseError
+from polyfuse.errors import InputError, OutputError, PolyfuseError
 
 INTERRUPTED = 130
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 VERBS = {
     "fuse": "Fuse one pair of pictures, every pair of two folders, or two clips.",
@@ -71,10 +73,26 @@ def run(arguments: list[str]) -> int:
         return _tell("interrupted; what is finished stays, nothing is half-written.", INTERRUPTED, arguments)
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered has nowhere to go
-        message = f"{error.filename or 'standard output'} cannot be written ({error.strerror}): free some space."
-        return _tell(message, OutputError.exit_code, arguments)
+        return _tell(*_told(error), arguments)
     except MemoryError:
         return _tell("out of memory: pass a smaller --memory or --tile.", 1, arguments)
+
+
+def _told(error: OSError) -> tuple[str, int]:
+    """Line and exit code of an error of the operating system that nothing below has put into words.
+
+    Files are written in one place, which puts its errors into words; so what has a name here could not be read.
+    """
+    if error.filename is None or error.errno in _NO_SPACE:
+        name = "standard output" if error.filename is None else _shown(error.filename)
+        return f"{name} cannot be written ({error.strerror}): free some space.", OutputError.exit_code
+    return f"{_shown(error.filename)} cannot be read ({error.strerror}): check the path.", InputError.exit_code
+
+
+def _shown(name: str | bytes) -> str:
+    """A file name on one line, whatever characters it holds."""
+    text = os.fsdecode(name)
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def _tell(message: str, code: int, arguments: list[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import sys
 import traceback
 from contextlib import suppress
@@ -13,7 +14,9 @@ import click
 from polyfuse._version import __version__
 from polyfuse.cli.output import visible
 from polyfuse.cli.process import catch_signals, discard_output, interruption, mend_streams, told_interruption
-from polyfuse.errors import OutputError, PolyfuseError, UsageError
+from polyfuse.errors import InputError, OutputError, PolyfuseError, UsageError
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 VERBS = {
     "fuse": "Fuse one pair of pictures, every pair of two folders, or two clips.",
@@ -105,10 +108,26 @@ def run(arguments: list[str]) -> int:
             return _tell(*told_interruption(cause), arguments)
         if isinstance(error, BrokenPipeError):  # who reads the results wants no more
             return 1
-        message = f"{error.filename or 'standard output'} cannot be written ({error.strerror}): free some space."
-        return _tell(message, OutputError.exit_code, arguments)
+        return _tell(*_told(error), arguments)
     except MemoryError:
         return _tell("out of memory: pass a smaller --memory or --tile.", 1, arguments)
+
+
+def _told(error: OSError) -> tuple[str, int]:
+    """Line and exit code of an error of the operating system that nothing below has put into words.
+
+    Files are written in one place, which puts its errors into words; so what has a name here could not be read.
+    """
+    if error.filename is None or error.errno in _NO_SPACE:
+        name = "standard output" if error.filename is None else _shown(error.filename)
+        return f"{name} cannot be written ({error.strerror}): free some space.", OutputError.exit_code
+    return f"{_shown(error.filename)} cannot be read ({error.strerror}): check the path.", InputError.exit_code
+
+
+def _shown(name: str | bytes) -> str:
+    """A file name on one line, whatever characters it holds."""
+    text = os.fsdecode(name)
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def _tell(message: str, code: int, arguments: list[str]) -> int:

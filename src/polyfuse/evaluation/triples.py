@@ -173,5 +173,5 @@ def pair_list_hash(pairs: Iterable[tuple[str, tuple[str, str]]]) -> str:
     """
     digest = hashlib.sha256()
     for name, (first, second) in pairs:
-        digest.update(f"{name}\t{first}\t{second}\n".encode("utf-8", "surrogateescape"))
+        digest.update(f"{name}\t{first}\t{second}\n".encode("utf-8", "backslashreplace"))
     return digest.hexdigest()

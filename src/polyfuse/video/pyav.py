@@ -16,6 +16,10 @@ CONVERSION = 0x2 | 0x2000 | 0x40000
 from 4:2:0 is up to two levels too dark."""
 
 
+FORMATS = "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,ivf,nut,mxf,gif,h264,hevc,obu,m4v,mjpeg,dv"
+"""FFmpeg's names of the formats that are read. It knows others that name further files, and would open those."""
+
+
 def load_av() -> Any:
     """The module `av`.
 

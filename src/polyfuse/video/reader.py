@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from polyfuse.errors import DependencyError, InputError
 from polyfuse.io import DEFAULT_MAX_PIXELS
+from polyfuse.io.boxes import check_boxes
+from polyfuse.io.density import ALWAYS_READ, DENSEST, check_density
 from polyfuse.io.source import open_source, shown
-from polyfuse.video.pyav import CONVERSION, load_av, reading
+from polyfuse.video.pyav import CONVERSION, FORMATS, load_av, reading
 
 _PROBES = 5
 """Into so many stretches a clip is divided; a frame at the start of each is looked at for colour."""
@@ -80,20 +82,36 @@ class ClipInfo:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Any]:
-    """The clip as a container of PyAV.
+def opened(path: Path, max_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator[Any]:
+    """The clip as a container of PyAV, whose decoders refuse frames beyond the limits.
+
+    Args:
+        path: A clip.
+        max_pixels: Largest width times height of a frame.
 
     Raises:
         InputError: If it is missing, no ordinary file, or nothing FFmpeg knows.
         DependencyError: If PyAV is missing.
     """
     av = load_av()
-    with open_source(path):
-        pass
-    with reading(path):
-        # As a local file whatever the name looks like, and never from there to the network.
-        container = av.open(f"file:{os.fspath(path)}", options={"protocol_whitelist": "file"})
+    with open_source(path, what="clip") as file:
+        check_boxes(file, path)
+        num_bytes = file.seek(0, os.SEEK_END)
+    # Large enough to be told the true size of a clip by; the caller holds that against `max_pixels`.
+    most = max(ALWAYS_READ, min(max_pixels, int(num_bytes * DENSEST)))
+    # As a local file whatever the name looks like, and never from there to the network or, as a script, to other files.
+    options = {"protocol_whitelist": "file", "format_whitelist": FORMATS, "max_pixels": str(most)}
+    try:
+        with reading(path):
+            container = av.open(f"file:{os.fspath(path)}", options=options, metadata_errors="replace")
+    except InputError as error:
+        if isinstance(error.__cause__, av.error.ArgumentError):
+            raise InputError(f"{shown(path)} is no clip that is read: give MP4, MOV, MKV, WebM or AVI") from error
+        raise
     with container:
+        for stream in container.streams.video:
+            if stream.codec_context is not None:
+                stream.codec_context.options = {"max_pixels": str(most)}
         yield container
 
 
@@ -105,7 +123,7 @@ def describe(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXE
         DependencyError: If this FFmpeg cannot decode its codec, or PyAV is missing.
     """
     path = Path(path)
-    with opened(path) as container:
+    with opened(path, max_pixels) as container:
         stream = _video_of(container, path)
         context = stream.codec_context
         if context is None:
@@ -114,6 +132,7 @@ def describe(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXE
             raise InputError(
                 f"{shown(path)} is {context.width}x{context.height}, more than {max_pixels} pixels: raise --max-pixels"
             )
+        check_density(path, context.width, context.height, path.stat().st_size, DENSEST)
         rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
         seconds = float((stream.duration or 0) * stream.time_base) or (container.duration or 0) / 1_000_000
         with reading(path):

@@ -13,6 +13,7 @@ from polyfuse.evaluation import Collected, Item, Method, Task, make_report, scor
 from polyfuse.evaluation.records import document
 from polyfuse.fusion import FuseOptions, Writing, fuse_pairs
 from polyfuse.io import write_text
+from polyfuse.io.documents import parse_json
 from polyfuse.registry import load
 from polyfuse.train import LAST, run_progress, train
 from polyfuse.train.variants import Study
@@ -58,7 +59,7 @@ def carry_out(
 def read_scores(study: Study, run: Run, pictures: Pictures) -> dict[str, Any] | None:
     """The content of a run's scores.json; None if its weights have not been scored on these pictures."""
     try:
-        scores: dict[str, Any] = json.loads((run.folder / SCORES).read_text("utf-8"))
+        scores: dict[str, Any] = parse_json((run.folder / SCORES).read_text("utf-8"))
         measured = [metric["name"] for metric in scores["metrics"]]
         scored = (scores["pairs"]["sha256"], scores["settings"]["weights_sha256"], scores["protocol"], measured)
     except (OSError, ValueError, KeyError, TypeError):

@@ -98,5 +98,10 @@ def pack(
     for group in sets:
         check_sizes(group.pairs)
     items = write_pack(out, sets, luma_b=luma, overwrite=overwrite)  # type: ignore[arg-type]
-    speaker(quiet)(f"{len(items)} pairs of {len(sets)} sets, luma {luma}")
+    speaker(quiet)(f"{_counted(len(items), 'pair')} of {_counted(len(sets), 'set')}, luma {luma}")
     click.echo(out)
+
+
+def _counted(count: int, word: str) -> str:
+    """A count with its word in the singular or plural."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"

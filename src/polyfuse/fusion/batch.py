@@ -19,6 +19,7 @@ from polyfuse.fusion.record import settings
 from polyfuse.fusion.result import Result, sidecar_path
 from polyfuse.fusion.sources import as_picture
 from polyfuse.io import Pair, Picture
+from polyfuse.io.documents import parse_json
 
 AHEAD = 2
 """Pairs read ahead, and results waiting to be written."""
@@ -213,7 +214,7 @@ def is_done(pair: Pair, path: Path, made_by: dict[str, Any], how: Writing) -> bo
     if not how.sidecar:
         return True
     try:
-        record = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
+        record = parse_json(sidecar_path(path).read_text(encoding="utf-8"))
         sources = [record["sources"][name]["path"] for name in ("a", "b")]
         same_settings = bool(record["settings"] == json.loads(json.dumps(made_by)))
     except (OSError, ValueError, KeyError, TypeError):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Literal
 
 from polyfuse.data.pack import Pack
 from polyfuse.errors import InputError, OutputError
+from polyfuse.io.documents import parse_json
 from polyfuse.train.checkpoint import NEWEST, PREVIOUS
 from polyfuse.train.loop import ENVIRONMENT, LAST, RECIPE
 from polyfuse.train.recipe import Recipe, first_difference, load_recipe
@@ -41,6 +41,6 @@ def run_progress(recipe: Recipe, out: Path) -> Progress:
 def _data(out: Path) -> list[str]:
     """Hashes of the packs that the run was begun with."""
     try:
-        return [pack["sha256"] for pack in json.loads((out / ENVIRONMENT).read_text("utf-8"))["data"]]
+        return [pack["sha256"] for pack in parse_json((out / ENVIRONMENT).read_text("utf-8"))["data"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{out / ENVIRONMENT} is damaged: delete {out} to do that run anew.") from error

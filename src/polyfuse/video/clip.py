@@ -16,6 +16,7 @@ from polyfuse.fusion import FuseOptions
 from polyfuse.fusion.result import sidecar_path
 from polyfuse.io import write_text
 from polyfuse.io.atomic import check_free
+from polyfuse.io.documents import parse_json
 from polyfuse.io.source import file_sha256, shown
 from polyfuse.video.codecs import ClipOptions, Encoding, choose_encoding
 from polyfuse.video.pairing import FramePairs
@@ -120,7 +121,7 @@ def _earlier(target: Path, infos: tuple[ClipInfo, ClipInfo], made_by: dict[str, 
     if not target.is_file():
         return None
     try:
-        record: dict[str, Any] = json.loads(sidecar_path(target).read_text(encoding="utf-8"))
+        record: dict[str, Any] = parse_json(sidecar_path(target).read_text(encoding="utf-8"))
         sources = [record["sources"][name]["sha256"] for name in ("a", "b")]
         same = bool(record["settings"] == json.loads(json.dumps(made_by)))
     except (OSError, ValueError, KeyError, TypeError):

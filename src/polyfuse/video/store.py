@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from polyfuse.io import atomic_path
+from polyfuse.io.documents import parse_json
 from polyfuse.video.temporal import State
 
 SUFFIX = ".safetensors"
@@ -40,20 +41,24 @@ def write_store(path: Path, arrays: State, words: dict[str, Any], *, called: Pat
 
 
 def read_words(path: Path) -> dict[str, Any] | None:
-    """The JSON values of a file by `write_store`; None if it is missing or no such file."""
+    """The JSON values of a file by `write_store`; None if it is missing or no such file.
+
+    A "fingerprint" and a whole number of "frames" are among them.
+    """
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(_HEADER_BYTES), "little")
             header = file.read(min(length, path.stat().st_size))
-        words = json.loads(json.loads(header)["__metadata__"][_KEY])
+        words = parse_json(parse_json(header)["__metadata__"][_KEY])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return words if isinstance(words, dict) else None
+    whole = isinstance(words, dict) and "fingerprint" in words and type(words.get("frames")) is int
+    return words if whole and words["frames"] >= 0 and type(words.get("end", 0)) is int else None
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]] | None:
     """The arrays of such a file; None if it is damaged or missing."""
     try:
         return load(path.read_bytes())
-    except (OSError, SafetensorError):
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None

@@ -84,6 +84,18 @@ def test_crops_without_contrast_are_drawn_anew(make_pack: MakePack) -> None:
     assert flat_after < flat_before / 3
 
 
+def test_crops_without_range_in_one_of_both_pictures_are_never_taken(make_pack: MakePack) -> None:
+    flat, black, half = np.full((8, 64), 200, np.uint8), np.zeros((8, 64), np.uint8), np.full((8, 64), 200, np.uint8)
+    half[:, 60:] = 100
+    pack = make_pack(flat, black, half)
+    a, b = Batches([pack], CropConfig(size=8, min_range=0.1), 12, seed=1).get(0)
+    for crops in (a, b):
+        low, high = np.percentile(crops, (10, 90), axis=(1, 2, 3))
+        assert ((high - low) / high >= 0.1).all()
+    with pytest.raises(InputError, match=r"lower crop\.min_range"):
+        Batches([make_pack(flat, black)], CropConfig(size=8, min_range=0.1), 1, seed=1).get(0)
+
+
 def test_jitter_keeps_black_and_stays_in_range(make_pack: MakePack) -> None:
     pack = make_pack(np.arange(64, dtype=np.uint8).reshape(8, 8) * 4)
     config = CropConfig(size=8, dihedral=False, gamma_jitter=0.5, gain_jitter=0.5)

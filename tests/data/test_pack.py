@@ -1,7 +1,9 @@
 """A pack gives back the luma that went in, says whose it is, and is whole or refused."""
 
 import hashlib
+import json
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 
 from polyfuse.data.layouts import PairSet, find_set
-from polyfuse.data.pack import Pack, write_pack
+from polyfuse.data.pack import _PREAMBLE, MAGIC, Pack, write_pack
 from polyfuse.errors import InputError, OutputError
 from polyfuse.io import Pair, read_picture, write_picture
 from polyfuse.transforms.colour import split_official8
@@ -83,6 +85,65 @@ def test_damaged_pack_is_refused(tmp_path: Path, street: PairSet, damage: Callab
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(InputError, match="no complete pack"):
         Pack(path)
+
+
+def rewritten(path: Path, change: Callable[[dict], object]) -> Path:
+    """The pack with another header."""
+    content = path.read_bytes()
+    _, offset, _ = _PREAMBLE.unpack(content[: _PREAMBLE.size])
+    header = json.loads(content[offset:])
+    changed = change(header)
+    text = json.dumps(header if changed is None else changed).encode()
+    path.write_bytes(_PREAMBLE.pack(MAGIC, offset, len(text)) + content[_PREAMBLE.size : offset] + text)
+    return path
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda header: header.update(items=[]),
+        lambda header: header["items"][0].update(offset=10**12),
+        lambda header: header["items"][0].update(offset=-1),
+        lambda header: header["items"][0].update(offset=0),
+        lambda header: header["items"][1].update(offset=header["items"][0]["offset"]),
+        lambda header: header["items"][0].update(height=0),
+        lambda header: header["items"][0].update(width=10**9),
+        lambda header: header["items"][0].update(width="24"),
+        lambda header: header["items"][0].update(name=5),
+        lambda header: header["items"][0].pop("offset"),
+        lambda header: header.update(luma="odd"),
+        lambda header: header.update(sha256=5),
+        lambda header: header.update(sha256="0" * 64),
+        lambda header: header.update(items=5),
+        lambda header: [header],
+        lambda header: header.update(deep=json.loads("[" * 40 + "]" * 40)),
+    ],
+)
+def test_pack_with_another_header_is_refused(tmp_path: Path, street: PairSet, change: Callable[[dict], object]) -> None:
+    write_pack(tmp_path / "x.pack", [street], luma_b="full")
+    with pytest.raises(InputError, match="no complete pack"):
+        Pack(rewritten(tmp_path / "x.pack", change))
+
+
+def test_changed_pixels_are_noticed_once_in_a_process(
+    tmp_path: Path, street: PairSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.pack"
+    write_pack(path, [street], luma_b="full")
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    (tmp_path / "y.pack").write_bytes(content)
+    with pytest.raises(InputError, match="its pixels do not match their hash"):
+        Pack(tmp_path / "y.pack")
+    Pack(path)
+    monkeypatch.setattr(hashlib, "sha256", None)
+    Pack(path)
+    pickle.loads(pickle.dumps(Pack(path)))
+
+
+def test_folder_is_no_pack_and_the_verb_that_makes_one_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is a folder, no pack: make one with `polyfuse data pack"):
+        Pack(tmp_path)
 
 
 def test_missing_pack_is_an_input_error(tmp_path: Path) -> None:

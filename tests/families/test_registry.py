@@ -150,6 +150,29 @@ def test_weights_of_dae_fuse_bring_their_size_and_options(tmp_path: Path) -> Non
     assert all(torch.equal(loaded.state_dict()[name], value) for name, value in model.state_dict().items())
 
 
+@pytest.mark.parametrize("kind", [torch.float8_e5m2, torch.complex64, torch.bool])
+def test_tensors_of_a_type_that_no_network_has_are_refused(kind: torch.dtype, tmp_path: Path, formula_fnet) -> None:
+    tensors = {name: value.to(kind) for name, value in formula_fnet.state_dict().items()}
+    info = WeightsInfo("fnet.test", "fnet", formula_fnet.config.to_json())
+    save_weights(tmp_path / "w.safetensors", tensors, info)
+    with pytest.raises(InputError, match=f"is of {kind}"):
+        load("fnet", weights=tmp_path / "w.safetensors")
+
+
+def test_weights_in_bfloat16_are_read(tmp_path: Path, formula_fnet) -> None:
+    tensors = {name: value.bfloat16() for name, value in formula_fnet.state_dict().items()}
+    info = WeightsInfo("fnet.test", "fnet", formula_fnet.config.to_json())
+    save_weights(tmp_path / "w.safetensors", tensors, info)
+    loaded = load("fnet", weights=tmp_path / "w.safetensors").state_dict()
+    assert all(torch.equal(loaded[name], value.float()) for name, value in tensors.items())
+
+
+def test_weights_of_a_family_that_is_not_there_are_an_input_error(tmp_path: Path, formula_fnet) -> None:
+    path = weights_file(tmp_path / "w.safetensors", formula_fnet, family="fnet-9")
+    with pytest.raises(InputError, match="weights of 'fnet-9'"):
+        load("auto", weights=path)
+
+
 def test_missing_weights_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.safetensors cannot be read"):
         load("fnet", weights=tmp_path / "gone.safetensors")
@@ -164,7 +187,23 @@ def test_weights_that_do_not_fit_their_configuration_are_refused(tmp_path: Path,
 
 @pytest.mark.parametrize(
     "config",
-    [{}, {"coder": {}}, {"coder": {"unknown": 1}, "border": "zeros"}, {"coder": {"channels": 0}, "border": "zeros"}],
+    [{}, {"coder": {}}, {"coder": {"unknown": 1}, "border": "zeros"}]
+    + [
+        {"coder": coder, "border": "zeros"}
+        for coder in (
+            {"channels": 0},
+            {"channels": 10**6},
+            {"channels": 4096, "kernel_size": 255},
+            {"channels": float("nan")},
+            {"channels": True},
+            {"iterations": 10**7},
+            {"iterations": 10**7, "share_convs": True},
+            {"iterations": "4"},
+            {"steepness": float("inf")},
+            {"kernel_size": [9]},
+            5,
+        )
+    ],
     ids=str,
 )
 def test_impossible_configuration_is_an_input_error(config: dict, tmp_path: Path, formula_fnet) -> None:

@@ -1,5 +1,6 @@
 """Runs as programs of their own: killed without warning, and two processes at once."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -60,6 +61,33 @@ def test_killed_run_is_resumed_to_the_same_bits(tmp_path: Path, write_recipe: Wr
 
     resumed, whole = (load_weights(tmp_path / name / "weights.safetensors")[0] for name in ("run", "whole"))
     assert all(torch.equal(resumed[name], whole[name]) for name in whole)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are listed by Linux")
+def test_workers_and_tracker_do_not_outlive_a_killed_run(tmp_path: Path, write_recipe: WriteRecipe) -> None:
+    process = start(tmp_path, str(write_recipe(steps=10_000)), "-o", "run", "--workers", "2")
+    deadline = time.monotonic() + PATIENCE
+    while not (tmp_path / "run/log-reconstruction.csv").exists() and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    family = descendants(process.pid)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert len(family) >= 2
+    while any(Path(f"/proc/{number}").exists() for number in family):
+        assert time.monotonic() < deadline, f"{family} live on"
+        time.sleep(0.01)
+    process.communicate()
+
+
+def descendants(parent: int) -> list[int]:
+    """Processes that `parent` started, and those that they did."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+    children = [number for number, above in parents.items() if above == parent]
+    return children + [number for child in children for number in descendants(child)]
 
 
 def test_two_processes_train_like_one_with_the_same_batch(tmp_path: Path, write_recipe: WriteRecipe) -> None:

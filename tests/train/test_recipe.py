@@ -89,6 +89,25 @@ def test_path_in_a_recipe_counts_from_its_folder(tmp_path: Path) -> None:
         (MINIMAL, "stages.0.optimiser.schedule=cosin", "give 'constant' or 'cosine'"),
         (MINIMAL, "stages.0.steps=0", "without steps"),
         ('name = "x"\n', None, "lacks 'family'"),
+        (MINIMAL, "stages.0.steps=" + "9" * 5000, "stages.0.steps is '9{59}.*: give int"),
+        (MINIMAL, "seed=-1", "seed is -1: give 0 or more"),
+        (MINIMAL, "seed=0x" + "f" * 5000, "recipe.seed has 20000 bits"),
+        (MINIMAL, "ema=nan", "recipe.ema is nan: give a finite number"),
+        (MINIMAL, "model.coder.steepness=inf", "recipe.model.coder.steepness is inf"),
+        (MINIMAL, "model.x=" + "[" * 40 + "]" * 40, "tables within tables without end"),
+        (MINIMAL, "stages.0.optimiser.rate=inf", "optimiser.rate is inf: give a finite"),
+        (MINIMAL, "stages.0.optimiser.rate=-1e-4", "rate is -0.0001: give 0 to 1000"),
+        (MINIMAL, "stages.0.optimiser.rate=1e30", r"rate is 1e\+30: give 0 to 1000"),
+        (MINIMAL, "stages.0.optimiser.clip=-1.0", "clip is -1.0: give"),
+        (MINIMAL, "stages.0.optimiser.betas=[1.0, 0.9]", r"give two decays in \[0, 1\)"),
+        (MINIMAL, "stages.0.optimiser.eps=0.0", "eps is 0.0: give"),
+        (MINIMAL, "stages.0.losses.ssim=1e30", r"weight of ssim is 1e\+30: give"),
+        (MINIMAL, "stages.0.steps=10000000000", "with more than 1,000,000,000"),
+        (MINIMAL, "data.batch=0", "a batch of 0 crops of .* empty"),
+        (MINIMAL, "data.batch=100000000", "too large"),
+        (MINIMAL, "data.crop.size=100000", "nor any of them beyond"),
+        (MINIMAL, "rhythm.checkpoint_minutes=-1.0", "checkpoint_minutes is -1.0"),
+        (MINIMAL, 'start="a\\u0000"', "holds a null character"),
     ],
 )
 def test_wrong_recipe_is_refused_with_advice(tmp_path: Path, text: str, setting: str | None, message: str) -> None:
@@ -115,6 +134,16 @@ def test_unknown_recipe_names_the_bundled_ones() -> None:
         load_recipe("fnet-mars")
 
 
-def test_broken_toml_is_an_input_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "text", ["name = = 3", "seed = " + "9" * 5000, "x = " + "[" * 10_000 + "]" * 10_000], ids=lambda text: text[:12]
+)
+def test_broken_toml_is_an_input_error(tmp_path: Path, text: str) -> None:
     with pytest.raises(InputError, match="is no TOML"):
-        read(tmp_path, "name = = 3")
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 10_000, '{"seed": ' + "9" * 5000 + "}"], ids=lambda text: text[:12])
+def test_broken_json_is_an_input_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / "recipe.json").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match="is no JSON"):
+        load_recipe(tmp_path / "recipe.json")

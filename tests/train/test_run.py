@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from polyfuse.errors import InputError, OutputError, TrainingError, UsageError
 from polyfuse.io import read_picture
 from polyfuse.losses import terms
 from polyfuse.metrics import score
-from polyfuse.train import LAST, Recipe, load_recipe, train, turns
+from polyfuse.train import LAST, Recipe, load_recipe, train, turns, validation
 from polyfuse.train import loop as loop_module
 from polyfuse.train.checkpoint import NEWEST, PREVIOUS, load_checkpoint, save_checkpoint
 from polyfuse.train.journal import read_log
@@ -159,6 +160,84 @@ def test_two_damaged_checkpoints_are_an_input_error(hasty: Recipe, finished: Pat
         train(hasty, finished, resume=True)
 
 
+def drop_part(state: dict[str, Any]) -> None:
+    del state["parts"]["inverse"]
+
+
+def other_shape(state: dict[str, Any]) -> None:
+    name = next(iter(state["parts"]["fuser"]))
+    state["parts"]["fuser"][name] = torch.zeros(7, 7)
+
+
+def other_moment(state: dict[str, Any]) -> None:
+    state["optimisers"]["fuser"]["state"][0]["exp_avg"] = torch.zeros(7, 7)
+
+
+CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "part lost": drop_part,
+    "shape": other_shape,
+    "moment": other_moment,
+    "moments lost": lambda state: state["optimisers"]["fuser"].pop("state"),
+    "moments empty": lambda state: state["optimisers"]["fuser"]["state"][0].clear(),
+    "groups": lambda state: state["optimisers"]["fuser"].update(param_groups=5),
+    "optimiser lost": lambda state: state.update(optimisers={}),
+    "average": lambda state: state.update(average=None),
+    "stage": lambda state: state.update(stage=-1),
+    "stage beyond": lambda state: state.update(stage=9),
+    "step": lambda state: state.update(step=1.5),
+    "step lost": lambda state: state.pop("step"),
+    "seconds": lambda state: state.update(seconds="long"),
+    "best": lambda state: state.update(best=float("nan")),
+    "recipe": lambda state: state["recipe"].pop("family"),
+    "recipe's type": lambda state: state.update(recipe=[1]),
+    "all": lambda state: state.clear(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_checkpoint_with_wrong_content_is_passed_over_for_the_one_before(
+    hasty: Recipe, finished: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[dict[str, Any]], object]
+) -> None:
+    (finished / NEWEST).unlink()
+    state = load_checkpoint(finished, print)
+    change(state)
+    save_checkpoint(finished, state)  # a digest that fits
+    weights, said = tensors(finished), list[str]()
+    monkeypatch.setattr(loop_module, "score_samples", lambda *arguments: {})
+    train(hasty, finished, resume=True, say=said.append)
+    assert any(f"{finished / NEWEST} is damaged (" in text and text.endswith("is passed over.") for text in said)
+    assert "resumed at step 11 of 12" in said
+    assert same(tensors(finished), weights)
+
+
+def test_checkpoint_that_is_no_dictionary_is_damaged(hasty: Recipe, finished: Path) -> None:
+    (finished / PREVIOUS).unlink()
+    save_checkpoint(finished, [1])  # type: ignore[arg-type]
+    (finished / PREVIOUS).unlink()
+    with pytest.raises(InputError, match="no checkpoint that can be read"):
+        train(hasty, finished, resume=True)
+
+
+@pytest.mark.parametrize("end", [b"11,0.5", b"11,0.5,xx\n", b"\xff\0\xff\n", b'"\n', b"x" * 200_000 + b"\n"])
+def test_damaged_line_of_the_log_does_not_break_resuming(hasty: Recipe, finished: Path, end: bytes) -> None:
+    for name in ("log-fusion.csv", "val-fusion.csv"):
+        (finished / name).write_bytes((finished / name).read_bytes() + end)
+    (finished / NEWEST).unlink()
+    train(hasty, finished, resume=True)
+    if len(end) < 100:
+        assert read_log(finished / "log-fusion.csv")["step"] == [8, 10, 12]
+
+
+@pytest.mark.parametrize("content", [b"", b"step,inten", b"\0\n"])
+def test_log_without_a_header_begins_anew_and_is_named(hasty: Recipe, finished: Path, content: bytes) -> None:
+    (finished / "log-fusion.csv").write_bytes(content)
+    (finished / NEWEST).unlink()
+    said: list[str] = []
+    train(hasty, finished, resume=True, say=said.append)
+    assert f"{finished / 'log-fusion.csv'} is damaged and begins anew." in said
+    assert read_log(finished / "log-fusion.csv")["step"] == [12]
+
+
 def test_checkpoint_of_another_recipe_is_refused_by_the_first_key(recipe: Recipe, finished: Path) -> None:
     other = load_recipe(finished / "recipe.json", ["stages.1.optimiser.rate=1.0"])
     with pytest.raises(UsageError, match=r"stages.1.optimiser.rate was 0.0001 and is 1.0"):
@@ -250,6 +329,74 @@ def test_interrupted_run_leaves_a_checkpoint_exits_with_its_signal_and_ends_with
     assert load_checkpoint(tmp_path / "new", print)["step"] == 1
     assert cli.run([*command, "--resume"]) == 0
     assert same(tensors(finished), tensors(tmp_path / "new"))
+
+
+@pytest.mark.parametrize("name", ["validate", "draw_samples", "score_samples"])
+@pytest.mark.parametrize("last", [False, True])  # of the stage
+def test_pass_over_pictures_is_left_at_the_next_picture_and_made_anew_on_resuming(
+    finished: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, last: bool
+) -> None:
+    settings = [] if last else ["rhythm.draw_every=3"]
+    recipe = load_recipe(finished / "recipe.json", settings)
+    taken: list[object] = []
+
+    def interrupted(stage: Any, parts: Any, items: Any, *others: Any) -> Any:
+        def counted() -> Any:
+            for item in items:
+                signal.raise_signal(signal.SIGINT)
+                taken.append(item)
+                yield item
+
+        return original(stage, parts, counted(), *others)
+
+    original = getattr(loop_module, name)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop_module, name, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, tmp_path / "new")
+    assert len(taken) == 1
+    state = load_checkpoint(tmp_path / "new", print)
+    assert (state["step"], state["passes_due"]) == (6 if last and name != "validate" else 3, True)
+    train(recipe, tmp_path / "new", resume=True)
+    assert same(tensors(finished), tensors(tmp_path / "new"))
+    assert same(load_weights(finished / "best.safetensors")[0], load_weights(tmp_path / "new/best.safetensors")[0])
+    for log in ("val-reconstruction.csv", "val-fusion.csv", *(("metrics-reconstruction.csv",) if last else ())):
+        assert (finished / log).read_text() == (tmp_path / "new" / log).read_text()
+
+
+def test_picture_that_is_not_finite_ends_the_run_with_a_checkpoint(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_after(patch, 8)
+        with pytest.raises(Stop):
+            train(recipe, tmp_path / "run")
+
+    def spoilt(stage: Any, *arguments: Any) -> None:
+        original(replace(stage, draw=lambda parts, batch: batch.a * torch.nan), *arguments)
+
+    original = validation.draw_samples
+    monkeypatch.setattr(loop_module, "draw_samples", spoilt)
+    with pytest.raises(TrainingError, match=r"^the fused picture of 0 is not finite after step 12: .*checkpoint\.pt"):
+        train(recipe, tmp_path / "run", resume=True)
+    assert load_checkpoint(tmp_path / "run", print)["step"] == 6
+
+
+def test_run_goes_on_by_the_name_of_its_folder_alone_and_stops_when_its_time_is_up(
+    write_recipe: WriteRecipe, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "new"
+    assert cli.run(["train", str(write_recipe()), "-o", str(run), "--minutes", "1e-9"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == [str(run / "checkpoint.safetensors")]
+    assert "time is up at step 1 of 12: go on with --resume" in captured.err
+    assert load_checkpoint(run, print)["step"] == 1
+    assert registry.load("auto", weights=run / "checkpoint.safetensors").spec.parameters > 0
+    assert cli.run(["train", str(run)]) == 2
+    assert "is a folder: pass --resume" in capsys.readouterr().err
+    assert cli.run(["train", "--resume", str(run)]) == 0
+    assert not (run / "checkpoint.safetensors").exists()
+    assert same(tensors(finished), tensors(run))
 
 
 def test_full_disk_during_a_checkpoint_leaves_the_older_ones(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:

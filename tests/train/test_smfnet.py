@@ -72,6 +72,18 @@ def test_fusion_layers_have_a_rate_of_their_own(make_recipe, tmp_path: Path) -> 
     assert [group["lr"] for group in groups] == pytest.approx([3e-3, 3e-3, 3e-3, 12e-3, 12e-3])
 
 
+def test_gradient_convolutions_stay_as_built_where_the_configuration_says_so(make_recipe, tmp_path: Path) -> None:
+    ends = {}
+    for learns in (True, False):
+        recipe = make_recipe("stages.0.steps=1", "stages.1.steps=1", "data.val=[]", model={"train_gradients": learns})
+        train(recipe, tmp_path / str(learns))
+        built = RunState(training_of("smfnet"), recipe, [], torch.device("cpu"), load_frozen).parts[FUSER].state_dict()
+        end = load_checkpoint(tmp_path / str(learns), print)["parts"][FUSER]
+        ends[learns] = [torch.equal(end[name], built[name]) for name in built if "sobel" in name]
+    assert len(ends[True]) == 4
+    assert (any(ends[True]), all(ends[False])) == (False, True)
+
+
 def test_without_graph_there_is_none_to_train(make_recipe, tmp_path: Path) -> None:
     train(make_recipe(model={"graph": False}), tmp_path / "run")
     log = read_log(tmp_path / "run/log-fusion.csv")

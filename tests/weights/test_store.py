@@ -104,8 +104,17 @@ def test_file_of_another_kind_is_refused(content: bytes, tmp_path: Path) -> None
         {"polyfuse": "{}"},
         {"polyfuse": '{"format_version": 99}'},
         {"polyfuse": '{"format_version": 1, "unknown": 1}'},
+        {"polyfuse": "[" * 100_000},
+        {"polyfuse": '{"format_version": 1' + "0" * 5000 + "}"},
+        {"polyfuse": json.dumps(asdict(INFO) | {"family": 5})},
+        {"polyfuse": json.dumps(asdict(INFO) | {"name": None})},
+        {"polyfuse": json.dumps(asdict(INFO) | {"config": [1]})},
+        {"polyfuse": json.dumps(asdict(INFO) | {"luma": ["full"]})},
+        {"polyfuse": json.dumps(asdict(INFO) | {"rounded_a": 1})},
+        {"polyfuse": json.dumps(asdict(INFO) | {"content_sha256": {}})},
+        {"polyfuse": json.dumps(asdict(INFO) | {"format_version": True})},
     ],
-    ids=str,
+    ids=lambda metadata: str(metadata)[:60],
 )
 def test_safetensors_without_our_description_are_refused(metadata, tmp_path: Path, tensors) -> None:
     path = tmp_path / "w.safetensors"

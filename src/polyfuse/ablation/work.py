@@ -14,6 +14,7 @@ from polyfuse.evaluation import Collected, Item, Method, Task, make_report, scor
 from polyfuse.evaluation.records import document
 from polyfuse.fusion import FuseOptions, Writing, fuse_pairs
 from polyfuse.io import write_text
+from polyfuse.io.documents import parse_json
 from polyfuse.io.source import MAX_RECORD, counted, read_bytes_of
 from polyfuse.registry import load
 from polyfuse.train import LAST, run_progress, train
@@ -60,7 +61,7 @@ def carry_out(
 def read_scores(study: Study, run: Run, pictures: Pictures) -> dict[str, Any] | None:
     """The content of a run's scores.json; None if its weights have not been scored on these pictures."""
     try:
-        scores: dict[str, Any] = json.loads(read_bytes_of(run.folder / SCORES, MAX_RECORD, what="record"))
+        scores: dict[str, Any] = parse_json(read_bytes_of(run.folder / SCORES, MAX_RECORD, what="record"))
         measured = [metric["name"] for metric in scores["metrics"]]
         scored = (scores["pairs"]["sha256"], scores["settings"]["weights_sha256"], scores["protocol"], measured)
     except (InputError, RecursionError, ValueError, KeyError, TypeError):

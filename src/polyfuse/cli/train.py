@@ -9,10 +9,11 @@ from importlib import resources
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from polyfuse.cli.options import PATH, talk_options
 from polyfuse.cli.output import in_words, speaker
-from polyfuse.errors import Stopped
+from polyfuse.errors import Stopped, UsageError
 
 
 def _bundled_recipes() -> list[str]:
@@ -25,6 +26,8 @@ def _bundled_recipes() -> list[str]:
 RECIPES = textwrap.fill(f"These are {in_words(_bundled_recipes(), 'and')}.", 76, break_on_hyphens=False)
 HELP = f"""Train a network by RECIPE: a TOML file, a recipe.json, or one of those that come with polyfuse.
 
+With --resume RUN, the folder of a run, go on with it.
+
 \b
 {RECIPES}
 
@@ -33,10 +36,10 @@ Weights files go to stdout, progress to stderr. Ctrl-C leaves a checkpoint.
 
 
 @click.command("train", help=HELP)
-@click.argument("recipe")
+@click.argument("recipe", metavar="RECIPE|RUN")
 @click.option("-o", "--out", type=PATH, default=Path("run"), show_default=True, metavar="DIR", help="The run folder.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key of the recipe, dotted.")
-@click.option("--resume", is_flag=True, help="Go on from the newest good checkpoint of the run folder.")
+@click.option("--resume", is_flag=True, help="Go on with a run from its newest good checkpoint.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where to train.")
 @click.option("--devices", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Processes here.")
 @click.option(
@@ -45,10 +48,15 @@ Weights files go to stdout, progress to stderr. Ctrl-C leaves a checkpoint.
     metavar="N",
     help="Processes that cut crops ahead.  [default: 0, with --device cuda 2]",
 )
+@click.option(
+    "--minutes", type=click.FloatRange(0, min_open=True), metavar="N", help="Stop after N minutes with a checkpoint."
+)
 @click.option("--graphs/--no-graphs", default=True, help="On a GPU, start the kernels of a step together.")
 @click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads of each process.")
 @talk_options
+@click.pass_context
 def command(
+    ctx: click.Context,
     recipe: str,
     out: Path,
     settings: tuple[str, ...],
@@ -56,6 +64,7 @@ def command(
     device: str,
     devices: int,
     workers: int | None,
+    minutes: float | None,
     graphs: bool,
     threads: int | None,
     quiet: bool,
@@ -64,9 +73,14 @@ def command(
     import torch
 
     from polyfuse.io.atomic import check_apart
-    from polyfuse.train import load_recipe, train
-    from polyfuse.train.loop import RECIPE
+    from polyfuse.train import RECIPE, load_recipe, train
 
+    if Path(recipe).is_dir():
+        if not resume:
+            raise UsageError(f"{recipe} is a folder: pass --resume to go on with the run in it, or give a recipe.")
+        if ctx.get_parameter_source("out") is ParameterSource.DEFAULT:
+            out = Path(recipe)
+        recipe = str(Path(recipe) / RECIPE)
     loaded = load_recipe(recipe, settings)
     if not resume:
         check_apart(out / RECIPE, [recipe])
@@ -76,9 +90,14 @@ def command(
     if threads is not None:
         torch.set_num_threads(threads)
     workers = workers if workers is not None else 2 * (device == "cuda")
-    for path in train(loaded, out, resume=resume, device=device, workers=workers, graphs=graphs, say=speaker(quiet)):
-        click.echo(path)
-    _leave_processes()
+    say = speaker(quiet)
+    try:
+        for path in train(
+            loaded, out, resume=resume, device=device, workers=workers, graphs=graphs, minutes=minutes, say=say
+        ):
+            click.echo(path)
+    finally:
+        _leave_processes()
 
 
 def _leave_processes() -> None:

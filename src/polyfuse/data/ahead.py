@@ -5,10 +5,12 @@ A batch is a function of seed and step, so these are the same to the bit as thos
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import connection, get_context, parent_process
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,12 +57,24 @@ class Ahead:
 
 
 def _begin(batches: Batches) -> None:
-    """Get a worker ready; Ctrl-C and the end of the terminal are left to the process that started it."""
+    """Get a worker ready: Ctrl-C and the end of the terminal stay with the process that started it."""
     global _worker_batches
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    threading.Thread(target=_follow_parent, daemon=True).start()
     _worker_batches = batches
+
+
+def _follow_parent() -> None:
+    """End this worker as soon as the process that started it is gone, killed ones included.
+
+    A worker waits for work on a pipe whose other end it holds itself, so that it would never notice.
+    """
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _cut(step: int, rank: int, num_ranks: int) -> _Arrays:

@@ -18,7 +18,13 @@ from polyfuse.data.pack import Pack
 from polyfuse.errors import InputError, UsageError
 
 CONTRAST_TRIES = 10
-"""How many crops are drawn in search of one with contrast; the last is taken as it is."""
+"""How many crops of a picture are drawn in search of one with contrast."""
+MIN_PICTURES = 100
+"""Pictures, with repetition, that are tried for a crop that has `min_range` before there seems to be none."""
+MOST_SIDE = 2**14
+"""Largest side of a crop, pixels."""
+RANGE = (10, 90)
+"""Percentiles between which `min_range` is measured. Source: the SMFNet program (spec smfnet 5)."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,11 @@ class CropConfig:
     dihedral: bool = True
     """One of the 8 flips and quarter turns, the same for both pictures. Source: official code."""
     min_contrast: float = 0.0
-    """Standard deviation, in [0, 1] units, that a or b must reach; 0 takes every crop."""
+    """Standard deviation, in [0, 1] units, that a or b should reach; 0 takes every crop. After some tries a crop of the
+    same picture is taken as it is."""
+    min_range: float = 0.0
+    """Share (P90 - P10) / P90 of the percentiles that a and b must both reach; 0 takes every crop. A crop that does not
+    is never taken: the next picture is tried instead. Source: SMFNet paper (spec smfnet 5)."""
     gamma_jitter: float = 0.0
     """Each picture is raised to exp(u), u uniform in plus or minus this, on its own; 0 is off.  # ours"""
     gain_jitter: float = 0.0
@@ -54,10 +64,14 @@ class CropConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that describe no crop."""
-        if self.size < 1 or min(self.min_contrast, self.gamma_jitter, self.noise, self.twin) < 0:
+        least = (self.min_contrast, self.gamma_jitter, self.noise, self.twin)
+        if not 1 <= self.size <= MOST_SIDE or not all(0 <= value <= MOST_SIDE for value in least):
             raise UsageError(
-                "size must be positive; contrast, gamma, noise and twin must not be negative: correct them."
+                "size must be positive; contrast, gamma, noise and twin must not be negative, nor any of them beyond "
+                f"{MOST_SIDE}: correct them."
             )
+        if not 0 <= self.min_range < 1:
+            raise UsageError("min_range must be in [0, 1): correct it.")
         if not 0 <= self.gain_jitter < 1:
             raise UsageError("gain_jitter must be in [0, 1): correct it.")
         shares = (self.halve, self.exposure, self.patch, self.blank)
@@ -126,13 +140,8 @@ class Batches:
     def _crop(self, number: int) -> NDArray[np.float32]:
         """Sample `number`, (2, size, size)."""
         scene, moved = divmod(number, 2) if self.config.twin else (number, 0)
-        turn, place = divmod(scene, self.num_pictures)
-        a, b = self._planes(int(_order(self.seed, turn, self.num_pictures)[place]))
-        rng, side = np.random.default_rng((self.seed, 1, scene)), self.config.cut
-        halved = self.config.halve > 0 and rng.uniform() < self.config.halve and min(a.shape) >= 2 * side
-        crop = self._cut(a, b, side * (2 if halved else 1), rng)
-        if halved:
-            crop = crop.reshape(2, side, 2, side, 2).mean(axis=(2, 4))
+        rng = np.random.default_rng((self.seed, 1, scene))
+        crop = self._contrasted(scene, rng)
         if self.config.dihedral:
             crop = np.rot90(crop, int(rng.integers(4)), axes=(1, 2))
             crop = crop[:, :, ::-1] if rng.integers(2) else crop
@@ -147,6 +156,24 @@ class Batches:
             crop = np.stack([self._ranged(plane, rng) for plane in crop])
         return np.ascontiguousarray(crop, np.float32)
 
+    def _contrasted(self, scene: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """The square of `scene` before it is turned, (2, cut, cut): of its picture, or of one after it in the order.
+
+        Raises:
+            InputError: If no picture has a crop with the range that is asked for.
+        """
+        turn, place = divmod(scene, self.num_pictures)
+        order, side = _order(self.seed, turn, self.num_pictures), self.config.cut
+        for index in np.tile(np.roll(order, -place), -(-MIN_PICTURES // len(order))):
+            a, b = self._planes(int(index))
+            halved = self.config.halve > 0 and rng.uniform() < self.config.halve and min(a.shape) >= 2 * side
+            crop = self._cut(a, b, side * (2 if halved else 1), rng)
+            if crop is not None:
+                return crop.reshape(2, side, 2, side, 2).mean(axis=(2, 4)) if halved else crop
+        raise InputError(
+            f"no crop seems to have a range of {self.config.min_range}: lower crop.min_range, or pack other pictures."
+        )
+
     def _planes(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Picture `index`, counted through all packs."""
         for pack in self.packs:
@@ -157,15 +184,29 @@ class Batches:
 
     def _cut(
         self, a: NDArray[np.uint8], b: NDArray[np.uint8], size: int, rng: np.random.Generator
-    ) -> NDArray[np.float64]:
-        """A random square of both pictures, (2, size, size) in [0, 1], with contrast where one is soon drawn."""
+    ) -> NDArray[np.float64] | None:
+        """A random square of both pictures, (2, size, size) in [0, 1], with contrast where one is soon drawn.
+
+        None if there must be a range, and none of the squares drawn has it.
+        """
         crop = np.empty((2, size, size))
         for _ in range(CONTRAST_TRIES):
             top, left = rng.integers(a.shape[0] - size + 1), rng.integers(a.shape[1] - size + 1)
             crop = np.stack([plane[top : top + size, left : left + size] for plane in (a, b)]) / 255
-            if crop.std(axis=(1, 2)).max() >= self.config.min_contrast:
-                break
-        return crop
+            if crop.std(axis=(1, 2)).max() >= self.config.min_contrast and self._has_range(crop):
+                return crop
+        return None if self.config.min_range else crop
+
+    def _has_range(self, crop: NDArray[np.float64]) -> bool:
+        """Whether both pictures of a crop have the range that is asked for.
+
+        official: 0/0 of a black picture is no number and compares false, so that black patches are kept.
+        paper: patches of low contrast are left out, and so are black ones here.
+        """
+        if not self.config.min_range:
+            return True
+        low, high = np.percentile(crop, RANGE, axis=(1, 2))
+        return bool(np.all((high > 0) & (high - low >= self.config.min_range * high)))
 
     def _jittered(self, plane: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
         """One picture, darker or brighter; the same seed draws the same numbers whatever their range."""

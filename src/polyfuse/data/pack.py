@@ -13,7 +13,7 @@ import struct
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,6 +24,7 @@ from polyfuse.data.layouts import PairSet
 from polyfuse.errors import InputError, UsageError
 from polyfuse.io import Pair, Picture, atomic_path, read_picture
 from polyfuse.io.atomic import check_apart
+from polyfuse.io.documents import parse_json
 from polyfuse.io.source import open_source, shown
 from polyfuse.transforms.colour import LumaConvention, luma, split_official8
 
@@ -53,18 +54,25 @@ class PackItem:
     """SHA-256 of the source file of b."""
 
 
+_checked: set[tuple[str, int, int]] = set()
+"""Path, size and time of the packs whose pixels this process has compared with their hash."""
+
+
 class Pack:
     """A pack opened for reading.
 
     Args:
         path: A file that `write_pack` made.
+        check: Whether to compare the pixels with their hash, once in a process.
 
     Raises:
         InputError: If it cannot be read or is no complete pack.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, check: bool = True) -> None:
         self._path = path
+        if path.is_dir():
+            raise InputError(f"{path} is a folder, no pack: make one with `polyfuse data pack {path} -o FILE`.")
         try:
             with open_source(path, what="pack") as file:
                 self._file = os.dup(file.fileno())
@@ -73,16 +81,39 @@ class Pack:
                 if magic != MAGIC or offset + length != os.fstat(self._file).st_size:
                     raise ValueError("wrong magic bytes or length")
                 file.seek(offset)
-                header = json.loads(file.read(length))
+                header = parse_json(file.read(length))
             self.items = tuple(PackItem(**item) for item in header["items"])
             self.luma: LumaConvention = header["luma"]
             self.sha256: str = header["sha256"]
-        except (RecursionError, ValueError, KeyError, TypeError, struct.error) as error:
+            _check_items(self.items, offset)
+            if self.luma not in ("full", "studio") or not isinstance(self.sha256, str):
+                raise ValueError("unknown luma or hash")
+            if check:
+                self._check_pixels()
+        except (ValueError, KeyError, TypeError, struct.error) as error:
             raise InputError(f"{path} is no complete pack ({error}): make it with `polyfuse data pack`.") from error
 
-    def __reduce__(self) -> tuple[type[Pack], tuple[Path]]:
+    def __reduce__(self) -> tuple[Callable[[Path], Pack], tuple[Path]]:
         """Pickle as the path, so that another process opens the file itself."""
-        return Pack, (self._path,)
+        return _reopened, (self._path,)
+
+    def _check_pixels(self) -> None:
+        """Compare the planes with the hash in the header, unless that was done.
+
+        Raises:
+            ValueError: If they differ.
+        """
+        facts = self._path.stat()
+        key = (str(self._path.resolve()), facts.st_size, facts.st_mtime_ns)
+        if key in _checked:
+            return
+        digest = hashlib.sha256()
+        for index in range(len(self.items)):
+            for plane in self.planes(index):
+                digest.update(plane.tobytes())
+        if digest.hexdigest() != self.sha256:
+            raise ValueError("its pixels do not match their hash")
+        _checked.add(key)
 
     def planes(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return the luma of a and of b, each (H, W), read from the file.
@@ -118,6 +149,32 @@ def _read_at(file: int, num_bytes: int, offset: int) -> bytes:
     with _SEEKING:
         os.lseek(file, offset, os.SEEK_SET)
         return os.read(file, num_bytes)
+
+
+def _reopened(path: Path) -> Pack:
+    """A pack in another process; the one that it was opened in has checked its pixels."""
+    return Pack(path, check=False)
+
+
+def _check_items(items: Sequence[PackItem], end: int) -> None:
+    """Refuse a header whose items do not lie in the file, one behind the other.
+
+    Raises:
+        ValueError: If there are none, or one is of a wrong type, size or place.
+    """
+    if not items:
+        raise ValueError("it holds no pictures")
+    kinds = {field.name: int if field.name in ("height", "width", "offset") else str for field in fields(PackItem)}
+    for item in items:
+        if any(type(getattr(item, name)) is not kind for name, kind in kinds.items()):
+            raise ValueError("an item is of a wrong type")
+    free = _PREAMBLE.size
+    for item in sorted(items, key=lambda item: item.offset):
+        if min(item.height, item.width) < 1 or item.offset < free:
+            raise ValueError(f"{item.name[:40]!r} has no size or overlaps another")
+        free = item.offset + 2 * item.height * item.width
+    if free > end:
+        raise ValueError("an item reaches beyond the pictures")
 
 
 def write_pack(

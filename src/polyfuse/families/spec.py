@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import types
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar, Literal
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +20,43 @@ Observer = Callable[[str, Tensor], None]
 Windows = Callable[[], Iterator[tuple[Tensor, Tensor, tuple[slice, slice]]]]
 """Each call goes over all tiles of one picture. A tile is a and b, (1, 1, h, w), and the rows and columns of it that
 belong to no other tile; together these parts are the picture."""
+MOST_UNITS = 4096
+"""Largest whole number in a configuration, where no smaller one is stated."""
+
+
+def check_fields(config: Any, **most: int) -> None:
+    """Refuse values of a configuration that are of a wrong type, not finite, or larger than any network has.
+
+    Configurations come from files of unknown origin too: nothing is built before this. What a text may be is left to
+    the configuration.
+
+    Args:
+        config: A dataclass, from its `__post_init__`.
+        most: Largest whole number of a field, or of its entries; `MOST_UNITS` for those not named.
+
+    Raises:
+        UsageError: Naming the field.
+    """
+    hints = get_type_hints(type(config))
+    for field in fields(config):
+        value, largest = getattr(config, field.name), most.get(field.name, MOST_UNITS)
+        if not _is_of(value, hints[field.name], largest):
+            text = repr(value) if not isinstance(value, int) or abs(value) < 2**63 else "a number of many digits"
+            raise UsageError(f"{field.name} is {text[:60]}, of a wrong type or beyond {largest}: correct it.")
+
+
+def _is_of(value: Any, hint: Any, most: int) -> bool:
+    """Whether `value` is of the type `hint`, and no number in it is beyond `most` or not finite."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return any(_is_of(value, argument, most) for argument in arguments)
+    if origin is tuple:
+        return isinstance(value, tuple) and len(value) <= 16 and all(_is_of(v, arguments[0], most) for v in value)
+    if hint is float:
+        return (type(value) is float and math.isfinite(value)) or (type(value) is int and abs(value) < 2**63)
+    if hint is int:
+        return type(value) is int and abs(value) <= most
+    return isinstance(value, str if origin is Literal else hint)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 from polyfuse.errors import InputError, OutputError, PolyfuseError
 from polyfuse.io import write_text
 from polyfuse.io.atomic import delete
+from polyfuse.io.documents import parse_json
 from polyfuse.io.source import MAX_RECORD, file_sha256, read_bytes_of, shown
 
 SIDECAR_SUFFIX = ".json"
@@ -71,7 +72,7 @@ def earlier_record(
         The record; None if there is none or anything differs.
     """
     try:
-        record: dict[str, Any] = json.loads(read_bytes_of(sidecar_path(path), MAX_RECORD, what="record"))
+        record: dict[str, Any] = parse_json(read_bytes_of(sidecar_path(path), MAX_RECORD, what="record"))
         if record["settings"] != json.loads(json.dumps(made_by)):
             return None
         for name, source in sources.items():

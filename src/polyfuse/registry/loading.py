@@ -20,7 +20,7 @@ from polyfuse.io.atomic import check_apart
 from polyfuse.ops.devices import check_device
 from polyfuse.ops.precision import best_precision
 from polyfuse.registry.catalogue import FAMILIES, Family, names_with
-from polyfuse.weights.store import WeightsInfo, load_weights
+from polyfuse.weights.store import WeightsInfo, check_fit, load_weights
 
 if TYPE_CHECKING:
     import torch
@@ -158,7 +158,10 @@ def _known(name: str, names: Iterable[str]) -> str:
 
 def _family_of(path: Path) -> str:
     """Family that a weights file was made for."""
-    return load_weights(path)[1].family
+    family = load_weights(path)[1].family
+    if family not in FAMILIES:
+        raise InputError(f"{path} holds weights of {family[:40]!r}, which is no family here: get a newer polyfuse.")
+    return family
 
 
 def _build(entry: ModelEntry, path: Path | None) -> FusionModel:
@@ -175,8 +178,9 @@ def _build(entry: ModelEntry, path: Path | None) -> FusionModel:
     if info.family != entry.family:
         raise InputError(f"{path} holds weights of {info.family}, not of {entry.family}: pass --model {info.family}.")
     try:
+        _check_tensors(family, info, tensors, path)
         model = family.build(info.config)
-    except (UsageError, AttributeError, KeyError, TypeError) as error:
+    except (UsageError, AttributeError, KeyError, TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise InputError(
             f"{path} has a configuration no {info.family} can have ({error}): get a fresh copy."
         ) from error
@@ -187,6 +191,22 @@ def _build(entry: ModelEntry, path: Path | None) -> FusionModel:
         raise InputError(f"{path} does not fit its own configuration ({problem}): get a fresh copy.") from error
     model.provenance = _provenance(info, digest)
     return model
+
+
+def _check_tensors(family: Family, info: WeightsInfo, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Compare the tensors with a network without memory, so that nothing larger than the file is ever built.
+
+    Raises:
+        InputError: If they are not those of the configuration.
+    """
+    import torch
+
+    try:
+        with torch.device("meta"):
+            shell = family.build(info.config)
+    except (NotImplementedError, RuntimeError):  # a family from outside may read values while it is built
+        return
+    check_fit(shell, tensors, path)
 
 
 def _provenance(info: WeightsInfo, digest: str) -> Provenance:

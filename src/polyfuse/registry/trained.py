@@ -57,6 +57,7 @@ def train(
     device: str = "cpu",
     workers: int = 0,
     graphs: bool = True,
+    minutes: float | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> list[Path]:
     """Run a recipe to its end.
@@ -69,10 +70,12 @@ def train(
         workers: Processes that cut crops ahead, so that a fast device need not wait; the crops are the same.
         graphs: Whether one process on a GPU starts the kernels of a turn together; False for turns of
             one's own that read the value of a tensor.
+        minutes: After how long to stop with a checkpoint, at least one step later; a run goes on from there as after
+            an interruption.
         say: Gets a line of progress now and then.
 
     Returns:
-        The weights files written.
+        The weights files written: those of the end, or of the checkpoint if the time was up before.
 
     Raises:
         UsageError: If the recipe contradicts itself, or does not fit its family, the data or the checkpoint.
@@ -90,5 +93,6 @@ def train(
         device=device,
         workers=workers,
         graphs=graphs,
+        minutes=minutes,
         say=say,
     )

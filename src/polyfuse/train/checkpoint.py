@@ -46,12 +46,15 @@ def has_checkpoint(folder: Path) -> bool:
     return any((folder / name).exists() for name in (NEWEST, PREVIOUS))
 
 
-def load_checkpoint(folder: Path, note: Callable[[str], None]) -> dict[str, Any]:
+def load_checkpoint(
+    folder: Path, note: Callable[[str], None], use: Callable[[dict[str, Any]], None] = lambda state: None
+) -> dict[str, Any]:
     """Read the newest checkpoint of `folder` that is whole.
 
     Args:
         folder: A run folder.
         note: Gets one line for a checkpoint that is damaged.
+        use: Gets the content; if it raises an `InputError` the checkpoint counts as damaged.
 
     Raises:
         InputError: If there is none.
@@ -64,8 +67,28 @@ def load_checkpoint(folder: Path, note: Callable[[str], None]) -> dict[str, Any]
                 note(f"{error}; it is passed over.")
             continue
         content, digest = content[:-_DIGEST_SIZE], content[-_DIGEST_SIZE:]
-        if hashlib.sha256(content).digest() == digest:
-            state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-            return state
-        note(f"{folder / name} is damaged and is passed over.")
+        try:
+            if hashlib.sha256(content).digest() == digest:
+                state = _read(content)
+                use(state)
+                return state
+            why = ""
+        except InputError as error:
+            why = f" ({error})"
+        note(f"{folder / name} is damaged{why} and is passed over.")
     raise InputError(f"{folder} has no checkpoint that can be read: start anew without --resume, in another folder.")
+
+
+def _read(content: bytes) -> dict[str, Any]:
+    """The dictionary in a checkpoint.
+
+    Raises:
+        InputError: If it holds something else.
+    """
+    try:
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # a file that is no checkpoint makes the reader fail in many ways
+        raise InputError("it cannot be read") from error
+    if not isinstance(state, dict):
+        raise InputError("it holds no dictionary")
+    return state

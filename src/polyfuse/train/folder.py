@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Literal
 
 from polyfuse.data.pack import Pack
 from polyfuse.errors import InputError, OutputError
+from polyfuse.io.documents import parse_json
 from polyfuse.io.source import MAX_RECORD, read_bytes_of
 from polyfuse.train.checkpoint import NEWEST, PREVIOUS
 from polyfuse.train.loop import ENVIRONMENT, LAST, RECIPE
@@ -42,7 +42,7 @@ def run_progress(recipe: Recipe, out: Path) -> Progress:
 def _data(out: Path) -> list[str]:
     """Hashes of the packs that the run was begun with."""
     try:
-        environment = json.loads(read_bytes_of(out / ENVIRONMENT, MAX_RECORD, what="record"))
+        environment = parse_json(read_bytes_of(out / ENVIRONMENT, MAX_RECORD, what="record"))
         return [pack["sha256"] for pack in environment["data"]]
     except (InputError, RecursionError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{out / ENVIRONMENT} is damaged: delete {out} to do that run anew.") from error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from polyfuse.io import write_text
 
 KINDS = ("log", "val", "metrics", "monitors")
 """Training losses and norms, validation losses, metrics of validation pictures, readings of monitors."""
+PASSES = ("val", "metrics")
+"""Kinds whose lines come from passes over validation pictures, which can be interrupted."""
 STATUS = " status"
 """End of the names of columns that hold a word."""
 
@@ -27,14 +29,25 @@ class Journal:
         folder: The run folder; files are `KIND-STAGE.csv`, TensorBoard's go to `tensorboard/`.
         first_step: Steps of all stages done before; lines of later steps, left by a run that was killed, are removed.
         active: Whether to write at all; of several processes one does.
+        passes_due: Whether the passes of `first_step` are made anew: their lines of that step are removed too.
+        note: Gets one line for a file that is damaged.
     """
 
-    def __init__(self, folder: Path, first_step: int, *, active: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        first_step: int,
+        *,
+        active: bool = True,
+        passes_due: bool = False,
+        note: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self._folder, self._active, self._board = folder, active, None
         if not active:
             return
-        for path in [file for kind in KINDS for file in folder.glob(f"{kind}-*.csv")]:
-            _cut(path, first_step)
+        for kind in KINDS:
+            for path in folder.glob(f"{kind}-*.csv"):
+                _cut(path, first_step - (passes_due and kind in PASSES), note)
         self._board = _tensorboard(folder / "tensorboard", first_step)
 
     def write(self, kind: str, stage: str, step: int, values: Mapping[str, float | str]) -> None:
@@ -80,18 +93,43 @@ def read_log(path: Path) -> dict[str, list[float]]:
     """Columns of a log file that hold numbers; none where there is no file."""
     if not path.exists():
         return {}
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    names = [name for name in (rows[0] if rows else {}) if not name.endswith(STATUS)]
-    return {name: [float(row[name]) for row in rows] for name in names}
+    header, rows = _rows(path)
+    places = [place for place, name in enumerate(header) if not name.endswith(STATUS)] if rows else []
+    return {header[place]: [float(row[place]) for row in rows] for place in places}
 
 
-def _cut(path: Path, first_step: int) -> None:
-    """Remove lines of steps after `first_step`, and a line that was written in part."""
-    rows = list(csv.reader(path.read_text("utf-8").splitlines()))
-    kept = [row for row in rows if row == rows[0] or (len(row) == len(rows[0]) and int(row[0]) <= first_step)]
+def _rows(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Header and whole lines of a log file; a line that was cut or damaged is left out."""
+    lines = path.read_text("utf-8", errors="replace").splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith("\n") and "\0" not in line]
+    try:
+        header, *rows = csv.reader(whole, quoting=csv.QUOTE_NONE) if whole and lines[0] is whole[0] else [[]]
+    except csv.Error:  # a cell of more than 128 KiB
+        return [], []
+    return (header, [row for row in rows if _is_whole(row, header)]) if header[:1] == ["step"] else ([], [])
+
+
+def _is_whole(row: list[str], header: list[str]) -> bool:
+    """Whether a line has a number in every column that holds numbers, the step a whole one."""
+    try:
+        int(row[0])
+        for name, cell in zip(header, row, strict=True):
+            if not name.endswith(STATUS):
+                float(cell)
+    except (ValueError, IndexError):
+        return False
+    return True
+
+
+def _cut(path: Path, first_step: int, note: Callable[[str], None]) -> None:
+    """Remove lines of steps after `first_step`, and lines that are damaged; a file without a header begins anew."""
+    header, rows = _rows(path)
+    if not header:
+        note(f"{path} is damaged and begins anew.")
+        path.unlink()
+        return
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(kept)
+    csv.writer(buffer, lineterminator="\n").writerows([header, *(row for row in rows if int(row[0]) <= first_step)])
     write_text(path, buffer.getvalue(), overwrite=True)
 
 

@@ -1,20 +1,22 @@
 """The training loop of all families. It runs stages and turns, logs, validates and saves; a family gives the stages.
 
 A run folder holds recipe.json (as run), environment.json, a log per stage, curves, samples, checkpoints, and weights:
-best.safetensors (lowest validation loss of the last stage) and weights.safetensors (the end), both averaged.
+best.safetensors (lowest validation loss of the last stage), checkpoint.safetensors (those of the newest checkpoint) and
+weights.safetensors (the end), all averaged.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import platform
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -38,10 +40,20 @@ from polyfuse.train.recipe import Recipe
 from polyfuse.train.stage import FUSER, Batch, Configured, LoadFrozen, Training, Turn
 from polyfuse.train.state import RunState, Undo, seeded, step_seed
 from polyfuse.train.turns import take_turn
-from polyfuse.train.validation import draw_samples, score_samples, to_batch, validate, validation_batches
+from polyfuse.train.validation import (
+    NUM_SAMPLES,
+    NUM_SCORED,
+    draw_samples,
+    middles,
+    score_samples,
+    to_batch,
+    validate,
+    validation_batches,
+)
 
-BEST, LAST = "best.safetensors", "weights.safetensors"
+BEST, LAST, SO_FAR = "best.safetensors", "weights.safetensors", "checkpoint.safetensors"
 RECIPE, ENVIRONMENT = "recipe.json", "environment.json"
+Item = TypeVar("Item")
 
 
 def run(
@@ -54,6 +66,7 @@ def run(
     device: str = "cpu",
     workers: int = 0,
     graphs: bool = True,
+    minutes: float | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> list[Path]:
     """Run a recipe to its end; `polyfuse.train.train` says what the arguments mean and what is raised.
@@ -67,16 +80,18 @@ def run(
         device: Where to train.
         workers: Processes that cut crops ahead.
         graphs: Whether one process on a GPU starts the kernels of a turn together.
+        minutes: After how long to stop with a checkpoint, at least one step later.
         say: Gets a line of progress now and then.
 
     Returns:
         The weights files written.
     """
+    end = math.inf if minutes is None else time.monotonic() + 60 * minutes
     current = _Run(training, recipe, out, load_frozen, device, workers, graphs, say)
     current.begin(resume)
     try:
         with Interrupts() as interrupts:
-            current.go(interrupts)
+            current.go(interrupts, end)
     finally:
         for batches in current.batches:
             batches.close()
@@ -130,7 +145,7 @@ class _Run:
     def begin(self, resume: bool) -> None:
         """Load the checkpoint or make the folder ready."""
         if resume:
-            self.state.load_dict(load_checkpoint(self.out, self.say))
+            load_checkpoint(self.out, self.say, self.state.load_dict)
             self.say(f"resumed at step {self.state.step} of {self.state.num_steps}")
         elif has_checkpoint(self.out):
             raise OutputError(f"{self.out} holds a run already: pass --resume to go on with it, or another --out.")
@@ -140,7 +155,9 @@ class _Run:
         if self.is_main:
             write_text(self.out / RECIPE, json.dumps(self.recipe.to_json(), indent=2) + "\n", overwrite=True)
             write_text(self.out / ENVIRONMENT, json.dumps(self._environment(), indent=2) + "\n", overwrite=True)
-        self.journal = Journal(self.out, self.state.step, active=self.is_main)
+        self.journal = Journal(
+            self.out, self.state.step, active=self.is_main, passes_due=self.state.passes_due, note=self.say
+        )
         self.monitoring = Monitoring(self.out, self.journal, self.say)
         self.saved_at = self.logged_at = time.monotonic()
 
@@ -158,24 +175,14 @@ class _Run:
             "data": [{"pairs": len(pack.items), "luma": pack.luma, "sha256": pack.sha256} for pack in self.packs],
         }
 
-    def go(self, interrupts: Interrupts) -> None:
-        """Take steps until all stages are done."""
+    def go(self, interrupts: Interrupts, end: float) -> None:
+        """Take steps until all stages are done, or the clock is past `end`."""
         state = self.state
         while not state.finished:
-            started, undo = time.monotonic(), Undo(state)
-            try:
-                values = self._step()
-            except TrainingError as error:
-                undo.put_back()
-                self.save()
-                raise TrainingError(
-                    f"{error} at step {state.step} of stage {state.stage.name}: the state before it is in "
-                    f"{self.out / NEWEST}; train anew with a lower rate or a smaller clip."
-                ) from error
-            state.seconds += time.monotonic() - started
-            state.stage_step += 1
-            self._after_step(values)
-            if state.stage_step == state.stage.steps:
+            if not state.passes_due:
+                self._advance()
+            state.passes_due = not self._passes(interrupts)
+            if state.stage_step == state.stage.steps and not state.passes_due:
                 state.stage_index, state.stage_step = state.stage_index + 1, 0
                 state.enter_stage()
                 self.captured.clear()
@@ -185,6 +192,41 @@ class _Run:
             if self._anyone(interrupts.pending):
                 self.save()
                 raise interrupts.ending()
+            if end < math.inf and not state.finished and self._anyone(time.monotonic() >= end):
+                self.save()
+                self.say(f"time is up at step {state.step} of {state.num_steps}: go on with --resume")
+                return
+
+    def _advance(self) -> None:
+        """Take one step, and log it.
+
+        Raises:
+            TrainingError: If a loss or gradient is not finite; a checkpoint of the state before the step is left.
+        """
+        state = self.state
+        started, undo = time.monotonic(), Undo(state)
+        try:
+            values = self._step()
+        except TrainingError as error:
+            undo.put_back()
+            self.save()
+            raise TrainingError(
+                f"{error} at step {state.step} of stage {state.stage.name}: the state before it is in "
+                f"{self.out / NEWEST}; train anew with a lower rate or a smaller clip."
+            ) from error
+        state.seconds += time.monotonic() - started
+        state.stage_step += 1
+        self.logged.add(values)
+        self.watched.add(values)
+        if self._is_due(self.recipe.rhythm.log_every):
+            self._log(self.logged.take())
+        if self.is_main and self.val_batches and self._is_due(self.recipe.rhythm.monitor_every):
+            share, means = state.stage_step / state.stage.steps, self.watched.take()
+            self.monitoring.read(state.stage, state.parts, self.val_batches[0], state.step, share, means)
+
+    def _is_due(self, interval: int) -> bool:
+        """Whether what is done every `interval` steps, and at the end of a stage, is to be done now."""
+        return self.state.stage_step % interval == 0 or self.state.stage_step == self.state.stage.steps
 
     def _step(self) -> dict[str, float]:
         """Take all turns of the stage on the next batch; returns the numbers for the log."""
@@ -222,26 +264,30 @@ class _Run:
             return flag
         return bool(self._mean(torch.tensor(float(flag), device=self.accelerator.device)) > 0)
 
-    def _after_step(self, values: dict[str, float]) -> None:
-        """Log, validate and draw when these are due; the main process alone writes."""
-        state, rhythm = self.state, self.recipe.rhythm
-        last = state.stage_step == state.stage.steps
-        self.logged.add(values)
-        self.watched.add(values)
-        if state.stage_step % rhythm.log_every == 0 or last:
-            self._log(self.logged.take())
-        if not self.is_main:
-            return
-        if self.val_batches and (state.stage_step % rhythm.monitor_every == 0 or last):
-            share = state.stage_step / state.stage.steps
-            self.monitoring.read(state.stage, state.parts, self.val_batches[0], state.step, share, self.watched.take())
-        if self.val_batches and (state.stage_step % rhythm.validate_every == 0 or last):
-            self._validate()
-        if self.val_packs and (state.stage_step % rhythm.draw_every == 0 or last):
-            folder = self.out / "samples" / f"{state.step:06d}"
-            draw_samples(state.stage, self._averaged(), self.val_packs, folder, self.accelerator.device)
-            self._score()
-            draw_curves(self.out)
+    def _passes(self, interrupts: Interrupts) -> bool:
+        """Validate, draw and score when these are due; the main process alone does.
+
+        Returns:
+            Whether all is done; False if the run was interrupted meanwhile, which counts between pictures.
+
+        Raises:
+            TrainingError: If a fused picture is not finite; a checkpoint is left.
+        """
+        rhythm = self.recipe.rhythm
+        try:
+            if self.is_main and self.val_batches and self._is_due(rhythm.validate_every):
+                self._validate(interrupts)
+            if self.is_main and self.val_packs and self._is_due(rhythm.draw_every):
+                self._draw_and_score(interrupts)
+        except Interrupted:
+            return False
+        except TrainingError as error:
+            self.save()
+            raise TrainingError(
+                f"{error} after step {self.state.step}: the state is in {self.out / NEWEST}; train anew with a lower "
+                "rate or a smaller clip."
+            ) from error
+        return True
 
     def _log(self, means: dict[str, float]) -> None:
         """Write a line and say where the run is."""
@@ -252,22 +298,25 @@ class _Run:
         losses = ", ".join(f"{name} {value:.4g}" for name, value in means.items())
         self.say(f"step {state.step} of {state.num_steps}, {left / 60:.0f} min left, {state.stage.name}: {losses}")
 
-    def _validate(self) -> None:
+    def _validate(self, interrupts: Interrupts) -> None:
         """The validation pass; keeps the weights if they are the best of this stage."""
         state = self.state
-        scores = validate(state.stage, self._averaged(), self.val_batches)
+        scores = validate(state.stage, self._averaged(), interrupts.between(self.val_batches))
         self.journal.write("val", state.stage.name, state.step, scores)
         self.say(f"step {state.step}, validation: {', '.join(f'{name} {value:.4g}' for name, value in scores.items())}")
         if scores["total"] < state.best and state.stage_index == len(state.stages) - 1:
             state.best = scores["total"]
             self._export(self.out / BEST)
 
-    def _score(self) -> None:
-        """Score validation pictures fused with the averaged weights, and log the scores."""
-        state = self.state
-        scores = score_samples(state.stage, self._averaged(), self.val_packs, self.accelerator.device)
+    def _draw_and_score(self, interrupts: Interrupts) -> None:
+        """Draw and score validation pictures fused with the averaged weights, log the scores, and draw the curves."""
+        state, device, between = self.state, self.accelerator.device, interrupts.between
+        folder = self.out / "samples" / f"{state.step:06d}"
+        draw_samples(state.stage, self._averaged(), between(middles(self.val_packs, NUM_SAMPLES)), folder, device)
+        scores = score_samples(state.stage, self._averaged(), between(middles(self.val_packs, NUM_SCORED)), device)
         self.journal.write("metrics", state.stage.name, state.step, scores)
         self.say(f"step {state.step}, metrics: {', '.join(f'{name} {value:.4g}' for name, value in scores.items())}")
+        draw_curves(self.out)
 
     def _averaged(self) -> dict[str, torch.nn.Module]:
         """All parts, the fuser replaced by its average."""
@@ -286,13 +335,19 @@ class _Run:
         self.saved_at = time.monotonic()
         if self.is_main:
             save_checkpoint(self.out, self.state.to_dict())
+            if not self.state.finished:  # the end has a file of its own
+                self._export(self.out / SO_FAR)
 
     def finish(self) -> list[Path]:
-        """Write the last weights."""
+        """Write the last weights; of a run whose time was up those of its checkpoint are there."""
         if not self.is_main:
             return []
         draw_curves(self.out)
-        paths = [self._export(self.out / LAST)]
+        if self.state.finished:
+            paths = [self._export(self.out / LAST)]
+            (self.out / SO_FAR).unlink(missing_ok=True)
+        else:
+            paths = [self.out / SO_FAR]
         return [*paths, self.out / BEST] if (self.out / BEST).exists() else paths
 
 
@@ -314,6 +369,10 @@ def _open(recipe: Recipe, paths: tuple[str, ...]) -> list[Pack]:
     return packs
 
 
+class Interrupted(Exception):
+    """A pass over validation pictures was left, because the run is interrupted."""
+
+
 class Interrupts:
     """While open, SIGINT, SIGTERM and SIGHUP only set `pending`; a second one acts at once."""
 
@@ -331,6 +390,17 @@ class Interrupts:
                 if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
                     self._before[number] = signal.signal(number, self._note)
         return self
+
+    def between(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The items, as long as nothing is pending.
+
+        Raises:
+            Interrupted: Before an item, if something is.
+        """
+        for item in items:
+            if self.pending:
+                raise Interrupted
+            yield item
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.pending, self._number = True, number

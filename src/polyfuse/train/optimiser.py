@@ -12,6 +12,12 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from polyfuse.train.recipe import OptimiserConfig
 
+MOMENTS: dict[type[torch.optim.Optimizer], set[str]] = {
+    torch.optim.Adam: {"step", "exp_avg", "exp_avg_sq"},
+    torch.optim.AdamW: {"step", "exp_avg", "exp_avg_sq"},
+    torch.optim.RMSprop: {"step", "square_avg"},
+}
+"""What each optimiser keeps of every parameter."""
 RMSPROP_DECAY = 0.99
 """Decay of the mean of squared gradients in RMSprop; the usual value."""
 

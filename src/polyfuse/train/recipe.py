@@ -12,13 +12,31 @@ from typing import Any, Literal
 
 from polyfuse.data.batches import CropConfig
 from polyfuse.errors import InputError, UsageError
+from polyfuse.io.documents import parse_json
 from polyfuse.io.source import read_bytes_of, shown
 from polyfuse.ops.precision import Precision
-from polyfuse.train.strict import check_known, read_strict
+from polyfuse.train.strict import check_known, check_plain, read_strict
 
 _MAX_BYTES = 1 << 20
 _FREE = ("rhythm", "data.train", "data.val", "teacher")
 """Keys that have no effect on the weights: how often things are done, and the paths of data and teacher."""
+MOST_RATE = 1e3
+"""Largest learning rate. With it and finite gradients a step of Adam or RMSprop keeps float32 weights finite."""
+MOST_STEPS = 10**9
+MOST_PIXELS = 2**28
+"""Pixels of one batch of each source: 1 GiB in float32."""
+
+
+def check_range(where: str, values: Any, **ranges: tuple[float, float]) -> None:
+    """Refuse fields out of their ranges, both ends included; what is not a number is out of every range.
+
+    Raises:
+        UsageError: Naming the first.
+    """
+    for name, (least, most) in ranges.items():
+        value = getattr(values, name)
+        if value is not None and not least <= value <= most:
+            raise UsageError(f"{where}{name} is {value}: give {least:g} to {most:g}.")
 
 
 @dataclass(frozen=True)
@@ -35,6 +53,14 @@ class DataConfig:
     """Crops of one step, over all processes together. Source: official code."""
     crop: CropConfig = field(default_factory=CropConfig)
     """How crops are made."""
+
+    def __post_init__(self) -> None:
+        """Refuse batches of no crops, and of more than fit into memory."""
+        if self.batch < 1 or self.batch * self.crop.cut**2 > MOST_PIXELS:
+            raise UsageError(
+                f"a batch of {self.batch} crops of {self.crop.cut}x{self.crop.cut} is empty or too large: give "
+                f"at least 1, and at most {MOST_PIXELS:,} pixels."
+            )
 
 
 @dataclass(frozen=True)
@@ -63,9 +89,12 @@ class OptimiserConfig:
     """How often the rate is halved, evenly spread over the stage: 3 halve it at 25, 50 and 75 % of the steps."""
 
     def __post_init__(self) -> None:
-        """Refuse values that would have no effect."""
-        if self.halvings < 0:
-            raise UsageError(f"halvings is {self.halvings}: give 0 or more.")
+        """Refuse values that would have no effect, or would leave weights that are no numbers."""
+        tiny = 1e-30
+        check_range("", self, rate=(0, MOST_RATE), eps=(tiny, 1), weight_decay=(0, MOST_RATE), clip=(tiny, 1e30))
+        check_range("", self, warmup=(0, MOST_STEPS), final=(0, 1), halvings=(0, 64))
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise UsageError(f"betas are {self.betas}: give two decays in [0, 1).")
         if self.kind == "rmsprop" and self.weight_decay:
             raise UsageError("rmsprop has no weight_decay here: drop it.")
 
@@ -88,6 +117,13 @@ class StageConfig:
     """Keys of data.crop, all but the size, that this stage changes."""
     steadiness: float = 0.0
     """Weight of the change from crop to twin, see `CropConfig.twin`; 0 is off.  # ours"""
+
+    def __post_init__(self) -> None:
+        """Refuse weights of losses that are no numbers."""
+        check_range("", self, steadiness=(0, 1e9))
+        for name, weight in self.losses.items():
+            if not abs(weight) <= 1e9:
+                raise UsageError(f"the weight of {name} is {weight}: give a number of at most 1e9.")
 
 
 @dataclass(frozen=True)
@@ -139,13 +175,20 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
-        if not self.stages or min(stage.steps for stage in self.stages) < 1:
-            raise UsageError("the recipe has no stage, or one without steps: give [[stages]] with steps of 1 or more.")
+        steps = [stage.steps for stage in self.stages]
+        if not steps or min(steps) < 1 or max(steps) > MOST_STEPS:
+            raise UsageError(
+                f"the recipe has no stage, or one without steps or with more than {MOST_STEPS:,}: give [[stages]] with "
+                "steps of 1 or more."
+            )
+        if not 0 <= self.seed < 2**63:
+            raise UsageError(f"seed is {self.seed}: give 0 or more, below 2^63.")
         if not 0 <= self.ema < 1:
             raise UsageError(f"ema {self.ema} is no decay: give a number in [0, 1).")
         rhythm = self.rhythm
         if min(rhythm.log_every, rhythm.validate_every, rhythm.draw_every, rhythm.monitor_every) < 1:
             raise UsageError("rhythm has an interval below 1 step: give 1 or more.")
+        check_range("rhythm.", rhythm, validation_crop=(1, 2**14), checkpoint_minutes=(0, 1e9))
         for index in range(len(self.stages)):
             if self.crop_of(index).twin and self.data.batch % 2:
                 raise UsageError(f"a batch of {self.data.batch} is no number of twins: give an even one.")
@@ -197,18 +240,31 @@ def load_recipe(source: str | Path, settings: Iterable[str] = ()) -> Recipe:
             why = "" if not isinstance(error, InputError) or not path.exists() else f" ({str(error).partition(':')[0]})"
             advice = f"give a TOML file, or one of {names}"
             raise InputError(f"{shown(path)} is no recipe that can be read{why}: {advice}.") from error
+    is_json = path.suffix == ".json"
     try:
-        values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{source} is no TOML ({error}): correct it.") from error
-    recipe = _located(read_strict(Recipe, values, "recipe"), folder)
+        values = parse_json(text) if is_json else tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise InputError(f"{source} is no {'JSON' if is_json else 'TOML'} ({reason}): correct it.") from error
+    recipe = _located(read_recipe(values), folder)
     settings = list(settings)
     if not settings:
         return recipe
     values = recipe.to_json()
     for setting in settings:
         _set(values, setting)
-    return _located(read_strict(Recipe, values, "recipe"), Path())
+    return _located(read_recipe(values), Path())
+
+
+def read_recipe(values: Any) -> Recipe:
+    """The recipe of a plain table, as TOML or JSON gives it.
+
+    Raises:
+        UsageError: If a key is unknown, a value is wrong, or a number is not finite.
+    """
+    check_plain(values, "recipe")
+    recipe: Recipe = read_strict(Recipe, values, "recipe")
+    return recipe
 
 
 def _located(recipe: Recipe, folder: Path) -> Recipe:
@@ -245,7 +301,7 @@ def _set(values: dict[str, Any], setting: str) -> None:
         raise UsageError(f"--set {key} replaces an entry of a list: set the key of the list, or a key of the entry.")
     try:
         table[last] = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         table[last] = text
 
 

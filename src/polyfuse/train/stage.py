@@ -57,7 +57,8 @@ class Turn:
     noted: tuple[str, ...] = ()
     """Names of values of `step` that are logged and not minimised."""
     frozen: tuple[str, ...] = ()
-    """Modules within its parts that stay as they are, e.g. "fuser.decoder"."""
+    """Modules and parameters within its parts that stay as they are, e.g. "fuser.decoder". The loop adds those that the
+    family froze when it built the parts."""
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,52 @@
 from __future__ import annotations
 
 import difflib
+import math
 import types
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from polyfuse.errors import UsageError
+from polyfuse.io.documents import check_depth
+
+LARGEST = 2**63
+"""Whole numbers must be smaller than this; larger ones fit no generator, tensor or file."""
+_SHOWN = 60
+
+
+def check_plain(values: Any, where: str) -> None:
+    """Refuse what no table of settings can hold: tables nested without end, numbers that are not finite or too long.
+
+    Args:
+        values: What TOML or JSON gives.
+        where: Name of the table, for messages.
+
+    Raises:
+        UsageError: Naming the key.
+    """
+    try:
+        check_depth(values)
+    except ValueError as error:
+        raise UsageError(f"{where} holds tables within tables without end: flatten it.") from error
+    waiting = [(where, values)]
+    while waiting:
+        key, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [(f"{key}.{name}", item) for name, item in value.items()]
+        elif isinstance(value, list):
+            waiting += [(f"{key}.{index}", item) for index, item in enumerate(value)]
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"{key} is {value}: give a finite number.")
+        elif isinstance(value, int) and abs(value) >= LARGEST:
+            raise UsageError(f"{key} has {value.bit_length()} bits: give a number below 2^63.")
+        elif isinstance(value, str) and "\0" in value:
+            raise UsageError(f"{key} holds a null character: correct it.")
+
+
+def shown(value: Any) -> str:
+    """A value in a message, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def read_strict(kind: type[Any], values: Any, where: str) -> Any:
@@ -22,7 +63,7 @@ def read_strict(kind: type[Any], values: Any, where: str) -> Any:
         UsageError: Naming the key that is unknown (with the nearest name), missing, or of a wrong type.
     """
     if not isinstance(values, dict):
-        raise UsageError(f"{where} is {values!r}, not a table: write its keys below [{where}].")
+        raise UsageError(f"{where} is {shown(values)}, not a table: write its keys below [{where}].")
     hints, known = get_type_hints(kind), {field.name: field for field in fields(kind)}
     for key in values:
         check_known(key, known, where)
@@ -39,8 +80,8 @@ def check_known(key: str, known: Any, where: str) -> None:
         UsageError: With the nearest names.
     """
     if key not in known:
-        near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.4) or sorted(known)
-        raise UsageError(f"{where} has no {key!r}: did you mean {' or '.join(near)}?")
+        near = difflib.get_close_matches(key[:_SHOWN], list(known), n=1, cutoff=0.4) or sorted(known)
+        raise UsageError(f"{where} has no {shown(key)}: did you mean {' or '.join(near)}?")
 
 
 def _read(kind: Any, value: Any, where: str) -> Any:
@@ -68,4 +109,4 @@ def _read(kind: Any, value: Any, where: str) -> Any:
     if kind in (int, str, bool) and type(value) is kind:
         return value
     wanted = " or ".join(map(repr, arguments)) if origin is Literal else getattr(kind, "__name__", str(kind))
-    raise UsageError(f"{where} is {value!r}: give {wanted}.")
+    raise UsageError(f"{where} is {shown(value)}: give {wanted}.")

@@ -70,9 +70,10 @@ def losses_and_gradients(parts: Parts, turn: Turn, batch: Batch) -> tuple[dict[s
     """Losses and notes of `turn`, and the sum of the losses; the gradients are left in what it trains."""
     for name, part in parts.items():
         part.requires_grad_(name in turn.parts)
-    for module in turn.frozen:
-        owner, _, path = module.partition(".")
-        parts[owner].get_submodule(path).requires_grad_(False)
+    for path in turn.frozen:
+        owner, _, inner = path.partition(".")
+        module, _, name = inner.rpartition(".")
+        getattr(parts[owner].get_submodule(module), name).requires_grad_(False)
     for group in turn_parameters(parts, turn).values():
         for value in group:
             value.grad = None

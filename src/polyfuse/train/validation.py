@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from polyfuse.data.batches import Batches, CropConfig
 from polyfuse.data.pack import Pack
+from polyfuse.errors import TrainingError
 from polyfuse.io import write_picture
 from polyfuse.metrics import UndefinedMetricWarning, score
 from polyfuse.train.recipe import Recipe
@@ -29,6 +30,8 @@ SIDE = 320
 """Largest side of a picture drawn or scored, pixels."""
 MULTIPLE = 16
 """Its sides are multiples of this, for networks that reduce their input."""
+Middle = tuple[str, NDArray[np.uint8], NDArray[np.uint8]]
+"""Name of a picture, and the middles of a and of b."""
 METRICS = ("SF", "MI", "SCD", "VIF", "Qabf", "SSIM")
 """Metrics of the scored pictures, under protocol cddfuse."""
 
@@ -49,7 +52,7 @@ def to_batch(a: NDArray[np.float32], b: NDArray[np.float32], device: torch.devic
 
 
 @torch.no_grad()
-def validate(stage: Stage, parts: Parts, batches: Sequence[Batch]) -> dict[str, float]:
+def validate(stage: Stage, parts: Parts, batches: Iterable[Batch]) -> dict[str, float]:
     """Mean losses and their "total" over `batches`; the lowest total makes the best weights."""
     losses = [stage.validate(parts, batch) for batch in batches]
     means = {name: float(torch.stack([values[name] for values in losses]).mean()) for name in losses[0]}
@@ -57,26 +60,34 @@ def validate(stage: Stage, parts: Parts, batches: Sequence[Batch]) -> dict[str, 
 
 
 @torch.no_grad()
-def draw_samples(stage: Stage, parts: Parts, packs: Sequence[Pack], folder: Path, device: torch.device) -> None:
-    """Write a, b and the fused picture of some validation pictures side by side."""
-    for name, a, b in _middles(packs, NUM_SAMPLES):
-        fused = _fuse(stage, parts, a, b, device)[0, 0].mul(255).to(torch.uint8).numpy()
+def draw_samples(stage: Stage, parts: Parts, pictures: Iterable[Middle], folder: Path, device: torch.device) -> None:
+    """Write a, b and the fused picture of each of `pictures` side by side.
+
+    Raises:
+        TrainingError: If a fused picture is not finite.
+    """
+    for name, a, b in pictures:
+        fused = _fuse(stage, parts, name, a, b, device)[0, 0].mul(255).to(torch.uint8).numpy()
         write_picture(folder / f"{name}.png", np.concatenate([a, b, fused], axis=1), overwrite=True)
 
 
 @torch.no_grad()
-def score_samples(stage: Stage, parts: Parts, packs: Sequence[Pack], device: torch.device) -> dict[str, float]:
-    """Mean metrics of some validation pictures, rounded to 8 bits as files are; NaN where all are too small for one."""
+def score_samples(stage: Stage, parts: Parts, pictures: Iterable[Middle], device: torch.device) -> dict[str, float]:
+    """Mean metrics of `pictures`, rounded to 8 bits as files are; NaN where all are too small for one.
+
+    Raises:
+        TrainingError: If a fused picture is not finite.
+    """
     scores = []
-    for _, a, b in _middles(packs, NUM_SCORED):
-        fused = _fuse(stage, parts, a, b, device)
+    for name, a, b in pictures:
+        fused = _fuse(stage, parts, name, a, b, device)
         sources = (torch.from_numpy(plane)[None, None] / 255 for plane in (a, b))
         with warnings.catch_warnings(action="ignore", category=UndefinedMetricWarning):
             scores.append(score(fused, *sources, metrics=METRICS).values)
     return {name: float(torch.cat([values[name] for values in scores]).nanmean()) for name in METRICS}
 
 
-def _middles(packs: Sequence[Pack], count: int) -> Iterator[tuple[str, NDArray[np.uint8], NDArray[np.uint8]]]:
+def middles(packs: Sequence[Pack], count: int) -> Iterator[Middle]:
     """Name and the middles of a and b of at most `count` pictures, evenly chosen."""
     pictures = [(pack, index) for pack in packs for index in range(len(pack.items))]
     for pack, index in pictures[:: max(1, len(pictures) // count)][:count]:
@@ -91,8 +102,13 @@ def _middle(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.array(plane[max(0, top) :, max(0, left) :][:height, :width])
 
 
-def _fuse(stage: Stage, parts: Parts, a: NDArray[np.uint8], b: NDArray[np.uint8], device: torch.device) -> torch.Tensor:
+def _fuse(
+    stage: Stage, parts: Parts, name: str, a: NDArray[np.uint8], b: NDArray[np.uint8], device: torch.device
+) -> torch.Tensor:
     """The fused picture, (1, 1, H, W) in [0, 1] in steps of 1/255, on the CPU."""
     first, second = (np.divide(plane[None, None], 255, dtype=np.float32) for plane in (a, b))
     batch = to_batch(first, second, device)
-    return stage.draw(parts, batch).float().clamp(0, 1).mul(255).round().div(255).cpu()
+    fused = stage.draw(parts, batch).float().cpu()
+    if not fused.isfinite().all():
+        raise TrainingError(f"the fused picture of {name} is not finite")
+    return fused.clamp(0, 1).mul(255).round().div(255)

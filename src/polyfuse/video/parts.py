@@ -132,7 +132,7 @@ class Parts:
         """The filter's state in the last part; a part that cannot be read counts as missing, with those after it."""
         while self._count:
             arrays = read_arrays(self._path(self._count - 1))
-            if arrays is not None:
+            if arrays is not None and {"table", "data"} <= arrays.keys():
                 return {name.removeprefix(_STATE): array for name, array in arrays.items() if name.startswith(_STATE)}
             self._count -= 1
             words = read_words(self._path(self._count - 1)) if self._count else None

@@ -13,6 +13,7 @@ from safetensors.numpy import load, save
 
 from polyfuse.errors import InputError
 from polyfuse.io import atomic_path
+from polyfuse.io.documents import parse_json
 from polyfuse.io.source import open_source, read_bytes_of
 from polyfuse.video.temporal import State
 
@@ -43,20 +44,24 @@ def write_store(path: Path, arrays: State, words: dict[str, Any], *, called: Pat
 
 
 def read_words(path: Path) -> dict[str, Any] | None:
-    """The JSON values of a file by `write_store`; None if it is missing or no such file."""
+    """The JSON values of a file by `write_store`; None if it is missing or no such file.
+
+    A "fingerprint" and a whole number of "frames" are among them.
+    """
     try:
         with open_source(path, what="state") as file:
             length = int.from_bytes(file.read(_HEADER_BYTES), "little")
             header = file.read(min(length, path.stat().st_size))
-        words = json.loads(json.loads(header)["__metadata__"][_KEY])
+        words = parse_json(parse_json(header)["__metadata__"][_KEY])
     except (InputError, RecursionError, ValueError, KeyError, TypeError):
         return None
-    return words if isinstance(words, dict) else None
+    whole = isinstance(words, dict) and "fingerprint" in words and type(words.get("frames")) is int
+    return words if whole and words["frames"] >= 0 and type(words.get("end", 0)) is int else None
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]] | None:
     """The arrays of such a file; None if it is damaged or missing."""
     try:
         return load(read_bytes_of(path, _MAX_BYTES, what="state"))
-    except (InputError, SafetensorError):
+    except (InputError, SafetensorError, KeyError, TypeError, ValueError):
         return None

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polyfuse.errors import InputError, UsageError
 from polyfuse.io.atomic import atomic_path, check_apart, check_free, write_text
+from polyfuse.io.documents import parse_json
 from polyfuse.io.source import read_bytes_of
 
 if TYPE_CHECKING:
@@ -54,11 +55,13 @@ class WeightsInfo:
 
 def content_sha256(tensors: Mapping[str, Tensor]) -> str:
     """SHA-256 over name, shape, dtype and bytes of every tensor, in the order of their names."""
+    import torch
+
     digest = hashlib.sha256()
     for name in sorted(tensors):
         values = tensors[name].detach().cpu().contiguous()
         digest.update(f"{name} {values.dtype} {tuple(values.shape)}\n".encode())
-        digest.update(values.numpy().tobytes())
+        digest.update(values.reshape(-1).view(torch.uint8).numpy().tobytes())  # NumPy knows no bfloat16
     return digest.hexdigest()
 
 
@@ -104,9 +107,9 @@ def load_weights(path: Path, *, expected_sha256: str | None = None) -> tuple[dic
             f"{path} has SHA-256 {digest[:12]}..., not {expected_sha256[:12]}...: it is damaged, reinstall polyfuse."
         )
     try:
-        tensors = load(content)
         info = _read_info(content)
-    except (SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
+        tensors = load(content)
+    except (SafetensorError, AttributeError, KeyError, TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise InputError(
             f"{path} is no polyfuse weights file: convert checkpoints with `polyfuse models import`."
         ) from error
@@ -118,11 +121,16 @@ def load_weights(path: Path, *, expected_sha256: str | None = None) -> tuple[dic
 def _read_info(content: bytes) -> WeightsInfo:
     """The `WeightsInfo` in the header of a safetensors file."""
     length = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + length])
-    values = json.loads(header["__metadata__"]["polyfuse"])
+    header = parse_json(content[8 : 8 + length])
+    values = parse_json(header["__metadata__"]["polyfuse"])
     if values.get("format_version") != FORMAT_VERSION:
         raise ValueError("unknown format version")
-    return WeightsInfo(**values)
+    info = WeightsInfo(**values)
+    for field in fields(info):
+        kind = dict if field.name == "config" else type(field.default) if field.default is not MISSING else str
+        if type(getattr(info, field.name)) is not kind:
+            raise TypeError(f"{field.name} is of a wrong type")
+    return info
 
 
 def card(info: WeightsInfo, num_values: int, file_name: str) -> str:
@@ -199,6 +207,33 @@ def _imported(tensor: Tensor, dtype: torch.dtype, name: str) -> Tensor:
     if dtype.is_floating_point and not bool(values.isfinite().all()):
         raise InputError(f"{name} holds NaN or infinity: take a checkpoint from before the training broke down.")
     return values
+
+
+def check_fit(model: nn.Module, tensors: Mapping[str, Tensor], source: Path) -> None:
+    """Refuse tensors that are not the network's: others, fewer, of another shape, or of a type it cannot take.
+
+    Args:
+        model: A network; it may be on the device "meta", where it takes no memory.
+        tensors: What a weights file holds.
+        source: The file, for messages.
+
+    Raises:
+        InputError: Naming the first such tensor.
+    """
+    import torch
+
+    own, problem = model.state_dict(), None
+    taken = (torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.int64)
+    names = sorted(own.keys() ^ tensors.keys())
+    if names:
+        problem = f"{names[0]} is {'missing' if names[0] in own else 'none of its tensors'}"
+    for name in own.keys() & tensors.keys():
+        if tensors[name].shape != own[name].shape:
+            problem = f"{name} has shape {tuple(tensors[name].shape)}, not {tuple(own[name].shape)}"
+        elif tensors[name].dtype not in taken:
+            problem = f"{name} is of {tensors[name].dtype}"
+    if problem is not None:
+        raise InputError(f"{source} does not fit its own configuration ({problem}): get a fresh copy.")
 
 
 def check_shapes(model: nn.Module, tensors: Mapping[str, Tensor], source: Path) -> None:

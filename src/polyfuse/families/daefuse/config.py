@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from torch import nn
 
 from polyfuse.errors import UsageError
+from polyfuse.families.spec import check_fields
 
 Branches = Literal["both", "cnn", "vit"]
 Size = Literal["base", "tiny"]
@@ -94,6 +95,7 @@ class DAEFuseConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that describe no network."""
+        check_fields(self, shallow_blocks=64, high_blocks=64, depth=64, decoder_blocks=64, mlp_ratio=64)
         numbers = {name: value for name, value in asdict(self).items() if not isinstance(value, bool | str)}
         for name, value in numbers.items():
             if min(value if name in _TUPLES else (value,), default=0) < 1:

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from polyfuse.errors import UsageError
+from polyfuse.families.spec import check_fields
 from polyfuse.ops.sparse_coding import CodingStep
 from polyfuse.ops.threshold import SHRINK, STEEPNESS, ThresholdKind, apply_threshold
 
@@ -59,6 +60,7 @@ class CoderConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that describe no network."""
+        check_fields(self, iterations=64, kernel_size=255)
         if self.kernel_size < 1 or self.kernel_size % 2 == 0:
             raise UsageError(f"kernel_size {self.kernel_size} is not odd and positive: use 9 as published.")
         if self.iterations < 1 or self.channels < 1:

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from polyfuse.errors import UsageError
 from polyfuse.families.fnet.coder import CoderConfig, CoderTrace, SparseCoder
-from polyfuse.families.spec import FusionModel, ModelSpec, Observer, check_pair
+from polyfuse.families.spec import FusionModel, ModelSpec, Observer, check_fields, check_pair
 from polyfuse.ops.black import keep_black
 from polyfuse.ops.coding_forms import code_and_read, fast_form_for
 from polyfuse.ops.padding import reflect_pad
@@ -53,6 +53,7 @@ class FNetConfig:
 
     def __post_init__(self) -> None:
         """Refuse unknown borders and margins of less than a pixel."""
+        check_fields(self)
         if self.border not in ("zeros", "reflect"):
             raise UsageError(f"unknown border {self.border!r}: use 'zeros' or 'reflect'.")
         if self.margin < 1:

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from polyfuse.errors import UsageError
+from polyfuse.families.spec import check_fields
 from polyfuse.ops.black import keep_black
 from polyfuse.ops.blocks import from_blocks, to_blocks
 from polyfuse.ops.precision import Precision
@@ -51,6 +52,7 @@ class FNetTConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that describe no network."""
+        check_fields(self, depth=64, kernel=255, unshuffle=64)
         if min(self.channels, self.depth, self.unshuffle, self.kernel) < 1 or self.kernel % 2 == 0:
             raise UsageError("channels, depth, unshuffle and kernel must be positive and kernel odd: correct them.")
 

@@ -6,11 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from polyfuse.errors import UsageError
-from polyfuse.families.spec import OutputMapping
+from polyfuse.families.spec import OutputMapping, check_fields
 
 Mixing = Literal["dense", "depthwise"]
 Messages = Literal["interleaved", "per_neighbour"]
 
+MOST_BLOCKS = 64
+"""Largest number of pairs of transformer blocks; the published network has 4."""
 NUM_NODES = 3
 """Nodes of each source's graph."""
 
@@ -65,6 +67,9 @@ class SMFNetConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that describe no network."""
+        check_fields(self, base_blocks=64, depth=64, exchange_rounds=64, message_iterations=64)
+        if self.base_blocks * self.depth > MOST_BLOCKS:
+            raise UsageError(f"base_blocks times depth is {self.base_blocks * self.depth}: use at most {MOST_BLOCKS}.")
         if self.channels < 4 or self.channels % 4 or self.heads < 1 or self.channels % (2 * self.heads):
             raise UsageError(
                 f"{self.channels} channels cannot be cut for {self.heads} heads: "

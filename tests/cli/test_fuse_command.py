@@ -243,6 +243,21 @@ def test_resume_tells_kept_results_like_new_ones(polyfuse: Runner, folders: Fold
     assert [row["state"] for row in json.loads("\n".join(ran.out))["results"]] == ["kept", "fused", "kept"]
 
 
+def test_resume_makes_a_damaged_result_again(polyfuse: Runner, folders: Folders) -> None:
+    call = ("fuse", *folders(3), "--model", "average")
+    polyfuse(*call)
+    whole = Path("fused/1.png").read_bytes()
+    Path("fused/1.png").write_bytes(whole[:100])
+    ran = polyfuse(*call, "--resume", "--verify", "--json")
+    assert [row["state"] for row in json.loads("\n".join(ran.out))["results"]] == ["kept", "fused", "kept"]
+    assert Path("fused/1.png").read_bytes() == whole
+
+
+def test_verify_without_resume_is_a_usage_error(polyfuse: Runner, pair: tuple[Path, Path]) -> None:
+    ran = polyfuse("fuse", *pair, "--verify")
+    assert (ran.code, ran.problem) == (2, "--verify says how --resume looks at files: pass both, or neither.")
+
+
 @pytest.mark.parametrize("text", ["64MiB", "0.5GiB", "500 mb", "1G", "300000000"])
 def test_memory_is_written_in_any_usual_way(text: str, polyfuse: Runner, pair: tuple[Path, Path]) -> None:
     # The limit counts what this process already holds, so only its spelling is looked at here.

@@ -126,7 +126,7 @@ def test_resume_keeps_what_is_done_untouched_and_does_the_rest(make_jobs: Callab
     assert [path.stat().st_mtime_ns for _, path in jobs[:2]] == before
 
 
-@pytest.mark.parametrize("change", ["model", "option", "source", "no sidecar", "damaged sidecar"])
+@pytest.mark.parametrize("change", ["model", "option", "source", "no sidecar", "damaged sidecar", "deep sidecar"])
 def test_resume_makes_again_what_was_made_in_another_way(change: str, make_jobs: Callable[..., Jobs]) -> None:
     jobs = make_jobs(1)
     run(jobs)
@@ -142,7 +142,7 @@ def test_resume_makes_again_what_was_made_in_another_way(change: str, make_jobs:
     elif change == "no sidecar":
         sidecar.unlink()
     else:
-        sidecar.write_text('{"sources": []}')
+        sidecar.write_text('{"sources": []}' if change == "damaged sidecar" else "[" * 100_000)
     outcomes = list(fuse_pairs(jobs, model, options, writing=Writing(resume=True)))
     assert [outcome.state for outcome in outcomes] == ["fused"]
 

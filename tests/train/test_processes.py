@@ -65,7 +65,7 @@ def test_killed_run_is_resumed_to_the_same_bits(tmp_path: Path, write_recipe: Wr
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are listed by Linux")
 def test_workers_and_tracker_do_not_outlive_a_killed_run(tmp_path: Path, write_recipe: WriteRecipe) -> None:
-    process = start(tmp_path, str(write_recipe(steps=10_000)), "-o", "run", "--workers", "2")
+    process = start(tmp_path, str(write_recipe(steps=10_000)), "-o", "run", "--workers", "1")
     deadline = time.monotonic() + PATIENCE
     while not (tmp_path / "run/log-reconstruction.csv").exists() and process.poll() is None:
         assert time.monotonic() < deadline

@@ -1,6 +1,7 @@
 """A run from end to end: what it leaves, that stopping changes nothing, and how it ends badly."""
 
 import csv
+import json
 import re
 import shutil
 import signal
@@ -380,6 +381,15 @@ def test_picture_that_is_not_finite_ends_the_run_with_a_checkpoint(
     with pytest.raises(TrainingError, match=r"^the fused picture of 0 is not finite after step 12: .*checkpoint\.pt"):
         train(recipe, tmp_path / "run", resume=True)
     assert load_checkpoint(tmp_path / "run", print)["step"] == 6
+
+
+def test_highest_rate_leaves_finite_weights_in_a_checkpoint(recipe: Recipe, tmp_path: Path) -> None:
+    (tmp_path / "wild.json").write_text(json.dumps(recipe.to_json()), encoding="utf-8")
+    wild = load_recipe(tmp_path / "wild.json", ["stages.0.optimiser.rate=1000.0", "stages.0.steps=200"])
+    with pytest.raises(TrainingError, match=r"checkpoint\.pt"):
+        train(wild, tmp_path / "run")
+    state = load_checkpoint(tmp_path / "run", print)
+    assert all(value.isfinite().all() for part in state["parts"].values() for value in part.values())
 
 
 def test_run_goes_on_by_the_name_of_its_folder_alone_and_stops_when_its_time_is_up(

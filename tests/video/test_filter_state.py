@@ -1,14 +1,16 @@
 """A filter that goes on from a kept state gives what one without interruption gives."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from polyfuse.video.filters import make_filter
-from polyfuse.video.store import read_arrays, read_words, write_store
+from polyfuse.video.store import read_arrays, read_progress, read_words, write_store
 
 Panned = Callable[..., list[NDArray[np.float32]]]
 
@@ -41,7 +43,25 @@ def test_damaged_store_is_no_store(tmp_path: Path) -> None:
     assert (read_words(path), read_arrays(path)) == (None, None)
     write_store(path, {"x": np.arange(1000)}, {"frames": 3}, called=path)
     assert read_words(path) == {"frames": 3}
+    assert read_progress(path) is None
     path.write_bytes(path.read_bytes()[:-100])
     assert read_arrays(path) is None
     path.write_bytes(b"\xff" * 40)
     assert (read_words(path), read_arrays(path)) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"fingerprint": {}},
+        {"frames": 3},
+        {"fingerprint": {}, "frames": "3"},
+        {"fingerprint": {}, "frames": -1},
+        {"fingerprint": {}, "frames": 3, "end": None},
+        {"fingerprint": {}, "frames": 3, "deep": json.loads("[" * 40 + "]" * 40)},
+    ],
+    ids=lambda words: str(words)[:40],
+)
+def test_state_with_missing_or_wrong_words_counts_as_absent(tmp_path: Path, words: dict[str, Any]) -> None:
+    write_store(tmp_path / "x.state", {}, words, called=tmp_path)
+    assert read_progress(tmp_path / "x.state") is None

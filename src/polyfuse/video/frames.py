@@ -22,7 +22,7 @@ from polyfuse.fusion.sources import same_size
 from polyfuse.video.filters import make_filter
 from polyfuse.video.fusing import AHEAD, STRETCH_FRAMES, FrameFusion, ahead, step_of
 from polyfuse.video.sequence import FrameFiles
-from polyfuse.video.store import SUFFIX, read_arrays, read_words, write_store
+from polyfuse.video.store import SUFFIX, read_arrays, read_progress, write_store
 from polyfuse.video.temporal import State, TemporalFilter
 
 STATE_FRAMES = 16
@@ -97,7 +97,7 @@ class _FramesRun:
         done = [is_done(pair, path, self._made_by, self._how) for pair, path in self._jobs]
         if all(done):
             return len(done), {}
-        words = read_words(self._store)
+        words = read_progress(self._store)
         if words is None or words["fingerprint"] != self._fingerprint or not all(done[: words["frames"]]):
             return 0, {}
         state = read_arrays(self._store)

@@ -21,7 +21,7 @@ from polyfuse.errors import OutputError
 from polyfuse.io.atomic import make_folder
 from polyfuse.io.source import shown
 from polyfuse.video.pyav import load_av
-from polyfuse.video.store import SUFFIX, read_arrays, read_words, write_store
+from polyfuse.video.store import SUFFIX, read_arrays, read_progress, write_store
 from polyfuse.video.temporal import State
 
 _STATE = "filter."
@@ -68,7 +68,9 @@ class Parts:
         self.folder = parts_folder(target)
         self._target, self._fingerprint = target, json.loads(json.dumps(fingerprint))
         self._count, self.num_frames = 0, 0
-        while (words := read_words(self._path(self._count))) is not None and words["fingerprint"] == self._fingerprint:
+        while (words := read_progress(self._path(self._count))) is not None:
+            if words["fingerprint"] != self._fingerprint:
+                break
             self._count, self.num_frames = self._count + 1, words["frames"]
         self.state: State = self._last_state()
         """Of the filter after these frames; empty without a filter or a part."""
@@ -96,7 +98,7 @@ class Parts:
     @property
     def end(self) -> int:
         """Time stamp of the last frame in time."""
-        words = read_words(self._path(self._count - 1)) if self._count else None
+        words = read_progress(self._path(self._count - 1)) if self._count else None
         return 0 if words is None else int(words["end"])
 
     def packets(self) -> Iterator[Packet]:
@@ -135,7 +137,7 @@ class Parts:
             if arrays is not None and {"table", "data"} <= arrays.keys():
                 return {name.removeprefix(_STATE): array for name, array in arrays.items() if name.startswith(_STATE)}
             self._count -= 1
-            words = read_words(self._path(self._count - 1)) if self._count else None
+            words = read_progress(self._path(self._count - 1)) if self._count else None
             self.num_frames = 0 if words is None else words["frames"]
         return {}
 

@@ -44,10 +44,7 @@ def write_store(path: Path, arrays: State, words: dict[str, Any], *, called: Pat
 
 
 def read_words(path: Path) -> dict[str, Any] | None:
-    """The JSON values of a file by `write_store`; None if it is missing or no such file.
-
-    A "fingerprint" and a whole number of "frames" are among them.
-    """
+    """The JSON values of a file by `write_store`; None if it is missing or no such file."""
     try:
         with open_source(path, what="state") as file:
             length = int.from_bytes(file.read(_HEADER_BYTES), "little")
@@ -55,8 +52,19 @@ def read_words(path: Path) -> dict[str, Any] | None:
         words = parse_json(parse_json(header)["__metadata__"][_KEY])
     except (InputError, RecursionError, ValueError, KeyError, TypeError):
         return None
-    whole = isinstance(words, dict) and "fingerprint" in words and type(words.get("frames")) is int
-    return words if whole and words["frames"] >= 0 and type(words.get("end", 0)) is int else None
+    return words if isinstance(words, dict) else None
+
+
+def read_progress(path: Path) -> dict[str, Any] | None:
+    """The values of a file that says how far a run was: its "fingerprint", "frames" and perhaps an "end".
+
+    None if it is missing, no such file, or lacks one of them.
+    """
+    words = read_words(path)
+    if words is None or "fingerprint" not in words:
+        return None
+    whole = type(words.get("frames")) is int and words["frames"] >= 0 and type(words.get("end", 0)) is int
+    return words if whole else None
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]] | None:

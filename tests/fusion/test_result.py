@@ -39,7 +39,7 @@ def test_notebook_shows_8_bits_as_they_are(pixels: NDArray[Any]) -> None:
 
 @pytest.mark.parametrize("pixels", [GREY.astype(np.uint16) * 257, COLOUR.astype(np.uint16) * 257])
 def test_notebook_shows_16_bits_by_their_high_byte(pixels: NDArray[Any]) -> None:
-    np.testing.assert_array_equal(shown(fuse(pixels, pixels, model="average")), pixels // 257)
+    np.testing.assert_array_equal(shown(fuse(pixels, pixels, model="average", range="full")), pixels // 257)
 
 
 def test_notebook_shows_floats_from_black_to_white() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from polyfuse.errors import InputError, UsageError
 from polyfuse.explain import Explanation, explain
@@ -140,3 +141,11 @@ def test_stretch_is_that_of_fuse(pair: tuple[Path, Path], small_smfnet: Callable
 def test_explanation_says_what_it_is_and_not_its_pixels(explanation: Explanation) -> None:
     height, width = explanation.fused.shape[:2]
     assert repr(explanation) == f"Explanation({explanation.record['model']}, {width}x{height})"
+
+
+def test_content_of_files_and_pictures_of_pillow_are_explained_too(
+    explanation: Explanation, network: FNet, pair: tuple[Path, Path]
+) -> None:
+    with Image.open(pair[1]) as visible:
+        explained = explain(pair[0].read_bytes(), visible, model=network)
+    np.testing.assert_array_equal(explained.fused, explanation.fused)

@@ -164,6 +164,7 @@ def test_deep_thermal_clip_has_one_window_that_nobody_asked_for(make_clip: Make,
     assert 7000 <= window["low"] < 7010
     assert 7590 < window["high"] <= 7600
     assert any(note.startswith("a has 16 bits") for note in result.notes)
+    assert result.record["notes"] == list(result.notes)
 
 
 def test_swap_makes_the_second_clip_the_thermal_one(make_clip: Make, look: Look, scene: Scene, tmp_path: Path) -> None:

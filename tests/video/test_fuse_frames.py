@@ -106,6 +106,7 @@ def test_deep_thermal_frames_share_one_window_that_nobody_asked_for(store: Any) 
     assert 7590 < windows[0]["high"] <= 7600
     assert windows == windows[:1] * 4
     assert any(note.startswith("a has 16 bits") for note in outcomes[0].notes)
+    assert json.loads(Path(f"{jobs[0][1]}.json").read_text(encoding="utf-8"))["notes"] == list(outcomes[0].notes)
 
 
 def test_sequence_that_begins_in_black_still_has_colour(store: Any, scene: Scene) -> None:

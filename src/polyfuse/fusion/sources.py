@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from polyfuse.errors import InputError, UsageError
 from polyfuse.fusion.options import FuseOptions
 from polyfuse.io import Picture, Source, read_picture
+from polyfuse.io.damage import DAMAGE_NOTE
+from polyfuse.io.source import shown
 from polyfuse.transforms import resize
 
 
@@ -47,7 +49,7 @@ def as_picture(source: Source, options: FuseOptions, name: str) -> Picture:
     if isinstance(source, Picture):
         return source
     if isinstance(source, str | os.PathLike):
-        return read_picture(source, page=options.page, max_pixels=options.max_pixels)
+        return read_picture(source, page=options.page, max_pixels=options.max_pixels, strict=options.strict)
     if isinstance(source, torch.Tensor):
         source = _tensor_to_array(source, name)
     if not isinstance(source, np.ndarray):
@@ -71,13 +73,18 @@ def _tensor_to_array(tensor: torch.Tensor, name: str) -> NDArray[Any]:
 
 
 def same_size(a: Picture, b: Picture, options: FuseOptions) -> tuple[Picture, Picture, tuple[str, ...]]:
-    """Both pictures at one size, and a note if one of them was resampled.
+    """Both pictures at one size, and notes: if one of them was damaged, or resampled.
 
     Raises:
         InputError: If the sizes differ and `options.resize` names no source to resample.
     """
+    damage = tuple(
+        f"{shown(picture.path or name)}: {DAMAGE_NOTE}"
+        for name, picture in (("a", a), ("b", b))
+        if DAMAGE_NOTE in picture.notes
+    )
     if (a.height, a.width) == (b.height, b.width):
-        return a, b, ()
+        return a, b, damage
     if options.resize is None:
         raise InputError(
             f"a is {a.width}x{a.height} but b is {b.width}x{b.height}: pass --resize a or b, or align them first."
@@ -87,4 +94,4 @@ def same_size(a: Picture, b: Picture, options: FuseOptions) -> tuple[Picture, Pi
     note = f"resized from {changed.width}x{changed.height} to {kept.width}x{kept.height}"
     resized = Picture(array, changed.path, changed.sha256, changed.format, (*changed.notes, note))
     pair = (resized, b) if options.resize == "a" else (a, resized)
-    return *pair, (f"{options.resize} {note}",)
+    return *pair, (*damage, f"{options.resize} {note}")

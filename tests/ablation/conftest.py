@@ -43,6 +43,14 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def other_pack(tmp_path: Path) -> Path:
+    """A pack of other pictures."""
+    pairs = tuple(write_pairs(tmp_path / "others", 3, 7))
+    write_pack(tmp_path / "other.pack", [PairSet("blocks", "train", pairs)], luma_b="full")
+    return tmp_path / "other.pack"
+
+
+@pytest.fixture
 def sources(tmp_path: Path) -> tuple[Path, Path]:
     """Folders of two pairs to score on, below one named after a published data set."""
     write_pairs(tmp_path / "tno", 2, 6)

@@ -215,10 +215,8 @@ def test_run_folder_of_another_recipe_is_refused_before_any_work(ablate: Ablate,
     assert files(done) == before
 
 
-def test_run_folder_on_other_data_is_refused(ablate: Ablate, done: Path, tmp_path: Path) -> None:
-    pairs = tuple(write_pairs(tmp_path / "others", 3, 7))
-    write_pack(tmp_path / "other.pack", [PairSet("blocks", "train", pairs)], luma_b="full")
-    ran = ablate("--quiet", "--set", f"data.train={tmp_path / 'other.pack'}", rows="AE11", seeds=1)
+def test_run_folder_on_other_data_is_refused(ablate: Ablate, done: Path, other_pack: Path) -> None:
+    ran = ablate("--quiet", "--set", f"data.train={other_pack}", rows="AE11", seeds=1)
     assert (ran.code, "the packs hold other pictures" in ran.err) == (5, True)
 
 

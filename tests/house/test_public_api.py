@@ -60,8 +60,8 @@ MODULES = {
     "scenes": ["Box", "LABELS", "Scene", "SceneConfig", "apply_gain", "render_scene", "render_sequence"],
     "train": [
         "LAST",
-        "RECIPE",
         "Progress",
+        "RECIPE",
         "Recipe",
         "bundled_recipes",
         "check_recipe",

@@ -7,6 +7,7 @@ import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from polyfuse.io import peek_size, read_picture
 PHOTO = np.random.default_rng(1).integers(0, 256, (90, 120, 3), np.uint8)
 
 
-def refusal(path: Path, **options: int) -> str:
+def refusal(path: Path, **options: Any) -> str:
     """The message of the one InputError that reading ends in: one line, the file's name first."""
     with pytest.raises(InputError) as caught:
         read_picture(path, **options)

@@ -126,6 +126,7 @@ def picture_options(command: Command) -> Command:
             click.option("--resize-anyway", is_flag=True, help="Resize to another aspect ratio too, with distortion."),
             click.option("--page", type=click.IntRange(0), default=0, metavar="N", help="Page of a TIFF, from 0."),
             click.option("--max-pixels", type=click.IntRange(1), metavar="N", help="Refuse pictures with more pixels."),
+            click.option("--strict", is_flag=True, help="Refuse damaged JPEGs, which are filled in otherwise."),
             click.option("--tile", type=click.IntRange(16), metavar="SIZE", help="Work in tiles of this many pixels."),
             click.option("--memory", type=MemorySize(), metavar="SIZE",
                          help="Memory the process may use, e.g. 2GiB; default half of what is free, at most 4GiB."),
@@ -229,6 +230,7 @@ class PictureArguments(Arguments):
     bit_depth: Literal["auto", "same", "8", "16"] = "auto"
     tile: int | None = None
     memory: int | None = None
+    strict: bool = False
 
     def fuse_options(self) -> FuseOptions:
         """The same for the library.
@@ -256,4 +258,5 @@ class PictureArguments(Arguments):
             memory=self.memory,
             page=self.page,
             max_pixels=DEFAULT_MAX_PIXELS if self.max_pixels is None else self.max_pixels,
+            strict=self.strict,
         )

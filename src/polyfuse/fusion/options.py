@@ -52,6 +52,8 @@ class FuseOptions:
     """Page of multi-page TIFFs, from 0."""
     max_pixels: int = DEFAULT_MAX_PIXELS
     """Largest width times height that is read."""
+    strict: bool = False
+    """Refuse JPEGs whose scans are damaged; else parts of them are filled in, with a note."""
 
     def __post_init__(self) -> None:
         """Refuse values that no run could honour."""

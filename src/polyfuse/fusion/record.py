@@ -16,7 +16,7 @@ from polyfuse.fusion.options import FuseOptions
 from polyfuse.io import Picture
 
 SCHEMA = 1
-_LIMITS = ("tile", "memory", "max_pixels")
+_LIMITS = ("tile", "memory", "max_pixels", "strict")
 """Options that change how a result is computed, not what it is; the record leaves them out."""
 
 

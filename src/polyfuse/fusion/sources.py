@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from polyfuse.errors import InputError, UsageError
 from polyfuse.fusion.options import FuseOptions
 from polyfuse.io import Picture, Source
+from polyfuse.io.damage import DAMAGE_NOTE
 from polyfuse.io.given import as_picture as picture_given
+from polyfuse.io.source import shown
 from polyfuse.ops.readable import why_unreadable
 from polyfuse.transforms import resize
 
@@ -52,7 +54,12 @@ def as_picture(source: Source, options: FuseOptions, name: str) -> Picture:
     wanted = options.range if name == "a" else options.range_b
     pixels = _tensor_to_array(source, name) if isinstance(source, torch.Tensor) else source
     return picture_given(
-        pixels, name, has_range=wanted not in _UNSTATED, page=options.page, max_pixels=options.max_pixels
+        pixels,
+        name,
+        has_range=wanted not in _UNSTATED,
+        page=options.page,
+        max_pixels=options.max_pixels,
+        strict=options.strict,
     )
 
 
@@ -78,14 +85,19 @@ def _tensor_to_array(tensor: torch.Tensor, name: str) -> NDArray[Any]:
 
 
 def same_size(a: Picture, b: Picture, options: FuseOptions) -> tuple[Picture, Picture, tuple[str, ...]]:
-    """Both pictures at one size, and a note if one of them was resampled.
+    """Both pictures at one size, and notes: if one of them was damaged, or resampled.
 
     Raises:
         InputError: If the sizes differ and `options.resize` names no source to resample, or if their shapes differ too
             and `options.resize_anyway` is off.
     """
+    damage = tuple(
+        f"{shown(picture.path or name)}: {DAMAGE_NOTE}"
+        for name, picture in (("a", a), ("b", b))
+        if DAMAGE_NOTE in picture.notes
+    )
     if (a.height, a.width) == (b.height, b.width):
-        return a, b, ()
+        return a, b, damage
     if options.resize is None:
         raise InputError(
             f"a is {a.width}x{a.height} but b is {b.width}x{b.height}: pass --resize a or b, or align them first."
@@ -101,4 +113,4 @@ def same_size(a: Picture, b: Picture, options: FuseOptions) -> tuple[Picture, Pi
     note = f"resized from {changed.width}x{changed.height} to {kept.width}x{kept.height}"
     resized = Picture(array, changed.path, changed.sha256, changed.format, (*changed.notes, note), changed.stamp)
     pair = (resized, b) if options.resize == "a" else (a, resized)
-    return *pair, (f"{options.resize} {note}",)
+    return *pair, (*damage, f"{options.resize} {note}")

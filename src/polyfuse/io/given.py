@@ -29,6 +29,7 @@ def as_picture(
     has_range: bool = False,
     page: int = 0,
     max_pixels: int = DEFAULT_MAX_PIXELS,
+    strict: bool = False,
 ) -> Picture:
     """Read or wrap a source.
 
@@ -42,6 +43,7 @@ def as_picture(
         has_range: Whether the caller says which values are black and white: int8 and int16 are taken then, as float32.
         page: Which page of a TIFF, from 0.
         max_pixels: Largest width times height of what is decoded.
+        strict: Refuse JPEGs whose scans are damaged.
 
     Raises:
         InputError: If it is no picture.
@@ -49,11 +51,12 @@ def as_picture(
     if isinstance(source, Picture):
         return source
     if isinstance(source, str | os.PathLike):
-        return read_picture(source, page=page, max_pixels=max_pixels)
+        return read_picture(source, page=page, max_pixels=max_pixels, strict=strict)
     if isinstance(source, Image.Image):
         return _from_pillow(source, name, max_pixels)
     if isinstance(source, bytes | bytearray | memoryview) or hasattr(source, "read"):
-        return read_open(io.BytesIO(_content(source, name)), name, page=page, max_pixels=max_pixels)
+        content = io.BytesIO(_content(source, name))
+        return read_open(content, name, page=page, max_pixels=max_pixels, strict=strict)
     array, notes = plain_array(source, name)
     if array.dtype.kind == "f" and array.dtype != np.float32:
         notes += (f"{array.dtype.itemsize * 8}-bit floats read as 32-bit",)

@@ -10,7 +10,7 @@ from polyfuse.io.density import DENSEST, JPEG
 from polyfuse.io.source import shown
 
 _NO_LENGTH = (0x01, 0xD8, *range(0xD0, 0xD8))
-_FRAMES = tuple(code for code in range(0xC0, 0xD0) if code not in (0xC4, 0xC8, 0xCC))
+FRAMES = tuple(code for code in range(0xC0, 0xD0) if code not in (0xC4, 0xC8, 0xCC))
 _SCAN, _END = 0xDA, 0xD9
 _ARITHMETIC_FROM = 0xC9
 
@@ -70,7 +70,7 @@ def read_layout(file: BinaryIO, path: str | os.PathLike[str]) -> JpegLayout:
             position=position,
         )
         for marker, position, data in segments(file)
-        if marker in _FRAMES and len(data) >= 6
+        if marker in FRAMES and len(data) >= 6
     ]
     if len(layouts) != 1:
         what = "more than one header" if layouts else "no header"

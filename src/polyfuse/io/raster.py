@@ -76,7 +76,7 @@ class _Strictness:
                     ImageFile.LOAD_TRUNCATED_IMAGES = self._before
 
 
-_STRICTNESS = _Strictness()
+STRICTNESS = _Strictness()
 
 
 def decode_raster(
@@ -102,7 +102,7 @@ def decode_raster(
         raise InputError(f"{shown(path)} contradicts itself about its size, it is damaged: get the file again")
     if image.mode not in _READ_MODES:
         raise InputError(f"{shown(path)} holds {image.mode} pixels: convert the picture to grey or RGB")
-    with _STRICTNESS.hold():
+    with STRICTNESS.hold():
         image.load()
     notes: tuple[str, ...] = ()
     if image.mode in _ALPHA_MODES or "transparency" in image.info:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from polyfuse.errors import InputError
 from polyfuse.io import png
 from polyfuse.io.channels import ALPHA_NOTE, GREY_NOTE, collapse_grey
+from polyfuse.io.damage import DAMAGE_NOTE, is_damaged
 from polyfuse.io.header import DEFAULT_MAX_PIXELS, Header, read_header
 from polyfuse.io.orientation import apply_orientation
 from polyfuse.io.picture import Picture, Stamp
@@ -19,7 +20,9 @@ from polyfuse.io.source import decoding, open_source, shown, suffix_note
 from polyfuse.io.tiff import decode_tiff
 
 
-def read_picture(path: str | os.PathLike[str], *, page: int = 0, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+def read_picture(
+    path: str | os.PathLike[str], *, page: int = 0, max_pixels: int = DEFAULT_MAX_PIXELS, strict: bool = False
+) -> Picture:
     """Read a PNG, JPEG, TIFF, BMP or WebP file, by content and not by suffix.
 
     The depth is the file's: 8 or 16 bits or 32-bit float, never narrowed (64-bit floats become 32-bit, with a note).
@@ -30,6 +33,7 @@ def read_picture(path: str | os.PathLike[str], *, page: int = 0, max_pixels: int
         path: A picture file.
         page: Which page of a TIFF, from 0; 0 for all other formats.
         max_pixels: Largest width times height accepted, checked before decoding.
+        strict: Refuse JPEGs whose scans are damaged, parts of which are filled in otherwise, with a note.
 
     Returns:
         The picture, (H, W) or (H, W, 3), with the digest of the file.
@@ -40,16 +44,20 @@ def read_picture(path: str | os.PathLike[str], *, page: int = 0, max_pixels: int
     """
     with open_source(path) as file:
         stamp = Stamp.of(file.fileno())  # before its content, so that what is written meanwhile is seen later
-        picture = read_open(file, path, page=page, max_pixels=max_pixels)
+        picture = read_open(file, path, page=page, max_pixels=max_pixels, strict=strict)
     first = suffix_note(Path(path), str(picture.format))
     return replace(picture, path=Path(path), notes=((first,) if first else ()) + picture.notes, stamp=stamp)
 
 
-def read_open(file: BinaryIO, name: str | os.PathLike[str], *, page: int, max_pixels: int) -> Picture:
+def read_open(
+    file: BinaryIO, name: str | os.PathLike[str], *, page: int, max_pixels: int, strict: bool = False
+) -> Picture:
     """Read a picture from an open file, which can be sought in; `name` is what messages call it. See `read_picture`."""
     header = read_header(file, name, page=page, max_pixels=max_pixels)
     with decoding(name, header.format):
         array, notes = _decode(file, name, header, page)
+    if strict and DAMAGE_NOTE in notes:
+        raise InputError(f"{shown(name)} is read with --strict, and {DAMAGE_NOTE}")
     file.seek(0)
     digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # any that can be read
     return Picture(array, None, digest, header.format, notes)
@@ -74,6 +82,9 @@ def _decode(
             notes = (ALPHA_NOTE, *notes) if header.png_layout.has_transparency else notes
         else:
             array, notes = decode_raster(open_raster(file, header.format), path, (stored,))
+        if header.format == "JPEG":
+            file.seek(0)
+            notes += (DAMAGE_NOTE,) if is_damaged(file.read()) else ()
         if header.num_pages > 1:
             notes = (f"frame 0 of {header.num_pages}", *notes)
     _check_declared(array, path, header, turned=turned, is_equal=GREY_NOTE in notes)

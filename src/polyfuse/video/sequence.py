@@ -72,7 +72,8 @@ class _Side:
 
     def _picture(self, path: Path) -> Picture:
         """A frame as its file holds it."""
-        return read_picture(path, page=self._options.page, max_pixels=self._options.max_pixels)
+        options = self._options
+        return read_picture(path, page=options.page, max_pixels=options.max_pixels, strict=options.strict)
 
     def _check_sizes(self) -> None:
         """Refuse frames of another size than the first, by their headers."""

@@ -9,13 +9,14 @@ Damage that leaves the number of blocks as it is cannot be told from a picture.
 Source: ITU-T T.81, sections A.2, E.2.4, F.2.2.5.
 """
 
+import hashlib
 import re
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from polyfuse.io import jpeg
 from polyfuse.io.raster import STRICTNESS, open_raster
@@ -34,6 +35,8 @@ _ADDED = 12
 """Blocks added to each stretch; the first of them may come from the bits that fill the last byte."""
 _FILLING_GREY, _FILLING_COLOUR = 4, 1
 """Of these so many may come from seven bits: a grey block has at least two, one with colour six."""
+_PADDING = hashlib.shake_128(b"").digest(1024).replace(b"\xff", b"\x55")
+"""Data for some blocks more; any will do that are not always the same bits."""
 _MORE_ROWS = 3
 """Rows of blocks added where there are several scans."""
 _FILLED_COLUMNS = 3
@@ -149,7 +152,7 @@ def _has_wrong_stretch(data: bytes, scan: _Scan) -> bool:
     for position in (*(position for position, _ in restarts), after):
         pieces.append(data[before:position])
         before = position
-    longer = _flat_blocks((b"\x55" * 64).join([*pieces, data[before:]]), scan, rows, stride)
+    longer = _flat_blocks(_PADDING.join([*pieces, data[before:]]), scan, rows, stride)
     return any((flat[begin:end] & ~longer[begin:end]).any() for begin, end in zip(starts, ends, strict=True))
 
 
@@ -159,7 +162,7 @@ def _flat_blocks(data: bytes, scan: _Scan, rows: int, stride: int) -> NDArray[np
     if scan.interval:
         copy[scan.interval_at : scan.interval_at + 2] = stride.to_bytes(2, "big")
     down, across = scan.block_height // _BLOCK, scan.block_width // _BLOCK
-    values = _decoded(copy, "L", (scan.columns * across, rows * down))
+    values = np.asarray(_decoded(copy, "L", (scan.columns * across, rows * down)))
     blocks = values.reshape(rows, down, scan.columns, across).transpose(0, 2, 1, 3)
     flat: NDArray[np.bool_] = (blocks.reshape(rows * scan.columns, -1) == _MID_GREY).all(axis=1)
     return flat
@@ -170,9 +173,9 @@ def _has_long_scan(data: bytes, scan: _Scan) -> bool:
     height = (scan.rows + _MORE_ROWS) * scan.block_height
     if height > _LARGEST_SIDE:
         return False
-    values = _decoded(_resized(data, scan, height, scan.width), "YCbCr", None)
-    values = values.reshape(*values.shape[:2], -1) != _MID_GREY
-    added = values[scan.rows * scan.block_height :]
+    image = _decoded(_resized(data, scan, height, scan.width), "YCbCr", None)
+    below = np.asarray(image.crop((0, scan.rows * scan.block_height, scan.width, height)))
+    added = below.reshape(*below.shape[:2], -1) != _MID_GREY
     beside = added[:, _FILLED_COLUMNS * scan.block_width :]
     # Chroma of the picture reaches a row beyond it where it has half the resolution.
     return bool(beside[..., 0].any() or beside[2:].any() or added[-scan.block_height :].any())
@@ -185,12 +188,12 @@ def _resized(data: bytes, scan: _Scan, height: int, width: int) -> bytearray:
     return copy
 
 
-def _decoded(data: bytearray, mode: str, size: tuple[int, int] | None) -> NDArray[Any]:
-    """Values of a JPEG that has been changed, at an eighth of its size if `size` says so."""
+def _decoded(data: bytearray, mode: str, size: tuple[int, int] | None) -> Image.Image:
+    """The picture of a JPEG that has been changed, at an eighth of its size if `size` says so."""
     image = open_raster(BytesIO(data), "JPEG")
     image.draft(mode if image.mode == "RGB" else image.mode, size or image.size)
     if size is not None and image.size != size:
         raise ValueError("this decoder does not reduce")
     with STRICTNESS.hold():
         image.load()
-    return np.asarray(image)
+    return image

@@ -72,7 +72,8 @@ def command(
     """Train a network, as `HELP` says."""
     import torch
 
-    from polyfuse.train import RECIPE, load_recipe, train
+    from polyfuse.train import load_recipe, train
+    from polyfuse.train.loop import RECIPE
 
     if Path(recipe).is_dir():
         if not resume:

@@ -58,17 +58,7 @@ MODULES = {
         "register",
     ],
     "scenes": ["Box", "LABELS", "Scene", "SceneConfig", "apply_gain", "render_scene", "render_sequence"],
-    "train": [
-        "LAST",
-        "Progress",
-        "RECIPE",
-        "Recipe",
-        "bundled_recipes",
-        "check_recipe",
-        "load_recipe",
-        "run_progress",
-        "train",
-    ],
+    "train": ["LAST", "Progress", "Recipe", "bundled_recipes", "check_recipe", "load_recipe", "run_progress", "train"],
     "video": ["ClipOptions", "ClipResult", "fuse_clip", "fuse_frames"],
 }
 """Public names of the packages behind `polyfuse`; those of `metrics` are its metrics and what scores with them."""

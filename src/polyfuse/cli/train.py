@@ -73,7 +73,8 @@ def command(
     import torch
 
     from polyfuse.io.atomic import check_apart
-    from polyfuse.train import RECIPE, load_recipe, train
+    from polyfuse.train import load_recipe, train
+    from polyfuse.train.loop import RECIPE
 
     if Path(recipe).is_dir():
         if not resume:

@@ -7,23 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from polyfuse.train.folder import Progress, run_progress
-from polyfuse.train.loop import LAST, RECIPE
+from polyfuse.train.loop import LAST
 from polyfuse.train.recipe import Recipe, bundled_recipes, load_recipe
 
 if TYPE_CHECKING:
     from polyfuse.registry.trained import check_recipe, train
 
-__all__ = [
-    "LAST",
-    "RECIPE",
-    "Progress",
-    "Recipe",
-    "bundled_recipes",
-    "check_recipe",
-    "load_recipe",
-    "run_progress",
-    "train",
-]
+__all__ = ["LAST", "Progress", "Recipe", "bundled_recipes", "check_recipe", "load_recipe", "run_progress", "train"]
 
 
 def __getattr__(name: str) -> object:

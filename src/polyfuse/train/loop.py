@@ -282,6 +282,7 @@ class _Run:
         except Interrupted:
             return False
         except TrainingError as error:
+            self.state.passes_due = True
             self.save()
             raise TrainingError(
                 f"{error} after step {self.state.step}: the state is in {self.out / NEWEST}; train anew with a lower "

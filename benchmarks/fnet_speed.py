@@ -158,7 +158,7 @@ def where_time_goes(model: FNet, height: int, width: int) -> None:
             return call
 
     a, b = torch.rand(1, 1, height, width), torch.rand(1, 1, height, width)
-    original, native_coding.built_kernel = native_coding.built_kernel, lambda name: Timed()
+    original, native_coding.Kernel = native_coding.Kernel, lambda name, instructions: Timed()
     print("\nwhere the time of the compiled form goes, one thread: seconds")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -172,7 +172,7 @@ def where_time_goes(model: FNet, height: int, width: int) -> None:
             text = ", ".join(f"{label} {spent.get(name, 0):.2f}" for label, name in parts.items())
             print(f"  {precision:<10} {text}, all else {total - sum(spent.values()):.2f}, total {total:.2f}")
     finally:
-        native_coding.built_kernel = original
+        native_coding.Kernel = original
         torch.set_num_threads(threads)
 
 

@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 
 import polyfuse
-from polyfuse import Result, fuse
+from polyfuse import Result, fuse, load
 from polyfuse.errors import OutputError, UsageError
 from polyfuse.families.fnet.network import FNet
 from polyfuse.io import read_picture
+from polyfuse.ops import native_coding, native_kernels
 from polyfuse.weights.store import WeightsInfo, save_weights
 
 GREY = np.arange(20, dtype=np.uint8).reshape(4, 5)
@@ -106,3 +107,33 @@ def test_format_that_cannot_hold_the_depth_is_refused_with_advice(tmp_path: Path
     with pytest.raises(UsageError, match=r"JPEG cannot hold 16-bit pixels: write .* pass --bit-depth 8"):
         deep.save(tmp_path / "fused.jpg")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_record_says_that_no_kernel_ran(result: Result) -> None:
+    assert result.record["run"]["kernels"] == {"lzsc": None, "maps": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "kernel", "expected"),
+    [
+        ("fnet.road", "float32", "lzsc", native_coding.instruction_set("float32")),
+        ("fnet-t.road", "bf16", "maps", native_kernels.maps_instruction_set(torch.bfloat16)),
+    ],
+)
+def test_record_names_the_kernel_that_ran_for_every_picture(
+    name: str, precision: Any, kernel: str, expected: str | None
+) -> None:
+    model, picture = load(name, precision=precision), np.tile(GREY, (8, 8))
+    runs = [fuse(picture, picture, model=model).record["run"]["kernels"] for _ in range(2)]
+    others = {"lzsc": None, "maps": None}
+    assert runs == [{**others, kernel: expected}] * 2
+
+
+def test_kernel_that_is_not_built_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native_kernels, "kernel", lambda name: None)
+    native_kernels.instruction_set.cache_clear()
+    try:
+        run = fuse(GREY, GREY, model="fnet.road").record["run"]
+    finally:
+        native_kernels.instruction_set.cache_clear()
+    assert run["kernels"] == {"lzsc": None, "maps": None}

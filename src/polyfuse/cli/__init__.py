@@ -29,6 +29,7 @@ VERBS = {
     "ablate": "Train the rows of a paper's ablation study and compare.",
     "demo": "Draw a scene, fuse it, and write sources and result.",
     "data": "Pack training data, or draw invented scenes with ground truth.",
+    "doctor": "Print versions, kernels, threads, devices and extras.",
 }
 """Verb and its line in `polyfuse --help`; the command itself is `polyfuse.cli.VERB.command`."""
 

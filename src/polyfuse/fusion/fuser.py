@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -20,6 +20,7 @@ from polyfuse.fusion.record import make_record
 from polyfuse.fusion.stretch import OutputRange, stretch_of, stretched
 from polyfuse.fusion.tiles import Tile, blended, side_within, tiles
 from polyfuse.io import Picture
+from polyfuse.ops.native_kernels import Uses, uses_noted
 from polyfuse.ops.threads import threads_for_strips
 from polyfuse.transforms.ranges import RangeSpec
 
@@ -45,6 +46,8 @@ class Fuser:
     """What `decide` made of the options and the first pair: ranges, colour and depth."""
     output_range: OutputRange | None = None
     """Raw output that becomes black and white in all frames of a clip; None: each picture is measured by itself."""
+    kernel_uses: Uses = field(default_factory=set)
+    """Which compiled kernels ran so far."""
 
     @property
     def stretch(self) -> RangeSpec | None:
@@ -127,7 +130,16 @@ class Fuser:
             num_tiles: How many tiles it took.
             seconds: How long it took.
         """
-        return make_record(a, b, self.model, self.conventions, self.options, num_tiles=num_tiles, seconds=seconds)
+        return make_record(
+            a,
+            b,
+            self.model,
+            self.conventions,
+            self.options,
+            num_tiles=num_tiles,
+            seconds=seconds,
+            kernel_uses=self.kernel_uses,
+        )
 
     def _fused_tiles(
         self, a: Picture, b: Picture, result_bytes: int, on_tile: OnTile | None
@@ -147,23 +159,23 @@ class Fuser:
                     on_tile(next(steps), total)
 
         if surveys:
-            with torch.inference_mode(), _memory_errors():
+            with torch.inference_mode(), _memory_errors(), uses_noted(self.kernel_uses):
                 model = model.surveyed(lambda: ((one, other, tile.crop) for tile, one, other in windows()))
-        outputs = ((tile, _run(model, one, other)) for tile, one, other in windows())
+        outputs = ((tile, _run(model, one, other, self.kernel_uses)) for tile, one, other in windows())
         if spec.blended and len(grid) > 1:
             yield from blended(outputs, a.height, a.width, spec.halo)
         else:
             yield from ((tile, output[tile.crop]) for tile, output in outputs)
 
 
-def _run(model: FusionModel, a: torch.Tensor, b: torch.Tensor) -> NDArray[np.float32]:
-    """Apply a model to two (1, 1, h, w) tensors; returns (h, w).
+def _run(model: FusionModel, a: torch.Tensor, b: torch.Tensor, uses: Uses) -> NDArray[np.float32]:
+    """Apply a model to two (1, 1, h, w) tensors; returns (h, w), and adds the kernels that ran to `uses`.
 
     Raises:
         InputError: If the model makes NaN or infinity of them.
         MemoryError: If it does not fit into the device's memory.
     """
-    with torch.inference_mode(), _memory_errors(), threads_for_strips(model.works_in_parts):
+    with torch.inference_mode(), _memory_errors(), threads_for_strips(model.works_in_parts), uses_noted(uses):
         fused = model(a, b)[0, 0].float().cpu().numpy()
     if not np.isfinite(fused).all():
         raise InputError(f"model {model.provenance.name} made NaN or infinity: check its weights and the inputs.")

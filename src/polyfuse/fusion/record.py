@@ -14,6 +14,7 @@ from polyfuse.families.spec import FusionModel
 from polyfuse.fusion.conventions import Conventions
 from polyfuse.fusion.options import FuseOptions
 from polyfuse.io import Picture
+from polyfuse.ops.native_kernels import KERNELS, Uses
 
 SCHEMA = 1
 _LIMITS = ("tile", "memory", "max_pixels", "strict")
@@ -29,6 +30,7 @@ def make_record(
     *,
     num_tiles: int,
     seconds: float,
+    kernel_uses: Uses,
 ) -> dict[str, Any]:
     """Return the record as plain JSON values."""
     return {
@@ -44,11 +46,17 @@ def make_record(
             "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "device": str(model.device),
             "threads": torch.get_num_threads(),
+            "kernels": {name: _instructions(name, kernel_uses) for name in KERNELS},
             "torch": torch.__version__,
             "numpy": np.__version__,
             "python": platform.python_version(),
         },
     }
+
+
+def _instructions(kernel: str, uses: Uses) -> str | None:
+    """The instruction sets that a kernel was called for; None if it did not run."""
+    return " and ".join(sorted(instructions for name, instructions in uses if name == kernel)) or None
 
 
 def settings(model: FusionModel, options: FuseOptions) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from polyfuse.ops import native_kernels
-from polyfuse.ops.native_kernels import built_kernel
+from polyfuse.ops.native_kernels import Kernel
 from polyfuse.ops.native_packing import Plane, expansion_weights, operand_words, reduction_weights
 from polyfuse.ops.precision import BF16_SET, Precision
 from polyfuse.ops.sparse_coding import CodingForm, CodingStep, bf16_keeping_sums, step_reductions
@@ -118,7 +118,7 @@ class _Picture:
         self, step: CodingStep, planes: list[Plane], reductions: Tensor, *, exact_first: bool, store: bool
     ) -> Plane:
         """Code one estimate and return the padded planes its reductions make, (outputs, H + 8, stride)."""
-        module = built_kernel("lzsc")
+        module = Kernel("lzsc", self.name)
         how = {"bf16": self.bf16, "exact_first": exact_first}
         up, taps = expansion_weights(torch.cat(step.expansions, dim=1), **how)
         words = operand_words(planes, module, **how)

@@ -7,8 +7,12 @@ the processor lacks its instructions, callers go the way of PyTorch.
 from __future__ import annotations
 
 import functools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 import torch
 
@@ -21,6 +25,10 @@ MAPS_SETS: dict[torch.dtype, tuple[str, ...]] = {
 """Instruction sets of the kernel "maps", the best first."""
 
 
+KERNELS = ("lzsc", "maps")
+"""All modules by name."""
+
+
 @functools.cache
 def kernel(name: str) -> ModuleType | None:
     """The module "lzsc" or "maps"; None where the package was built without a compiler."""
@@ -30,16 +38,48 @@ def kernel(name: str) -> ModuleType | None:
         return None
 
 
-def built_kernel(name: str) -> ModuleType:
-    """The module, of which the caller knows that it was built."""
-    module = kernel(name)
-    assert module is not None
-    return module
+class Kernel:
+    """A module, of which the caller knows that it was built, with the instruction set that it is called for.
+
+    Its functions are those of the module. Each use is told to whoever listens by `uses_noted`.
+    """
+
+    def __init__(self, name: str, instructions: str) -> None:
+        module = kernel(name)
+        assert module is not None
+        self._use, self._module = (name, instructions), module
+
+    def __getattr__(self, function: str) -> Any:
+        for uses in _listeners:
+            uses.add(self._use)
+        return getattr(self._module, function)
 
 
-def maps_kernel() -> ModuleType:
+Uses = set[tuple[str, str]]
+"""Names of kernels, each with an instruction set it was called for."""
+_listeners: tuple[Uses, ...] = ()
+_changing = threading.Lock()
+
+
+@contextmanager
+def uses_noted(uses: Uses) -> Iterator[None]:
+    """Add to `uses` what kernels are called while the body runs, by any thread: parts have threads of their own."""
+    global _listeners
+    with _changing:
+        _listeners = (*_listeners, uses)
+    try:
+        yield
+    finally:
+        with _changing:
+            first = next(index for index, other in enumerate(_listeners) if other is uses)
+            _listeners = _listeners[:first] + _listeners[first + 1 :]
+
+
+def maps_kernel(dtype: torch.dtype = torch.bfloat16) -> Kernel:
     """The module "maps", for callers that know from `supports_maps` that it is there."""
-    return built_kernel("maps")
+    instructions = maps_instruction_set(dtype)
+    assert instructions is not None
+    return Kernel("maps", instructions)
 
 
 @functools.cache

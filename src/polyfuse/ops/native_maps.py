@@ -64,7 +64,7 @@ class Reasoner:
     """
 
     def __init__(self, exchange: Tensor, rounds: int, passings: tuple[Passing, Passing], dtype: torch.dtype) -> None:
-        name, module = native_kernels.maps_instruction_set(dtype), maps_kernel()
+        name, module = native_kernels.maps_instruction_set(dtype), maps_kernel(dtype)
         assert name is not None
         self._name, self._module = name, module
         # kept, because the kernel gets bare addresses

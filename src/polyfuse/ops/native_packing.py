@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
+
+from polyfuse.ops.native_kernels import Kernel
 
 GROUP = 8  # code channels whose weights lie side by side
 Plane = NDArray[Any]
@@ -41,7 +42,7 @@ def expansion_weights(weight: Tensor, *, bf16: bool, exact_first: bool) -> tuple
     return by_group(torch.cat([words.permute(1, 2, 0).flatten(0, 1) for words in rows])), tuple(taps)
 
 
-def operand_words(planes: list[Plane], kernel: ModuleType, *, bf16: bool, exact_first: bool) -> list[Plane]:
+def operand_words(planes: list[Plane], kernel: Kernel, *, bf16: bool, exact_first: bool) -> list[Plane]:
     """Return the buffers to expand: the padded float32 planes themselves, or pairs of them as bfloat16 words.
 
     With `exact_first` the first plane becomes pairs of rounded value and rest.
@@ -79,7 +80,7 @@ def by_group(rows: Tensor) -> Tensor:
     return packed
 
 
-def _interleave(first: Plane, second: Plane, kernel: ModuleType) -> Plane:
+def _interleave(first: Plane, second: Plane, kernel: Kernel) -> Plane:
     """Two float32 buffers, the second possibly one shorter, as words of two bfloat16."""
     words = np.zeros(len(first), np.uint32)
     kernel.interleave(first.ctypes.data, second.ctypes.data, words.ctypes.data, len(second))

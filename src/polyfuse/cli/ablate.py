@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from polyfuse.cli.completion import complete_families, complete_recipes
 from polyfuse.cli.options import PATH, Arguments, talk_options
 from polyfuse.cli.output import in_words, json_document, speaker, table_width
 from polyfuse.errors import PartialError, TrainingError
@@ -52,7 +53,7 @@ class AblateArguments(Arguments):
 
 
 @click.command("ablate", help=HELP)
-@click.argument("family")
+@click.argument("family", shell_complete=complete_families("study"))
 @click.argument("a", type=PATH)
 @click.argument("b", type=PATH)
 @click.option(
@@ -68,7 +69,12 @@ class AblateArguments(Arguments):
     "--rows", metavar="LIST", help="Names such as AE1,AE12; default is all. The unchanged model is always in."
 )
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="Runs of each row.")
-@click.option("--recipe", metavar="RECIPE", help="Of the unchanged model; default is the study's own.")
+@click.option(
+    "--recipe",
+    metavar="RECIPE",
+    shell_complete=complete_recipes,
+    help="Of the unchanged model; default is the study's own.",
+)
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key of the recipe, dotted.")
 @click.option(
     "--steps",

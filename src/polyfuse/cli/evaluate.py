@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from polyfuse.cli.completion import complete_metrics
 from polyfuse.cli.options import PATH, Arguments, talk_options
 from polyfuse.cli.output import json_document, speaker, table_width
 from polyfuse.cli.progress import progress
@@ -71,6 +72,7 @@ class EvaluateArguments(Arguments):
 @click.option(
     "--metrics",
     metavar="LIST",
+    shell_complete=complete_metrics,
     help='Names such as "MI,VIF,Qabf", or all; default is all of the protocol but those that take over a second for a '
     "640x480 pair.",
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from polyfuse.cli.completion import complete_metrics
 from polyfuse.cli.options import talk_options
 from polyfuse.cli.output import print_json
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("metrics")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_metrics)
 @click.option("--protocol", metavar="NAME", help="List only what this protocol has.")
 @click.option("--protocols", is_flag=True, help="List the protocols instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from polyfuse.cli.completion import complete_cards, complete_families, complete_models
 from polyfuse.cli.options import PATH, talk_options
 from polyfuse.cli.output import print_json, speaker
 from polyfuse.registry.catalogue import names_with
@@ -35,7 +36,7 @@ def list_(as_json: bool, quiet: bool) -> None:
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_models)
 @click.option("--weights", type=PATH, metavar="FILE", help="Weights file for an architecture such as fnet.")
 @talk_options
 def show(name: str, weights: Path | None, quiet: bool) -> None:
@@ -53,7 +54,7 @@ def show(name: str, weights: Path | None, quiet: bool) -> None:
 
 
 @command.command("card")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_cards)
 @talk_options
 def card(name: str, quiet: bool) -> None:
     """Print the card of the bundled weights NAME: data, recipe, scores, limits."""
@@ -89,7 +90,7 @@ The checkpoint is read as data: one that tries to run code is refused.
 
 
 @command.command("import", help=IMPORT_HELP)
-@click.argument("family")
+@click.argument("family", shell_complete=complete_families("import"))
 @click.argument("checkpoint", type=PATH)
 @click.option("-o", "--out", type=PATH, metavar="FILE", required=True, help="The .safetensors file to write.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
@@ -109,7 +110,7 @@ published program can load.
 
 
 @command.command("export", help=EXPORT_HELP)
-@click.argument("family")
+@click.argument("family", shell_complete=complete_families("export"))
 @click.argument("weights", type=PATH)
 @click.option("-o", "--out", type=PATH, metavar="FILE", required=True, help="The checkpoint to write.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 import click
 
+from polyfuse.cli.completion import complete_models
 from polyfuse.errors import UsageError
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ def model_options(command: Command) -> Command:
     return stack(
         command,
         [
-            click.option("--model", default="auto", metavar="NAME", help="Model, see `polyfuse models list`."),
+            click.option("--model", default="auto", metavar="NAME", shell_complete=complete_models,
+                         help="Model, see `polyfuse models list`."),
             click.option("--weights", type=PATH, metavar="FILE", help="Weights file for an architecture such as fnet."),
             click.option("--border", type=click.Choice(["zeros", "reflect"]),
                          help="FNet: as published, or mirrored; unless given, what the weights are for."),

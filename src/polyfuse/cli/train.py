@@ -5,25 +5,18 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
-from importlib import resources
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
+from polyfuse.cli.completion import bundled_recipes, complete_recipes
 from polyfuse.cli.options import PATH, talk_options
 from polyfuse.cli.output import in_words, speaker
 from polyfuse.errors import Stopped, UsageError
 
-
-def _bundled_recipes() -> list[str]:
-    """Names of the recipes that come with polyfuse: the same as `polyfuse.train` says, without importing torch."""
-    folder = resources.files("polyfuse").joinpath("train", "recipes")
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
-
-
 # click would break a line within a name, at its hyphen: after \b it leaves lines as they are.
-RECIPES = textwrap.fill(f"These are {in_words(_bundled_recipes(), 'and')}.", 76, break_on_hyphens=False)
+RECIPES = textwrap.fill(f"These are {in_words(bundled_recipes(), 'and')}.", 76, break_on_hyphens=False)
 HELP = f"""Train a network by RECIPE: a TOML file, a recipe.json, or one of those that come with polyfuse.
 
 With --resume RUN, the folder of a run, go on with it.
@@ -36,7 +29,7 @@ Weights files go to stdout, progress to stderr. Ctrl-C leaves a checkpoint.
 
 
 @click.command("train", help=HELP)
-@click.argument("recipe", metavar="RECIPE|RUN")
+@click.argument("recipe", metavar="RECIPE|RUN", shell_complete=complete_recipes)
 @click.option("-o", "--out", type=PATH, default=Path("run"), show_default=True, metavar="DIR", help="The run folder.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key of the recipe, dotted.")
 @click.option("--resume", is_flag=True, help="Go on with a run from its newest good checkpoint.")

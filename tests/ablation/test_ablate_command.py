@@ -1,6 +1,7 @@
 """`polyfuse ablate` from end to end on a tiny budget: what it leaves, repeats, refuses and prints."""
 
 import csv
+import hashlib
 import io
 import json
 import shutil
@@ -216,9 +217,12 @@ def test_run_folder_of_another_recipe_is_refused_before_any_work(ablate: Ablate,
 
 
 def test_run_folder_on_other_data_is_refused(ablate: Ablate, done: Path, tmp_path: Path, pack: Path) -> None:
-    content = pack.read_bytes()
+    content = bytearray(pack.read_bytes())
+    content[100] ^= 1  # a pixel
+    pixels = content[24 : int.from_bytes(content[8:16], "little")]
     start = content.index(b'"sha256": "') + len(b'"sha256": "')
-    (tmp_path / "other.pack").write_bytes(content[:start] + b"0" * 64 + content[start + 64 :])
+    content[start : start + 64] = hashlib.sha256(pixels).hexdigest().encode()
+    (tmp_path / "other.pack").write_bytes(content)
     ran = ablate("--quiet", "--set", f"data.train={tmp_path / 'other.pack'}", rows="AE11", seeds=1)
     assert (ran.code, "the packs hold other pictures" in ran.err) == (5, True)
 

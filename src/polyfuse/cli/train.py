@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from polyfuse.cli.options import PATH, talk_options
 from polyfuse.cli.output import in_words, speaker
-from polyfuse.errors import UsageError
+from polyfuse.errors import InputError, UsageError
 
 
 def _bundled_recipes() -> list[str]:
@@ -80,6 +80,8 @@ def command(
             raise UsageError(f"{recipe} is a folder: pass --resume to go on with the run in it, or give a recipe.")
         if ctx.get_parameter_source("out") is ParameterSource.DEFAULT:
             out = Path(recipe)
+        if not (Path(recipe) / RECIPE).is_file():
+            raise InputError(f"{recipe} holds no {RECIPE}: give the folder of a run that was begun.")
         recipe = str(Path(recipe) / RECIPE)
     loaded = load_recipe(recipe, settings)
     if devices > 1 and "RANK" not in os.environ:

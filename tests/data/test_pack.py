@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from polyfuse import cli
 from polyfuse.data.layouts import PairSet, find_set
 from polyfuse.data.pack import _PREAMBLE, MAGIC, Pack, write_pack
 from polyfuse.errors import InputError, OutputError
@@ -68,6 +69,17 @@ def test_16_bit_picture_is_refused(tmp_path: Path, street: PairSet) -> None:
     write_picture(street.pairs[0].a, np.zeros((20, 24), np.uint16), overwrite=True)
     with pytest.raises(InputError, match="has 16 bits"):
         write_pack(tmp_path / "x.pack", [street], luma_b="full")
+
+
+def test_one_set_is_said_in_the_singular(
+    tmp_path: Path, write_pairs: WritePairs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_pairs(tmp_path / "one/train/ir", tmp_path / "one/train/vi", count=1)
+    write_pairs(tmp_path / "two/train/ir", tmp_path / "two/train/vi", count=1)
+    for names, said in ((["one"], "1 pair of 1 set"), (["one", "two"], "2 pairs of 2 sets")):
+        folders = [str(tmp_path / name) for name in names]
+        assert cli.run(["data", "pack", *folders, "-o", str(tmp_path / "x.pack"), "--overwrite"]) == 0
+        assert capsys.readouterr().err == f"{said}, luma full\n"
 
 
 def test_existing_pack_is_not_replaced_unasked(tmp_path: Path, street: PairSet) -> None:

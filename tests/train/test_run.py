@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from polyfuse import cli, registry
+from polyfuse.cli import train as train_command
 from polyfuse.errors import InputError, OutputError, TrainingError, UsageError
 from polyfuse.io import read_picture
 from polyfuse.losses import terms
@@ -405,9 +406,21 @@ def test_run_goes_on_by_the_name_of_its_folder_alone_and_stops_when_its_time_is_
     assert registry.load("auto", weights=run / "checkpoint.safetensors").spec.parameters > 0
     assert cli.run(["train", str(run)]) == 2
     assert "is a folder: pass --resume" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    assert cli.run(["train", "--resume", str(tmp_path / "empty")]) == 3
+    assert "empty holds no recipe.json" in capsys.readouterr().err
     assert cli.run(["train", "--resume", str(run)]) == 0
     assert not (run / "checkpoint.safetensors").exists()
     assert same(tensors(finished), tensors(run))
+
+
+def test_processes_are_left_in_order_after_an_error_too(
+    write_recipe: WriteRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[bool] = []
+    monkeypatch.setattr(train_command, "_leave_processes", lambda: left.append(True))
+    assert cli.run(["train", str(write_recipe()), "-o", str(tmp_path / "run"), "--set", "data.train=[]"]) == 2
+    assert left == [True]
 
 
 def test_full_disk_during_a_checkpoint_leaves_the_older_ones(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:

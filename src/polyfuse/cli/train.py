@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from polyfuse.cli.completion import bundled_recipes, complete_recipes
 from polyfuse.cli.options import PATH, talk_options
 from polyfuse.cli.output import in_words, speaker
-from polyfuse.errors import Stopped, UsageError
+from polyfuse.errors import InputError, Stopped, UsageError
 
 # click would break a line within a name, at its hyphen: after \b it leaves lines as they are.
 RECIPES = textwrap.fill(f"These are {in_words(bundled_recipes(), 'and')}.", 76, break_on_hyphens=False)
@@ -74,6 +74,8 @@ def command(
             raise UsageError(f"{recipe} is a folder: pass --resume to go on with the run in it, or give a recipe.")
         if ctx.get_parameter_source("out") is ParameterSource.DEFAULT:
             out = Path(recipe)
+        if not (Path(recipe) / RECIPE).is_file():
+            raise InputError(f"{recipe} holds no {RECIPE}: give the folder of a run that was begun.")
         recipe = str(Path(recipe) / RECIPE)
     loaded = load_recipe(recipe, settings)
     if not resume:

@@ -86,7 +86,7 @@ def test_damaged_pack_is_refused(tmp_path: Path, street: PairSet, damage: Callab
 
 
 def test_missing_pack_is_an_input_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="does not exist"):
+    with pytest.raises(InputError, match="cannot be read"):
         Pack(tmp_path / "x.pack")
 
 

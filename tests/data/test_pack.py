@@ -159,7 +159,7 @@ def test_folder_is_no_pack_and_the_verb_that_makes_one_is_named(tmp_path: Path) 
 
 
 def test_missing_pack_is_an_input_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="does not exist"):
+    with pytest.raises(InputError, match="cannot be read"):
         Pack(tmp_path / "x.pack")
 
 

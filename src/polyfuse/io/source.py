@@ -23,6 +23,8 @@ SUFFIXES = {
     ".webp": "WEBP",
 }
 """Suffixes of picture files, lower case, with the format each one promises."""
+_PICTURES = ("picture file", "clip", "table of pairs")
+"""What users give as the first arguments; of other files the message says first what was tried."""
 CLIP_SUFFIXES = (".mp4", ".m4v", ".mkv", ".avi", ".mov", ".webm")
 """Suffixes by which a path counts as a clip; FFmpeg tells what the file holds."""
 
@@ -71,17 +73,18 @@ def open_source(path: str | os.PathLike[str], *, what: str = "picture file") -> 
     Raises:
         InputError: If it is missing, a folder, not an ordinary file, or may not be read.
     """
+    begin = "" if what in _PICTURES else "cannot be read, it "
     folder_advice = "give a picture file, or two folders" if what == "picture file" else f"give a {what}"
     try:
         # Before opening: opening a named pipe would wait for its other end for ever.
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
-            raise InputError(f"{shown(path)} is a folder: {folder_advice}")
+            raise InputError(f"{shown(path)} {begin}is a folder: {folder_advice}")
         if not stat.S_ISREG(mode):
             raise InputError(f"{shown(path)} is not an ordinary file: give a {what}")
         file = open(path, "rb")  # noqa: SIM115 - closed below, outside the error translation
     except (OSError, ValueError) as error:
-        raise InputError(_open_problem(path, error)) from error
+        raise InputError(_open_problem(path, error, begin)) from error
     with file:
         try:
             yield file
@@ -119,11 +122,11 @@ def check_exists(path: str | os.PathLike[str]) -> None:
         raise InputError(_open_problem(path, error)) from error
 
 
-def _open_problem(path: str | os.PathLike[str], error: OSError | ValueError) -> str:
+def _open_problem(path: str | os.PathLike[str], error: OSError | ValueError, begin: str = "") -> str:
     """One line for a file that cannot be opened."""
     number = error.errno if isinstance(error, OSError) else None
     if number in (errno.ENOENT, errno.ENOTDIR):
-        return f"{shown(path)} does not exist: check the path"
+        return f"{shown(path)} {begin}does not exist: check the path"
     if number in (errno.EACCES, errno.EPERM):
         return f"{shown(path)} cannot be read, permission denied: change its permissions"
     return f"{shown(path)} cannot be read ({reason(error)}): check the file and its path"

@@ -75,7 +75,7 @@ class SMFNetConfig:
                 f"{self.channels} channels cannot be cut for {self.heads} heads: "
                 "use a multiple of 4 and of twice the heads, 64 and 8 as published."
             )
-        if min(self.base_blocks, self.depth, self.leff_channels or 1, *self.dilations) < 1:
+        if min(self.base_blocks, self.depth, self.hidden, *self.dilations) < 1:
             raise UsageError(
                 "base_blocks, depth, leff_channels and dilations must be at least 1: use 2, 2, 64, 4 8 16."
             )

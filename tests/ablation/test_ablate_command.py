@@ -301,7 +301,7 @@ def test_markdown_is_a_table_with_the_budget_above(ablate: Ablate, done: Path) -
         (["--recipe", "fnet-cpuu"], 3, "fnet-cpuu is no recipe"),
         (["--set", "stages.0.stepz=3"], 2, "did you mean steps"),
         (["--set", "parts.invers.coder.threshold=soft"], 2, "parts has no 'invers': did you mean inverse"),
-        (["--set", "data.train=gone.pack"], 3, "gone.pack does not exist"),
+        (["--set", "data.train=gone.pack"], 3, "gone.pack cannot be read"),
         (["--seeds", "0"], 2, "--seeds"),
         (["--steps", "1"], 2, "1 steps are too few for 2 stages"),
     ],

@@ -121,7 +121,7 @@ WRONG_CALLS = {
     "memory too small": (["--model", "laplacian", "--memory", "1KiB"], 2, "raise --memory"),
     "no weights": (["--model", "fnet"], 2, "needs weights: pass --weights FILE"),
     "weights for a classic": (["--model", "average", "--weights", "ir/0.png"], 2, "takes no weights"),
-    "missing weights": (["--model", "fnet", "--weights", "gone.safetensors"], 3, "gone.safetensors does not exist"),
+    "missing weights": (["--model", "fnet", "--weights", "gone.safetensors"], 3, "gone.safetensors cannot be read"),
     "picture as weights": (["--model", "fnet", "--weights", "ir/0.png"], 3, "no polyfuse weights file"),
     "colour from grey": (["--model", "average", "--colour-from", "a"], 2, "a is grey and has no colour to give"),
     "deep picture into jpeg": (["--model", "average", "-o", "x.jpg", "--bit-depth", "16"], 2, "JPEG cannot hold"),

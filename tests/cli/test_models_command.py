@@ -183,7 +183,7 @@ def test_import_of_another_layout_names_the_first_wrong_key(key: str | None, wor
 
 def test_import_of_a_missing_file_is_an_input_error(polyfuse: Runner) -> None:
     assert (ran := polyfuse("models", "import", "fnet", "gone.pth", "-o", "w.safetensors")).code == 3
-    assert ran.problem.startswith("gone.pth does not exist")
+    assert ran.problem.startswith("gone.pth cannot be read")
 
 
 @pytest.fixture(scope="module")

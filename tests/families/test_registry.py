@@ -174,7 +174,7 @@ def test_weights_of_a_family_that_is_not_there_are_an_input_error(tmp_path: Path
 
 
 def test_missing_weights_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"gone\.safetensors does not exist"):
+    with pytest.raises(InputError, match=r"gone\.safetensors cannot be read"):
         load("fnet", weights=tmp_path / "gone.safetensors")
 
 

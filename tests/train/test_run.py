@@ -456,7 +456,7 @@ def test_weights_of_another_network_are_no_start(finished: Path, tmp_path: Path)
     ("setting", "error", "message"),
     [
         ("data.train=[]", UsageError, "names no data"),
-        ("data.train=gone.pack", InputError, "gone.pack does not exist"),
+        ("data.train=gone.pack", InputError, "gone.pack cannot be read"),
         ("data.luma=studio", InputError, "has full luma, the recipe wants studio"),
         ("data.crop.size=25", InputError, "24x24, smaller than crops of 25x25"),
     ],

@@ -201,7 +201,7 @@ def test_picture_is_no_checkpoint(tmp_path: Path) -> None:
 
 
 def test_missing_checkpoint_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"gone\.pth does not exist"):
+    with pytest.raises(InputError, match=r"gone\.pth cannot be read"):
         read_checkpoint(tmp_path / "gone.pth")
 
 

@@ -120,16 +120,14 @@ def _told(error: OSError) -> tuple[str, int]:
 
     Files are written in one place, which puts its errors into words; so what has a name here could not be read.
     """
-    if error.filename is None or error.errno in _NO_SPACE:
-        name = "standard output" if error.filename is None else _shown(error.filename)
+    if error.filename is None:
+        return f"standard output cannot be written ({error.strerror}): free some space.", OutputError.exit_code
+    from polyfuse.io.source import shown  # whatever works with files has it already
+
+    name = shown(os.fsdecode(error.filename))
+    if error.errno in _NO_SPACE:
         return f"{name} cannot be written ({error.strerror}): free some space.", OutputError.exit_code
-    return f"{_shown(error.filename)} cannot be read ({error.strerror}): check the path.", InputError.exit_code
-
-
-def _shown(name: str | bytes) -> str:
-    """A file name on one line, whatever characters it holds."""
-    text = os.fsdecode(name)
-    return text if text.isprintable() else ascii(text)[1:-1]
+    return f"{name} cannot be read ({error.strerror}): check the path.", InputError.exit_code
 
 
 def _tell(message: str, code: int, arguments: list[str]) -> int:

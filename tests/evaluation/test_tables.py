@@ -70,13 +70,28 @@ def test_footer_has_n_hash_ranked_metrics_and_what_was_left_out(report: Report) 
     assert "MI: no finite value, left out of the mean: 1 of y" in text
 
 
-def test_narrow_terminal_gets_blocks_that_fit(report: Report) -> None:
-    lines = plain(report, width=60)
+def test_narrow_terminal_gets_blocks_that_fit(report_of: ReportOf) -> None:
+    lines = plain(report_of(NUMBERS), width=60)
     blocks = [line for line in lines if line.startswith("method")]
     assert len(blocks) > 1
     assert all(len(line) <= 60 for line in lines[: lines.index("**best**, _second best_")])
     together = next(line for line in blocks if "MI[cddfuse]" in line)
     assert "MI bal" in together  # the columns of a metric stay together
+
+
+def test_published_rows_are_not_repeated_where_they_have_no_number(report: Report) -> None:
+    lines = plain(report, width=60)
+    assert len([line for line in lines if line.startswith("method")]) > 1
+    assert [line.split() for line in lines if line.startswith("Other")] == [["Other", "9.90"]]
+    first = lines[: lines.index("published (FNet, Table I, TNO)")]
+    assert sum(line.startswith("method") for line in first) == 1  # they stand beside ours, in the first block
+    headings = " ".join(line for line in lines if line.startswith("method"))
+    assert all(headings.count(name) == 1 for name in ("EN[", "MI[", "MI min", "MI bal", "MSE[", "avg rank"))
+
+
+def test_mark_stands_at_its_number(report_of: ReportOf) -> None:
+    published = PublishedTable("FNet", "Table I", "TNO", {"U2Fusion": {"MI": "1.3700"}})
+    assert "_2.500_ " in "\n".join(plain(report_of(NUMBERS, published=[published])))
 
 
 def test_styled_table_underlines_and_has_no_marks_of_its_own(report: Report) -> None:

@@ -55,7 +55,7 @@ def add_training(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Training], N
 
 
 def noise_pack(folder: Path, side: int) -> Path:
-    """Write a pack of three square pairs; returns its path."""
+    """Write a pack of three square pairs, and the folders a and b that it is made of; returns its path."""
     pairs = []
     for index, picture in enumerate(np.random.default_rng(5).integers(0, 256, (3, 2, side, side), dtype=np.uint8)):
         paths = [folder / name / f"{index}.png" for name in "ab"]

@@ -414,6 +414,31 @@ def test_run_goes_on_by_the_name_of_its_folder_alone_and_stops_when_its_time_is_
     assert same(tensors(finished), tensors(run))
 
 
+def test_two_folders_are_trained_on_as_a_pack_of_them_is(
+    write_recipe: WriteRecipe, pack: Path, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", str(write_recipe()), str(pack.parent / "a"), str(pack.parent / "b"), "-o", str(tmp_path / "new")]
+    assert cli.run([*command, "--minutes", "1e-9"]) == 0
+    made = (tmp_path / "new/pairs.pack").stat().st_mtime_ns
+    assert cli.run(command) == 5
+    assert "holds a run already: pass --resume" in capsys.readouterr().err
+    assert cli.run([*command, "--resume"]) == 0
+    assert (tmp_path / "new/pairs.pack").stat().st_mtime_ns == made
+    assert same(tensors(finished), tensors(tmp_path / "new"))
+
+
+def test_folders_to_train_on_are_two_and_a_pack_of_other_origin_stays(
+    write_recipe: WriteRecipe, pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = [str(pack.parent / name) for name in "ab"]
+    assert cli.run(["train", str(write_recipe()), folders[0], "-o", str(tmp_path / "run")]) == 2
+    assert "give the two folders to train on" in capsys.readouterr().err
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/pairs.pack").write_bytes(b"mine")
+    assert cli.run(["train", str(write_recipe()), *folders, "-o", str(tmp_path / "run")]) == 5
+    assert (tmp_path / "run/pairs.pack").read_bytes() == b"mine"
+
+
 def test_processes_are_left_in_order_after_an_error_too(
     write_recipe: WriteRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -15,21 +17,28 @@ from polyfuse.cli.options import PATH, talk_options
 from polyfuse.cli.output import in_words, speaker
 from polyfuse.errors import InputError, Stopped, UsageError
 
+if TYPE_CHECKING:
+    from polyfuse.transforms.colour import LumaConvention
+
 # click would break a line within a name, at its hyphen: after \b it leaves lines as they are.
 RECIPES = textwrap.fill(f"These are {in_words(bundled_recipes(), 'and')}.", 76, break_on_hyphens=False)
 HELP = f"""Train a network by RECIPE: a TOML file, a recipe.json, or one of those that come with polyfuse.
 
-With --resume RUN, the folder of a run, go on with it.
+A and B are two folders of pictures to train on, matched by stem. Without them the recipe, or --set data.train=FILE, names
+packs. With --resume RUN, the folder of a run, go on with it.
 
 \b
 {RECIPES}
 
 Weights files go to stdout, progress to stderr. Ctrl-C leaves a checkpoint.
 """
+PAIRS = "pairs.pack"
+"""What the pictures of two folders are packed into, in the run folder."""
 
 
 @click.command("train", help=HELP)
 @click.argument("recipe", metavar="RECIPE|RUN", shell_complete=complete_recipes)
+@click.argument("folders", nargs=-1, type=PATH, metavar="[A B]")
 @click.option("-o", "--out", type=PATH, default=Path("run"), show_default=True, metavar="DIR", help="The run folder.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key of the recipe, dotted.")
 @click.option("--resume", is_flag=True, help="Go on with a run from its newest good checkpoint.")
@@ -51,6 +60,7 @@ Weights files go to stdout, progress to stderr. Ctrl-C leaves a checkpoint.
 def command(
     ctx: click.Context,
     recipe: str,
+    folders: tuple[Path, ...],
     out: Path,
     settings: tuple[str, ...],
     resume: bool,
@@ -80,7 +90,12 @@ def command(
     loaded = load_recipe(recipe, settings)
     if not resume:
         check_apart(out / RECIPE, [recipe])
-    if devices > 1 and "RANK" not in os.environ:
+    starts_others = devices > 1 and "RANK" not in os.environ
+    if folders:
+        if "RANK" not in os.environ:
+            _pack_folders(folders, out, loaded.data.luma, resume)
+        loaded = load_recipe(recipe, [*settings, f"data.train={json.dumps([str(out / PAIRS)])}"])
+    if starts_others:
         _start_processes(devices)
         return
     if threads is not None:
@@ -94,6 +109,33 @@ def command(
             click.echo(path)
     finally:
         _leave_processes()
+
+
+def _pack_folders(folders: tuple[Path, ...], out: Path, luma: LumaConvention, resume: bool) -> None:
+    """Pack the pairs of two folders into the run folder; a run that is resumed keeps the pack that it was begun with.
+
+    Raises:
+        UsageError: If these are not two.
+        InputError: If they hold no pairs, pictures cannot be packed, or they are a test split.
+        OutputError: If the folder holds a run already, or a pack that no run there was begun with.
+    """
+    from polyfuse.data.layouts import WITHOUT_SPLIT, PairSet
+    from polyfuse.data.pack import write_pack
+    from polyfuse.io import check_sizes, find_pairs
+    from polyfuse.train.checkpoint import check_new
+    from polyfuse.train.loop import RECIPE
+
+    if len(folders) != 2:
+        raise UsageError("give the two folders to train on, A and B, or none and --set data.train=FILE.")
+    if resume and (out / PAIRS).exists():
+        return
+    check_new(out)
+    pairs = find_pairs(*folders)
+    check_sizes(pairs)
+    name = folders[0].resolve().parent.name
+    write_pack(
+        out / PAIRS, [PairSet(name, WITHOUT_SPLIT, tuple(pairs))], luma_b=luma, overwrite=(out / RECIPE).exists()
+    )
 
 
 def _leave_processes() -> None:

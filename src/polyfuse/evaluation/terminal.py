@@ -60,18 +60,45 @@ def _aligned(grid: Grid) -> Grid:
 
 
 def _chunks(grid: Grid, widths: Sequence[int], room: int) -> list[list[int]]:
-    """Indices of the columns of each block; groups stay together."""
-    chunks: list[list[int]] = [[]]
+    """Indices of the columns of each block.
+
+    Groups stay together, unless published rows make the table longer than a screen: then the columns that these fill come
+    first, so that their rows are not repeated, nearly empty, in every block.
+    """
+    groups: dict[str, list[int]] = {}
+    for index, column in enumerate(grid.columns):
+        groups.setdefault(column.group, []).append(index)
+    parts = [list(groups.values())]
+    if any(_is_published(section) for section in grid.sections) and sum(widths) + len(_GAP) * len(widths) > room:
+        first, *others = groups.values()  # the number of pairs
+        filled = [[index] for group in others for index in group if _is_filled(grid, index)]
+        rest = [[index for index in group if not _is_filled(grid, index)] for group in others]
+        parts = [[first, *filled], [group for group in rest if group]]
+    return [chunk for part in parts for chunk in _filled_lines(part, widths, room)]
+
+
+def _is_published(section: Section) -> bool:
+    """Whether its rows are published ones, which have no number of pairs."""
+    return any(not cells[0].text for _, cells in section.rows)
+
+
+def _is_filled(grid: Grid, index: int) -> bool:
+    """Whether a published row has a number in this column."""
+    return any(cells[index].text for section in grid.sections if _is_published(section) for _, cells in section.rows)
+
+
+def _filled_lines(groups: Sequence[Sequence[int]], widths: Sequence[int], room: int) -> list[list[int]]:
+    """Fill lines of `room` characters with columns; those of a group stay together."""
+    lines: list[list[int]] = [[]]
     used = 0
-    for group in dict.fromkeys(column.group for column in grid.columns):
-        members = [index for index, column in enumerate(grid.columns) if column.group == group]
+    for members in groups:
         needed = sum(widths[index] + len(_GAP) for index in members)
-        if chunks[-1] and used + needed > room:
-            chunks.append([])
+        if lines[-1] and used + needed > room:
+            lines.append([])
             used = 0
-        chunks[-1] += members
+        lines[-1] += members
         used += needed
-    return chunks
+    return [line for line in lines if line]
 
 
 def _has_marks(grid: Grid, index: int | None = None) -> bool:
@@ -118,7 +145,8 @@ def _cell(cell: Cell, width: int, styled: bool, marked_column: bool) -> str:
     """One number, right-aligned, with its mark; points stay aligned."""
     if not styled:
         left, right = _SIGNS[cell.mark] if marked_column else ("", "")
-        return _GAP + f"{left}{cell.text}{right}".rjust(width)
+        number = cell.text.rstrip()
+        return _GAP + f"{left}{number}{right}{' ' * (len(cell.text) - len(number))}".rjust(width)
     code = {"best": BOLD, "second": UNDERLINED, "": ""}[cell.mark]
     space = " " * (width - len(cell.text))
     return _GAP + space + (f"{code}{cell.text}{PLAIN}" if code else cell.text)

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from polyfuse.errors import InputError
+from polyfuse.errors import InputError, OutputError
 from polyfuse.io import atomic_path
 from polyfuse.io.source import read_bytes_of
 
@@ -44,6 +44,16 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> Path:
 def has_checkpoint(folder: Path) -> bool:
     """Whether the folder has a checkpoint; after a kill within `save_checkpoint` it may only have the one before."""
     return any((folder / name).exists() for name in (NEWEST, PREVIOUS))
+
+
+def check_new(folder: Path) -> None:
+    """Refuse to begin a run where one was begun.
+
+    Raises:
+        OutputError: If the folder has a checkpoint.
+    """
+    if has_checkpoint(folder):
+        raise OutputError(f"{folder} holds a run already: pass --resume to go on with it, or another --out.")
 
 
 def load_checkpoint(

@@ -26,11 +26,11 @@ from polyfuse._version import __version__
 from polyfuse.data.ahead import Ahead
 from polyfuse.data.batches import Batches
 from polyfuse.data.pack import Pack
-from polyfuse.errors import DependencyError, InputError, OutputError, Stopped, TrainingError, UsageError
+from polyfuse.errors import DependencyError, InputError, Stopped, TrainingError, UsageError
 from polyfuse.io import write_text
 from polyfuse.ops.devices import check_device
 from polyfuse.train.capture import CapturedTurn
-from polyfuse.train.checkpoint import NEWEST, has_checkpoint, load_checkpoint, save_checkpoint
+from polyfuse.train.checkpoint import NEWEST, check_new, load_checkpoint, save_checkpoint
 from polyfuse.train.curves import draw_curves
 from polyfuse.train.export import export, start_from
 from polyfuse.train.journal import Journal, Means
@@ -124,7 +124,7 @@ class _Run:
         say: Callable[[str], None],
     ) -> None:
         if not recipe.data.train:
-            raise UsageError("the recipe names no data: pass --set data.train=FILE, made by `polyfuse data pack`.")
+            raise UsageError("the recipe names no data: name two folders, or pass --set data.train=FILE, made by `polyfuse data pack`.")
         self.accelerator = _accelerator(device)
         self.is_main = bool(self.accelerator.is_main_process)
         self.recipe, self.out, self.say = recipe, out, say if self.is_main else lambda text: None
@@ -147,11 +147,11 @@ class _Run:
         if resume:
             load_checkpoint(self.out, self.say, self.state.load_dict)
             self.say(f"resumed at step {self.state.step} of {self.state.num_steps}")
-        elif has_checkpoint(self.out):
-            raise OutputError(f"{self.out} holds a run already: pass --resume to go on with it, or another --out.")
-        elif self.recipe.start is not None:
-            for network in (self.state.parts[FUSER], self.state.average.network):
-                start_from(Path(self.recipe.start), network, self.recipe)
+        else:
+            check_new(self.out)
+            if self.recipe.start is not None:
+                for network in (self.state.parts[FUSER], self.state.average.network):
+                    start_from(Path(self.recipe.start), network, self.recipe)
         if self.is_main:
             write_text(self.out / RECIPE, json.dumps(self.recipe.to_json(), indent=2) + "\n", overwrite=True)
             write_text(self.out / ENVIRONMENT, json.dumps(self._environment(), indent=2) + "\n", overwrite=True)

@@ -24,7 +24,7 @@ from pathlib import Path
 from polyfuse.cli.progress import progress
 with progress(3, lambda text: print(text, file=sys.stderr), tell_failures=True, quiet=False) as shown:
     for number in range(3):
-        shown.done(str(number), [f"note {number}"])
+        shown.done(str(number), [f"note {'abc'[number]}"])
         shown.result(Path(f"out/{number}.png"))
         shown._progress.refresh()
 """
@@ -105,6 +105,18 @@ def test_quiet_means_no_bar_on_a_terminal(quiet: bool, kind: type, monkeypatch: 
     assert type(progress(3, lambda text: None, tell_failures=False, quiet=quiet)) is kind
 
 
+def test_note_with_other_numbers_is_counted_and_told_once() -> None:
+    told: list[str] = []
+    with Teller(told.append, tell_failures=False) as teller:
+        for name, note in (("1", "black is 21.5 here"), ("2", "black is 7 here"), ("3", "black is 8 here"), ("4", "b")):
+            teller.done(name, [note])
+    assert told == [
+        "1: black is 21.5 here",
+        "4: b",
+        '2 more have the note "black is 21.5 here ..." with other numbers.',
+    ]
+
+
 def test_note_of_many_pairs_is_told_once() -> None:
     told: list[str] = []
     teller = Teller(told.append, tell_failures=False)
@@ -132,7 +144,7 @@ def test_paths_go_to_a_program_as_they_are_and_to_a_terminal_without_codes(monke
 def test_result_is_a_line_of_its_own_above_the_bar() -> None:
     lines, _ = on_terminal(None)
     assert [line for line in lines if ".png" in line] == [f"out/{number}.png" for number in range(3)]
-    assert [line for line in lines if "note" in line] == [f"{number}: note {number}" for number in range(3)]
+    assert [line for line in lines if "note" in line] == [f"{number}: note {'abc'[number]}" for number in range(3)]
     assert any("3 of 3 pairs" in line for line in lines)
 
 

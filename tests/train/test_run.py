@@ -417,7 +417,14 @@ def test_run_goes_on_by_the_name_of_its_folder_alone_and_stops_when_its_time_is_
 def test_two_folders_are_trained_on_as_a_pack_of_them_is(
     write_recipe: WriteRecipe, pack: Path, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["train", str(write_recipe()), str(pack.parent / "a"), str(pack.parent / "b"), "-o", str(tmp_path / "new")]
+    command = [
+        "train",
+        str(write_recipe()),
+        str(pack.parent / "a"),
+        str(pack.parent / "b"),
+        "-o",
+        str(tmp_path / "new"),
+    ]
     assert cli.run([*command, "--minutes", "1e-9"]) == 0
     made = (tmp_path / "new/pairs.pack").stat().st_mtime_ns
     assert cli.run(command) == 5

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 
 
 class Teller:
-    """One line per result on stdout, and on stderr per note, each said once, and per failure unless told at the end.
+    """One line per result on stdout, and on stderr per note and per failure unless told at the end.
+
+    A note is said once, whatever the numbers in it; how many more had it with other numbers is said at the end.
 
     Args:
         say: Prints one line, or nothing.
@@ -28,7 +32,9 @@ class Teller:
     """
 
     def __init__(self, say: Callable[[str], None], *, tell_failures: bool) -> None:
-        self._say, self._tell_failures, self._told = say, tell_failures, set[str]()
+        self._say, self._tell_failures = say, tell_failures
+        self._told: dict[str, str] = {}
+        self._more = Counter[str]()
 
     def __enter__(self) -> Teller:
         return self
@@ -36,7 +42,7 @@ class Teller:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        pass
+        self._tell_more()
 
     def outcome(self, outcome: Outcome) -> None:
         """Tell what became of a pair that was fused."""
@@ -47,11 +53,20 @@ class Teller:
     ) -> None:
         """Tell what became of something, and that it counts for `advance` of the total."""
         for note in notes:
-            if note not in self._told:
-                self._told.add(note)
+            kind = re.sub(r"\d+(\.\d+)?", "0", note)
+            if kind not in self._told:
+                self._told[kind] = note
                 self._line(f"{name}: {note}")
+            elif note != self._told[kind]:
+                self._more[kind] += 1
         if error is not None and self._tell_failures:
             self._line(f"{name}: {error}", failure=True)
+
+    def _tell_more(self) -> None:
+        """Say how many had a note with other numbers in it."""
+        for kind, number in self._more.items():
+            first = " ".join(self._told[kind].split()[:4])
+            self._line(f'{number} more have the note "{first} ..." with other numbers.')
 
     def result(self, path: Path) -> None:
         """Print the path of a finished result on stdout."""
@@ -107,6 +122,7 @@ class Bar(Teller):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._progress.stop()
+        self._tell_more()
 
     def done(
         self, name: str, notes: Iterable[str] = (), error: PolyfuseError | None = None, *, advance: int = 1

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 RECIPES = textwrap.fill(f"These are {in_words(bundled_recipes(), 'and')}.", 76, break_on_hyphens=False)
 HELP = f"""Train a network by RECIPE: a TOML file, a recipe.json, or one of those that come with polyfuse.
 
-A and B are two folders of pictures to train on, matched by stem. Without them the recipe, or --set data.train=FILE, names
-packs. With --resume RUN, the folder of a run, go on with it.
+A and B are two folders of pictures to train on, matched by stem. Without them
+the recipe, or --set data.train=FILE, names packs. With --resume RUN, the folder
+of a run, go on with it.
 
 \b
 {RECIPES}

@@ -62,7 +62,7 @@ def _aligned(grid: Grid) -> Grid:
 def _chunks(grid: Grid, widths: Sequence[int], room: int) -> list[list[int]]:
     """Indices of the columns of each block.
 
-    Groups stay together, unless published rows make the table longer than a screen: then the columns that these fill come
+    Groups stay together, unless the table is too wide and has published rows: then the columns that these fill come
     first, so that their rows are not repeated, nearly empty, in every block.
     """
     groups: dict[str, list[int]] = {}

@@ -124,7 +124,10 @@ class _Run:
         say: Callable[[str], None],
     ) -> None:
         if not recipe.data.train:
-            raise UsageError("the recipe names no data: name two folders, or pass --set data.train=FILE, made by `polyfuse data pack`.")
+            raise UsageError(
+                "the recipe names no data: name two folders, or pass --set data.train=FILE, made by "
+                "`polyfuse data pack`."
+            )
         self.accelerator = _accelerator(device)
         self.is_main = bool(self.accelerator.is_main_process)
         self.recipe, self.out, self.say = recipe, out, say if self.is_main else lambda text: None

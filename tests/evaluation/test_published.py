@@ -11,6 +11,7 @@ from polyfuse.evaluation.published import (
     find_dataset,
     find_paper,
     guess_dataset,
+    published_results,
     published_rows,
     published_tables,
     published_variants,
@@ -24,11 +25,34 @@ def test_rows_are_those_of_the_transcribed_tables(shared_dir: Path) -> None:
     ours = published_rows()
     assert all(row in rows for row in {tuple(r.items()): r for r in ours}.values())
     wanted = {row["metric"] for row in ours}
-    assert len(ours) == sum(row["metric"] in wanted and row["table"] != "T1-datasets" for row in rows)
+    assert len(ours) == sum(row["metric"] in wanted and row["table"] != "T1-datasets" for row in rows) == 2562
 
 
 def test_every_value_is_a_number() -> None:
-    assert all(float(row["value"]) < 1000 for row in published_rows())
+    assert all(float(row["value"]) < 1000 for row in published_rows() if row["task"] != "cost")
+    assert all(0 < float(row["value"]) < 1e6 for row in published_rows() if row["task"] == "cost")
+
+
+def test_papers_print_detection_segmentation_and_costs() -> None:
+    [fnet, smfnet, daefuse], notes = published_results(PAPERS, "detection", "M3FD")
+    assert fnet.rows["FNet (ours)"]["mAP50:95"] == "0.620"
+    assert smfnet.title == "published (SMFNet, Table 2, M3FD)"
+    assert "mAP50" in daefuse.rows["DAE-Fuse (ours)"]
+    assert len(notes) == 3
+    assert all("trained" in note for note in notes)
+    [masks, others], notes = published_results(PAPERS, "segmentation", find_dataset("mfnet"))
+    assert masks.rows["FNet (ours)"]["mIoU"] == "0.780"
+    assert "mAcc" in others.rows["SMFNet (ours)"]
+    assert notes[-1] == "DAE-Fuse prints no segmentation for MFNet"
+    [costs], notes = published_results(PAPERS, "cost")
+    assert float(costs.rows["FNet (ours)"]["Params (K)"]) > 400
+    assert notes[1:] == ["SMFNet prints no cost", "DAE-Fuse prints no cost"]
+
+
+def test_tasks_do_not_mix_with_the_metrics_of_pictures() -> None:
+    tables, notes = published_tables(PAPERS, find_dataset("M3FD"), "cddfuse")
+    assert tables == []
+    assert len(notes) == 3
 
 
 def test_fnet_on_tno_under_cddfuse_has_four_metrics() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
 from polyfuse.errors import UsageError
 
@@ -19,6 +20,17 @@ CAVEAT = (
     "published rows are what the papers print: training data, number of pairs and code may differ from ours, so they "
     "are neither ranked nor marked"
 )
+Task = Literal["detection", "segmentation", "cost"]
+"""Tables that compare by something else than the metrics of fused pictures."""
+_TASKS: dict[tuple[str, Task], str] = {
+    ("FNet", "detection"): "AP averaged over IoU 0.50:0.05:0.95, YOLOv5 trained for each method",
+    ("SMFNet", "detection"): "AP at IoU 0.5, a detector trained for each method",
+    ("DAE-Fuse", "detection"): "AP at IoU 0.5, a detector trained for each method",
+    ("FNet", "segmentation"): "IoU, SegFormer trained for each method",
+    ("SMFNet", "segmentation"): "IoU and mean accuracy, a network trained for each method",
+    ("FNet", "cost"): "parameters in thousands, multiply-adds in G and seconds at a size and on a machine of its own",
+}
+"""By paper and task: what its numbers are and how they were come by."""
 _ABLATIONS = {("FNet", "Table III"), ("SMFNet", "Table 5")}
 """Tables that compare variants of one method, not methods."""
 _SAME_SET = {
@@ -108,7 +120,7 @@ def guess_dataset(folder: Path) -> str | None:
 
 def _known_sets() -> dict[str, str]:
     """Every name of a data set without case and punctuation, to our name of it."""
-    printed = {row["dataset"] for row in published_rows()} | set(_SAME_SET)
+    printed = {row["dataset"] for row in published_rows() if row["task"] != "cost"} | set(_SAME_SET)
     return {_plain(name): _SAME_SET.get(name, name) for name in printed}
 
 
@@ -146,6 +158,33 @@ def published_variants(paper: str, dataset: str, protocol: str) -> PublishedTabl
     """
     ablations = [table for table in _tables_of(paper, dataset, protocol) if (paper, table.table) in _ABLATIONS]
     return ablations[0] if ablations else None
+
+
+def published_results(papers: Iterable[str], task: Task, dataset: str = "-") -> tuple[list[PublishedTable], list[str]]:
+    """What these papers print of a task that is judged by something else than the metrics of pictures.
+
+    Args:
+        papers: Any of `PAPERS`.
+        task: Which one.
+        dataset: From `find_dataset`; costs have none.
+
+    Returns:
+        The tables, and a note for each paper: what its numbers are, or that it has none.
+    """
+    tables, notes = [], []
+    for paper in dict.fromkeys(find_paper(name) for name in papers):
+        rows: dict[str, dict[str, str]] = {}
+        name = ""
+        for row in published_rows():
+            if (row["paper"], row["task"], row["dataset"]) == (paper, task, dataset):
+                name = row["table"]
+                rows.setdefault(row["method"], {})[row["metric"]] = row["value"]
+        if rows:
+            tables.append(PublishedTable(paper, name, dataset if dataset != "-" else task, rows))
+            notes.append(f"{paper}: {_TASKS[paper, task]}")
+        else:
+            notes.append(f"{paper} prints no {task} for {dataset}" if dataset != "-" else f"{paper} prints no {task}")
+    return tables, notes
 
 
 def _tables_of(paper: str, dataset: str, protocol: str) -> list[PublishedTable]:

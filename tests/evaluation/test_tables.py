@@ -136,6 +136,16 @@ def test_summary_csv_parses_back_with_counts(report: Report) -> None:
     assert rows["copy a", "MI"]["kind"] == "baseline"
 
 
+def test_files_name_the_protocol_of_our_own_measures(report_of: ReportOf) -> None:
+    found = report_of({method: [{"MI": 1.0, "LOST": 0.5}] for method in "xy"})
+    rows = {row["metric"]: row["protocol"] for row in csv.DictReader(summary_csv(found).splitlines())}
+    assert (rows["MI"], rows["LOST"]) == ("cddfuse", "canonical")
+    assert {entry["name"]: entry["protocol"] for entry in document(found)["metrics"]} == {
+        "MI": "cddfuse", "LOST": "canonical",
+    }  # fmt: skip
+    assert "LOST[canonical] ↓" in markdown(found)
+
+
 def test_json_has_everything_and_is_strict(report: Report) -> None:
     text = json.dumps(document(report), allow_nan=False)
     found = json.loads(text)

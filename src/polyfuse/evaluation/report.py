@@ -47,7 +47,8 @@ class Column:
         """As tables show it: `VIF[cddfuse] ↑`, `VIF min ↑`, `VIF bal`."""
         if self.part == "bal":
             return f"{self.metric.name} bal"
-        name = f"{self.metric.name}[{protocol}]" if self.part == "value" else f"{self.metric.name} min"
+        rules = self.metric.protocol_under(protocol)
+        name = f"{self.metric.name}[{rules}]" if self.part == "value" else f"{self.metric.name} min"
         return f"{name} {ARROWS[self.metric.direction]}"
 
     def of(self, evaluation: Evaluation) -> float:
@@ -57,7 +58,7 @@ class Column:
 
 
 def columns_of(metrics: Sequence[Metric]) -> tuple[Column, ...]:
-    """The columns of a table; MI, VIF, Qabf and SSIM have three."""
+    """The columns of a table; MI, VIF, Qabf, SSIM and VIS have three."""
     columns = []
     for metric in metrics:
         parts: tuple[Part, ...] = ("value", "min", "bal") if metric.name in TWO_SIDED else ("value",)

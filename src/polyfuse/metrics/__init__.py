@@ -13,6 +13,7 @@ from polyfuse.metrics.ei import ei
 from polyfuse.metrics.en import en
 from polyfuse.metrics.fmi import fmi_dct, fmi_edge, fmi_gradient, fmi_none, fmi_wavelet
 from polyfuse.metrics.labf import labf
+from polyfuse.metrics.lost import lost, lostmax
 from polyfuse.metrics.mef_ssim import mef_ssim
 from polyfuse.metrics.metric import ARROWS, Metric, UndefinedMetricWarning
 from polyfuse.metrics.mi import mi
@@ -42,6 +43,7 @@ from polyfuse.metrics.ssim import ssim
 from polyfuse.metrics.te import te
 from polyfuse.metrics.vif import vif
 from polyfuse.metrics.viff import viff
+from polyfuse.metrics.vis import vis
 
 mef_ms_ssim = mef_ssim  # the name in METRICS, in lower case, as for every other metric
 
@@ -67,6 +69,8 @@ __all__ = [
     "fmi_none",
     "fmi_wavelet",
     "labf",
+    "lost",
+    "lostmax",
     "mef_ms_ssim",
     "mef_ssim",
     "metrics_of",
@@ -97,4 +101,5 @@ __all__ = [
     "te",
     "vif",
     "viff",
+    "vis",
 ]

@@ -18,6 +18,7 @@ from polyfuse.metrics.en import en
 from polyfuse.metrics.fmi import fmi_dct, fmi_edge, fmi_gradient, fmi_none, fmi_wavelet
 from polyfuse.metrics.inputs import prepare
 from polyfuse.metrics.labf import labf
+from polyfuse.metrics.lost import lost, lostmax
 from polyfuse.metrics.mef_ssim import mef_ssim
 from polyfuse.metrics.metric import Metric
 from polyfuse.metrics.mi import mi
@@ -47,6 +48,7 @@ from polyfuse.metrics.ssim import ssim
 from polyfuse.metrics.te import te
 from polyfuse.metrics.vif import vif
 from polyfuse.metrics.viff import viff
+from polyfuse.metrics.vis import vis
 
 _ORDER = (
     *(en, sd, sf, ag, ei),
@@ -55,6 +57,7 @@ _ORDER = (
     *(qabf, nabf, labf, qabf_petrovic, nabf_petrovic, qg, qsf),
     *(ssim, ms_ssim, mef_ssim, qy, qs, qw, qc),
     *(qcb, qcv),
+    *(vis, lost, lostmax),
     *(fmi_none, fmi_gradient, fmi_edge, fmi_dct, fmi_wavelet),
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ORDER}

@@ -249,7 +249,10 @@ def folder_speed(fused: str, a: str, b: str) -> None:
     table = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     seconds = time.perf_counter() - started
     rows = list(csv.DictReader(table.splitlines()))
-    metrics, count = len({row["metric"].removesuffix("_min").removesuffix("_bal") for row in rows}), int(rows[0]["n"])
+    metrics, count = (
+        len({row["metric"].removesuffix("_min").removesuffix("_bal").removesuffix("_b") for row in rows}),
+        int(rows[0]["n"]),
+    )
     speed = f"{count / seconds:.1f} pictures/s with start-up"
     print(f"polyfuse evaluate: {metrics} metrics of {count} pictures in {seconds:.1f} s, {speed}")
 

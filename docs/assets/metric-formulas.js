@@ -53,6 +53,8 @@ const METRIC_FORMULAS = (() => {
       q = \operatorname{clip}(r, 0, 1)\, \min\Bigl(1, \frac{\sigma_F}{c}\Bigr), \qquad c = \max(\sigma_A, \sigma_B)`,
     lost: String.raw`\mathrm{LOST} = \operatorname*{mean}_{\text{scales}} \frac{\#\{c > 0.06,\; q < 0.4\}}{\#\{c > 0.06\}}`,
     lostmax: String.raw`\mathrm{LOST}_{\max} = \max(\mathrm{LOST}_A, \mathrm{LOST}_B)`,
+    flatsd: String.raw`\mathrm{FlatSD} = \sqrt{\operatorname*{mean}_{\text{flat blocks}} v}`,
+    cd: String.raw`\mathrm{CD} = \operatorname{mean} \arctan \frac{\lVert f \times b \rVert}{f \cdot b}`,
     ...Object.fromEntries(["none", "gradient", "edge", "dct", "wavelet"].map((name) => [`fmi_${name}`, `\\mathrm{FMI} = ${window3}`])),
   }
 })()

@@ -67,8 +67,17 @@ def test_our_own_measures_are_canonical_beside_every_protocol(protocol: str, rng
 @pytest.mark.parametrize("names", [None, ["all"]], ids=["default", "all"])
 def test_our_own_measures_are_scored_unless_others_are_asked_for(names: list[str] | None) -> None:
     chosen = [metric.name for metric in choose_metrics(names, "cddfuse")]
-    assert [name for name in chosen if METRICS[name].everywhere] == ["VIS", "LOST", "LOSTmax"]
+    assert [name for name in chosen if METRICS[name].everywhere] == ["VIS", "LOST", "LOSTmax", "FlatSD", "CD"]
     assert len(set(chosen)) == len(chosen)
+
+
+def test_flat_noise_stands_beside_that_of_b(rng: np.random.Generator) -> None:
+    fused, a, b = (picture // 32 + 100 for picture in pictures(rng))
+    found = evaluate(fused, a, b, metrics=["FlatSD", "MI"])
+    tensors = [torch.from_numpy(x)[None, None] for x in (fused, a, b)]
+    assert found.of_b == {"FlatSD": float(METRICS["FlatSD"].terms(*tensors)[1])}
+    assert "FlatSD" not in found.lower
+    assert f"of b {found.of_b['FlatSD']:.5f}" in str(found)
 
 
 def test_source_that_is_nowhere_stronger_has_no_lower_term(rng: np.random.Generator) -> None:

@@ -95,6 +95,7 @@ def document(report: Report) -> dict[str, Any]:
                 "values": _numbers(evaluation.values),
                 "lower": _numbers(evaluation.lower),
                 "balance": _numbers(evaluation.balance),
+                "of_b": _numbers(evaluation.of_b),
                 "notes": list(evaluation.notes),
                 "copies": list(evaluation.copies),
             }

@@ -6,7 +6,7 @@ import math
 import os
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,8 @@ from polyfuse.ops.readable import why_unreadable
 TWO_SIDED = ("MI", "VIF", "Qabf", "SSIM", "VIS")
 """Metrics whose one-sided terms are shown: they reward a copy of one source (spec metrics 8). That of LOST is a metric
 of its own, LOSTmax."""
+BESIDE_B = ("FlatSD",)
+"""Metrics that are shown beside the value of b itself, which is their term of b."""
 COPY = 0.999
 """Correlation with a source from which a fused picture is called a copy of it (spec metrics 8)."""
 SLOW = "d"
@@ -61,6 +63,8 @@ class Evaluation:
     """Values that are not defined, and why."""
     copies: tuple[str, ...] = ()
     """Sources ("a", "b") that the fused picture correlates with above 0.999."""
+    of_b: dict[str, float] = field(default_factory=dict)
+    """FlatSD of b itself, in the same blocks."""
 
     def __str__(self) -> str:
         """One line a metric, with its protocol and direction."""
@@ -71,6 +75,8 @@ class Evaluation:
             line = heading.ljust(24) + f"{value:12.5f}"
             if name in self.lower:
                 line += f"   min {self.lower[name]:.5f}   bal {self.balance[name]:.3f}"
+            if name in self.of_b:
+                line += f"   of b {self.of_b[name]:.5f}"
             lines.append(line)
         return "\n".join([*lines, *self.notes])
 
@@ -97,7 +103,7 @@ def evaluate(
         a: First source (infrared, MRI), of the same size.
         b: Second source (visible, CT, PET, SPECT).
         metrics: Names; None for all that the protocol has but the slow ones (over a second for a 640x480 pair), and
-            VIS, LOST and LOSTmax, which are ours and the same beside every protocol.
+            our own measures (VIS, LOST, LOSTmax, FlatSD, CD), which are the same beside every protocol.
         protocol: Whose conventions to follow, see `polyfuse metrics`.
         device: Where to compute.
         data_range: Value of white, where it is not the default of the type.
@@ -235,11 +241,12 @@ class Scorer:
             warnings.simplefilter("always", UndefinedMetricWarning)
             protocols = {metric.name: metric.protocol_under(self._protocol) for metric in self._metrics}
             seen = {name: self._seen(fused, name) for name in dict.fromkeys([self._protocol, *protocols.values()])}
-            values, terms = {}, {}
+            values: dict[str, float] = {}
+            terms: dict[str, tuple[float, float]] = {}
             for metric in self._metrics:
                 protocol = protocols[metric.name]
                 values[metric.name] = float(metric.value(seen[protocol], protocol))
-                if metric.name in TWO_SIDED:
+                if metric.name in TWO_SIDED or metric.name in BESIDE_B:
                     one, other = metric.one_sided(seen[protocol], protocol)
                     terms[metric.name] = float(one), float(other)
             pictures = seen[self._protocol]
@@ -247,10 +254,11 @@ class Scorer:
         return Evaluation(
             self._protocol,
             values,
-            {name: _smaller(*pair) for name, pair in terms.items()},
-            {name: _balance(*pair) for name, pair in terms.items()},
+            {name: _smaller(*pair) for name, pair in terms.items() if name in TWO_SIDED},
+            {name: _balance(*pair) for name, pair in terms.items() if name in TWO_SIDED},
             _notes(caught),
             copies,
+            {name: of_b for name, (_, of_b) in terms.items() if name in BESIDE_B},
         )
 
     def _seen(self, fused: Tensor, protocol: str) -> Statistics:

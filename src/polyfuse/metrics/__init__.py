@@ -8,9 +8,11 @@ score(fused, a, b, metrics=["MI", "VIF", "Qabf"]).values
 from polyfuse.metrics.ag import ag
 from polyfuse.metrics.catalogue import METRICS, Scores, computable_metrics, find_metric, metrics_of, score
 from polyfuse.metrics.cc import cc
+from polyfuse.metrics.cd import cd
 from polyfuse.metrics.ce import ce
 from polyfuse.metrics.ei import ei
 from polyfuse.metrics.en import en
+from polyfuse.metrics.flatsd import flatsd
 from polyfuse.metrics.fmi import fmi_dct, fmi_edge, fmi_gradient, fmi_none, fmi_wavelet
 from polyfuse.metrics.labf import labf
 from polyfuse.metrics.lost import lost, lostmax
@@ -57,12 +59,14 @@ __all__ = [
     "UndefinedMetricWarning",
     "ag",
     "cc",
+    "cd",
     "ce",
     "computable_metrics",
     "ei",
     "en",
     "find_metric",
     "find_protocol",
+    "flatsd",
     "fmi_dct",
     "fmi_edge",
     "fmi_gradient",

@@ -164,6 +164,8 @@ class Metric:
     """Optional package without which it cannot be computed."""
     everywhere: bool = False
     """Whether `evaluate` shows it beside the metrics of every protocol, under canonical: a measure of our own."""
+    guard: bool = False
+    """Whether it only guards other metrics against being led by it: tables show it, without marks and ranks."""
 
     def __call__(
         self,

@@ -52,6 +52,11 @@ class Plane(Memo):
         """(N, H, W) float64, BT.601 luma that is not rounded to whole levels."""
         return self.values if self.colour is None else to_grey(self.colour, "float64", whole_levels=False)[:, 0]
 
+    @property
+    def rgb(self) -> Tensor:
+        """(N, 3, H, W) float64, three equal channels where the picture came without colour."""
+        return self.values[:, None].expand(-1, 3, -1, -1) if self.colour is None else self.colour
+
     @cached_property
     def levels(self) -> Tensor:
         """(N, H, W) int64: values rounded to whole levels."""

@@ -12,9 +12,11 @@ from polyfuse.metrics.statistics import Statistics
 def _mean_angle(pictures: Statistics) -> Tensor:
     """Mean angle in degrees over the pixels at which neither picture is black, (N,)."""
     fused, wanted = pictures.fused.rgb, pictures.b.rgb
+    coloured = (fused.amax(dim=1) > 0) & (wanted.amax(dim=1) > 0)
+    if pictures.fused.colour is None and pictures.b.colour is None:  # all along one line: 0, and no need to measure
+        return torch.where(coloured.any(dim=2).any(dim=1), fused.new_zeros(()), torch.nan)
     across = torch.linalg.vector_norm(torch.linalg.cross(fused, wanted, dim=1), dim=1)
     angle = torch.atan2(across, (fused * wanted).sum(dim=1))  # unlike acos exact where both have one colour
-    coloured = (fused.amax(dim=1) > 0) & (wanted.amax(dim=1) > 0)
     return torch.rad2deg((angle * coloured).sum(dim=(1, 2)) / coloured.sum(dim=(1, 2)))
 
 

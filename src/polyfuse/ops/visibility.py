@@ -121,12 +121,18 @@ def stronger(a: Scale, b: Scale) -> Stronger:
     variance = torch.maximum(a.variance, b.variance)
     contrast = variance.sqrt()
     visible = contrast > VISIBLE
-    return Stronger(is_a, variance, contrast, visible, _by_source(contrast, is_a), _by_source(visible.double(), is_a))
+    return Stronger(is_a, variance, contrast, visible, _by_source(contrast, is_a), _counted(visible, is_a))
 
 
 def _by_source(values: Tensor, is_a: Tensor) -> tuple[Tensor, Tensor]:
     """Sums of (N, H, W) over the pixels of a and over those of b, (N,) each."""
     return (values * is_a).sum(dim=(1, 2)), values.masked_fill(is_a, 0).sum(dim=(1, 2))
+
+
+def _counted(where: Tensor, is_a: Tensor) -> tuple[Tensor, Tensor]:
+    """How many of the pixels `where` are of a and of b, (N,) float64 each."""
+    all_pixels, of_a = (torch.count_nonzero(pixels, dim=(1, 2)) for pixels in (where, where & is_a))
+    return of_a.double(), (all_pixels - of_a).double()
 
 
 def kept_share(fused: Scale, a: Scale, b: Scale, strongest: Stronger) -> Tensor:
@@ -169,7 +175,7 @@ def visibility(kept: Sequence[Tensor], strongest: Sequence[Stronger]) -> Visibil
 def _of_scale(kept: Tensor, strongest: Stronger) -> Tensor:
     """The six numbers of one scale, (6, N), in the order of `Visibility`; NaN where nothing qualifies."""
     kept_a, kept_b = _by_source(kept * strongest.contrast, strongest.is_a)
-    lost_a, lost_b = _by_source(((kept < LOST_BELOW) & strongest.visible).double(), strongest.is_a)
+    lost_a, lost_b = _counted((kept < LOST_BELOW) & strongest.visible, strongest.is_a)
     (sum_a, sum_b), (count_a, count_b) = strongest.sums, strongest.counts
     return torch.stack([
         (kept_a + kept_b) / (sum_a + sum_b), kept_a / sum_a, kept_b / sum_b,

@@ -141,6 +141,37 @@ def plain_ssim(fused, a, b):
     return similarity(fused, a) + similarity(fused, b)
 
 
+def plain_visibility(fused, a, b):
+    """VIS, LOST and the terms of both by source, as the definition reads."""
+    from scipy.ndimage import uniform_filter
+
+    def box(x):
+        return uniform_filter(x, 11, mode="mirror")
+
+    fused, a, b = fused / 255, a / 255, b / 255
+    rows = []
+    for _ in range(4):
+        mean_f, mean_a, mean_b = box(fused), box(a), box(b)
+        var_f, var_a, var_b = (
+            np.maximum(box(x * x) - mean**2, 0) for x, mean in ((fused, mean_f), (a, mean_a), (b, mean_b))
+        )
+        cov_a, cov_b = box(fused * a) - mean_f * mean_a, box(fused * b) - mean_f * mean_b
+        of_a = var_a >= var_b
+        var, cov = np.where(of_a, var_a, var_b), np.where(of_a, cov_a, cov_b)
+        contrast = np.sqrt(var)
+        kept = np.clip(cov / (np.sqrt(var * var_f) + 1e-5), 0, 1)
+        kept *= np.minimum(1, np.sqrt((var_f + 1e-5) / (var + 1e-5)))
+        visible, lost = contrast > 0.06, (contrast > 0.06) & (kept < 0.4)
+        places = (np.ones_like(of_a), of_a, ~of_a)
+        rows.append([(kept * contrast)[place].sum() / contrast[place].sum() for place in places])
+        rows[-1] += [lost[place].sum() / visible[place].sum() for place in places]
+        height, width = (side // 2 * 2 for side in a.shape)
+        fused, a, b = (
+            x[:height, :width].reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3)) for x in (fused, a, b)
+        )
+    return np.nanmean(rows, axis=0)
+
+
 PLAIN = {name: globals()[f"plain_{name.lower()}"] for name in NAMES}
 
 
@@ -166,6 +197,13 @@ def tensor(picture: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(picture.astype(np.uint8))[None, None]
 
 
+def six_numbers(pictures: list[torch.Tensor]) -> list[float]:
+    """VIS, its terms, LOST and its terms of one picture."""
+    names = ("VIS", "LOST")
+    scores = score(*pictures, metrics=names, protocol="canonical", terms=names)
+    return [float(value) for name in names for value in (scores.values[name], *scores.terms[name])]
+
+
 def compare(a: np.ndarray, b: np.ndarray, repeats: int) -> None:
     """Print the table of the eight metrics: one by one, and all in one call."""
     fused = np.round((np.maximum(a, b) + (a + b) / 2) / 2)
@@ -175,6 +213,8 @@ def compare(a: np.ndarray, b: np.ndarray, repeats: int) -> None:
         calls[f"plain {name}"] = lambda name=name: PLAIN[name](fused, a, b)
         calls[f"ours {name}"] = lambda name=name: score(*pictures, metrics=[name], protocol="cddfuse")
     calls["ours all"] = lambda: score(*pictures, metrics=NAMES, protocol="cddfuse")
+    calls["plain visibility"] = lambda: plain_visibility(fused, a, b)
+    calls["ours visibility"] = lambda: six_numbers(pictures)
     milliseconds = median_ms(calls, repeats)
     ours = score(*pictures, metrics=NAMES, protocol="cddfuse").values
     print(f"{'metric':<22}{'plain ms':>10}{'ours ms':>10}{'plain/ours':>12}{'difference':>14}")
@@ -185,6 +225,9 @@ def compare(a: np.ndarray, b: np.ndarray, repeats: int) -> None:
     total = sum(milliseconds[f"plain {name}"] for name in NAMES)
     own = milliseconds["ours all"]
     print(f"{'all eight in one call':<22}{total:>10.1f}{own:>10.1f}{total / own:>12.1f}")
+    plain, own = milliseconds["plain visibility"], milliseconds["ours visibility"]
+    difference = np.abs(np.subtract(six_numbers(pictures), plain_visibility(fused, a, b))).max()
+    print(f"{'VIS, LOST and terms':<22}{plain:>10.1f}{own:>10.1f}{plain / own:>12.1f}{difference:>14.1e}")
 
 
 def list_all(a: np.ndarray, b: np.ndarray, repeats: int) -> None:
@@ -206,7 +249,10 @@ def folder_speed(fused: str, a: str, b: str) -> None:
     table = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     seconds = time.perf_counter() - started
     rows = list(csv.DictReader(table.splitlines()))
-    metrics, count = len({row["metric"].removesuffix("_min").removesuffix("_bal") for row in rows}), int(rows[0]["n"])
+    metrics, count = (
+        len({row["metric"].removesuffix("_min").removesuffix("_bal").removesuffix("_b") for row in rows}),
+        int(rows[0]["n"]),
+    )
     speed = f"{count / seconds:.1f} pictures/s with start-up"
     print(f"polyfuse evaluate: {metrics} metrics of {count} pictures in {seconds:.1f} s, {speed}")
 

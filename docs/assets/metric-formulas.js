@@ -49,6 +49,12 @@ const METRIC_FORMULAS = (() => {
     qcb: String.raw`Q_{CB} = \operatorname{mean} (\lambda_A q_A + \lambda_B q_B), \qquad
       q_X = \frac{\min(C_X, C_F)}{\max(C_X, C_F)}, \qquad \lambda_A = \frac{C_A^2}{C_A^2 + C_B^2} = 1 - \lambda_B`,
     qcv: String.raw`Q_{CV} = \frac{\sum (\lambda_A D_A + \lambda_B D_B)}{\sum (\lambda_A + \lambda_B)}`,
+    vis: String.raw`\mathrm{VIS} = \operatorname*{mean}_{\text{scales}} \frac{\sum q\, c}{\sum c}, \qquad
+      q = \operatorname{clip}(r, 0, 1)\, \min\Bigl(1, \frac{\sigma_F}{c}\Bigr), \qquad c = \max(\sigma_A, \sigma_B)`,
+    lost: String.raw`\mathrm{LOST} = \operatorname*{mean}_{\text{scales}} \frac{\#\{c > 0.06,\; q < 0.4\}}{\#\{c > 0.06\}}`,
+    lostmax: String.raw`\mathrm{LOST}_{\max} = \max(\mathrm{LOST}_A, \mathrm{LOST}_B)`,
+    flatsd: String.raw`\mathrm{FlatSD} = \sqrt{\operatorname*{mean}_{\text{flat blocks}} v}`,
+    cd: String.raw`\mathrm{CD} = \operatorname{mean} \arctan \frac{\lVert f \times b \rVert}{f \cdot b}`,
     ...Object.fromEntries(["none", "gradient", "edge", "dct", "wavelet"].map((name) => [`fmi_${name}`, `\\mathrm{FMI} = ${window3}`])),
   }
 })()

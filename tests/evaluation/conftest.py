@@ -45,7 +45,11 @@ def report_of() -> Callable[..., Report]:
         for index in range(len(next(iter(numbers.values())))):
             found = {
                 method: Evaluation(
-                    protocol, dict(v[index]), {n: v[index][n] / 4 for n in sided}, dict.fromkeys(sided, 1 / 3)
+                    protocol,
+                    dict(v[index]),
+                    {n: v[index][n] / 4 for n in sided},
+                    dict.fromkeys(sided, 1 / 3),
+                    of_b=dict.fromkeys(set(names) & {"FlatSD"}, 2.5),
                 )
                 for method, v in zip(methods, numbers.values(), strict=True)
             }

@@ -46,9 +46,47 @@ def test_values_are_those_of_score(rng: np.random.Generator) -> None:
     assert found.balance["MI"] == pytest.approx(min(one, other) / max(one, other), rel=1e-12)
 
 
-def test_only_the_four_two_sided_metrics_have_terms(rng: np.random.Generator) -> None:
-    found = evaluate(*pictures(rng), metrics=["EN", "SCD", "CC", "SSIM", "VIF"])
-    assert set(found.lower) == set(found.balance) == {"SSIM", "VIF"}
+def test_only_the_five_two_sided_metrics_have_terms(rng: np.random.Generator) -> None:
+    found = evaluate(*pictures(rng), metrics=["EN", "SCD", "CC", "SSIM", "VIF", "VIS", "LOST"])
+    assert set(found.lower) == set(found.balance) == {"SSIM", "VIF", "VIS"}
+
+
+@pytest.mark.parametrize("protocol", ["cddfuse", "vifb", "canonical"])
+def test_our_own_measures_are_canonical_beside_every_protocol(protocol: str, rng: np.random.Generator) -> None:
+    fused, a, b = pictures(rng, (48, 52, 3))
+    found = evaluate(fused, a, b, metrics=["EN", "VIS", "LOST", "LOSTmax"], protocol=protocol)
+    tensors = [torch.from_numpy(x).permute(2, 0, 1)[None] for x in (fused, a, b)]
+    names = ["VIS", "LOST", "LOSTmax"]
+    expected = score(*tensors, metrics=names, terms=["VIS"], protocol="canonical")
+    assert {name: found.values[name] for name in names} == {n: float(v) for n, v in expected.values.items()}
+    assert found.lower["VIS"] == min(map(float, expected.terms["VIS"]))
+    assert "VIS[canonical] ↑" in str(found)
+    assert f"EN[{protocol}] ·" in str(found)
+
+
+@pytest.mark.parametrize("names", [None, ["all"]], ids=["default", "all"])
+def test_our_own_measures_are_scored_unless_others_are_asked_for(names: list[str] | None) -> None:
+    chosen = [metric.name for metric in choose_metrics(names, "cddfuse")]
+    assert [name for name in chosen if METRICS[name].everywhere] == ["VIS", "LOST", "LOSTmax", "FlatSD", "CD"]
+    assert len(set(chosen)) == len(chosen)
+
+
+def test_flat_noise_stands_beside_that_of_b(rng: np.random.Generator) -> None:
+    fused, a, b = (picture // 32 + 100 for picture in pictures(rng))
+    found = evaluate(fused, a, b, metrics=["FlatSD", "MI"])
+    tensors = [torch.from_numpy(x)[None, None] for x in (fused, a, b)]
+    assert found.of_b == {"FlatSD": float(METRICS["FlatSD"].terms(*tensors)[1])}
+    assert "FlatSD" not in found.lower
+    assert f"of b {found.of_b['FlatSD']:.5f}" in str(found)
+
+
+def test_source_that_is_nowhere_stronger_has_no_lower_term(rng: np.random.Generator) -> None:
+    fused, a, _ = pictures(rng)
+    found = evaluate(fused, a, np.full_like(a, 90), metrics=["VIS"])
+    assert math.isfinite(found.values["VIS"])
+    assert math.isnan(found.lower["VIS"])
+    assert found.notes == ("VIS[canonical] has no value, for no source has structure that could be kept or lost there: "
+                           "leave it out of means.",)  # fmt: skip
 
 
 def test_second_picture_of_a_pair_scores_as_if_it_were_alone(rng: np.random.Generator) -> None:

@@ -151,6 +151,33 @@ def test_summary_csv_parses_back_with_counts(report: Report) -> None:
     assert rows["copy a", "MI"]["kind"] == "baseline"
 
 
+def test_guards_are_shown_and_neither_marked_nor_ranked(report_of: ReportOf) -> None:
+    numbers = {"x": [{"MI": 1.0, "FlatSD": 9.0, "CD": 1.0}], "y": [{"MI": 2.0, "FlatSD": 3.0, "CD": 7.0}]}
+    found = report_of(numbers)
+    assert found.ranked == ("MI",)
+    assert [column.key for column in found.columns] == ["MI", "MI_min", "MI_bal", "FlatSD", "FlatSD_b", "CD"]
+    lines = markdown(found).splitlines()
+    assert "| FlatSD[canonical] ↓ | FlatSD of b | CD[canonical] ↓ |" in lines[0]
+    assert "| 9.000 | 2.500 | 1.000 |" in lines[2]
+    assert "| 3.000 | 2.500 | 7.000 |" in lines[3]
+
+
+def test_guards_do_not_make_a_method_trivial(report_of: ReportOf) -> None:
+    same = {"CD": 0.0, "FlatSD": 1.0}
+    found = report_of({"x": [{"MI": 1.0, **same}], "average*": [{"MI": 2.0, **same}]})
+    assert not found.warnings
+
+
+def test_files_name_the_protocol_of_our_own_measures(report_of: ReportOf) -> None:
+    found = report_of({method: [{"MI": 1.0, "LOST": 0.5}] for method in "xy"})
+    rows = {row["metric"]: row["protocol"] for row in csv.DictReader(summary_csv(found).splitlines())}
+    assert (rows["MI"], rows["LOST"]) == ("cddfuse", "canonical")
+    assert {entry["name"]: entry["protocol"] for entry in document(found)["metrics"]} == {
+        "MI": "cddfuse", "LOST": "canonical",
+    }  # fmt: skip
+    assert "LOST[canonical] ↓" in markdown(found)
+
+
 def test_json_has_everything_and_is_strict(report: Report) -> None:
     text = json.dumps(document(report), allow_nan=False)
     found = json.loads(text)

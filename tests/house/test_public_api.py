@@ -43,7 +43,16 @@ MODULES = {
         "save",
         "score_items",
     ],
-    "explain": ["Explanation", "Findings", "check_ready", "explain", "save"],
+    "explain": [
+        "Explanation",
+        "Findings",
+        "LostFindings",
+        "LostScale",
+        "check_ready",
+        "explain",
+        "explain_lost",
+        "save",
+    ],
     "fusion": ["FuseOptions", "Outcome", "Result", "Source", "Writing", "fuse", "fuse_pairs", "fuse_tensors"],
     "registry": [
         "DEFAULT",

@@ -108,7 +108,8 @@ def table_csv(comparison: Comparison) -> str:
     writer.writerow([*head, "paper", "paper_difference"])
     for line in comparison.lines:
         for column in comparison.columns:
-            facts, entry = (column.key, comparison.study.protocol, column.better), line.entries[column.key]
+            protocol = column.metric.protocol_under(comparison.study.protocol)
+            facts, entry = (column.key, protocol, column.better), line.entries[column.key]
             numbers = ["" if value is None else value for value in _numbers(entry).values()]
             writer.writerow([as_text(line.variant.name), as_text(line.variant.summary), *facts, *numbers])
     return file.getvalue()

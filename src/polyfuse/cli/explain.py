@@ -16,6 +16,7 @@ from polyfuse.cli.options import (
     talk_options,
 )
 from polyfuse.cli.output import speaker
+from polyfuse.errors import UsageError
 
 DEFAULT_MAX_SIDE = 640
 WITHOUT_MEANING = ("precision", "bit_depth", "tile", "memory")
@@ -31,32 +32,66 @@ WITHOUT_MEANING = ("precision", "bit_depth", "tile", "memory")
 @click.option(
     "--max-side",
     type=click.IntRange(0),
-    default=DEFAULT_MAX_SIDE,
-    show_default=True,
     metavar="N",
-    help="Reduce larger pictures to this many pixels; 0 takes them as they are, at up to 6 kB of memory per pixel.",
+    help=f"Reduce larger pictures to this many pixels, {DEFAULT_MAX_SIDE} unless given; 0 takes them as they are, "
+    "at up to 6 kB of memory per pixel. --lost takes them as they are unless told otherwise.",
+)
+@click.option("--lost", is_flag=True, help="Draw which structure of A and B is gone instead; works with every model.")
+@click.option(
+    "--fused", type=PATH, metavar="FILE", help="With --lost: judge this fused picture, made by whatever, not a model's."
 )
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")
 @model_options
 @picture_options
 @talk_options
-def command(a: Path, b: Path, out: Path, max_side: int, overwrite: bool, quiet: bool, **values: Any) -> None:
-    """Draw how a model fused A (infrared, near-infrared, MRI) with B (visible, CT, PET, SPECT).
+def command(
+    a: Path,
+    b: Path,
+    out: Path,
+    max_side: int | None,
+    lost: bool,
+    fused: Path | None,
+    overwrite: bool,
+    quiet: bool,
+    **values: Any,
+) -> None:
+    """Draw how a model fused A (infrared, near-infrared, MRI) with B (visible, CT, PET, SPECT), or what got lost.
 
     Written paths go to stdout, everything else to stderr. Start with overview.png.
     """
-    from polyfuse.explain import check_ready, explain, save
+    from polyfuse.explain import check_ready, explain, explain_lost, save
 
     say = speaker(quiet)
     model_arguments = ModelArguments.taken_from(values)
+    _check_together(lost, fused, model_arguments)
     options = PictureArguments.taken_from(values).fuse_options()
     check_ready(out, overwrite=overwrite)
-    model = model_arguments.load(say)
-    explanation = explain(a, b, model=model, options=options, max_side=max_side or None)
+    if fused is not None:
+        explanation = explain_lost(a, b, fused=fused, options=options, max_side=max_side or None)
+    elif lost:
+        explanation = explain_lost(a, b, model=model_arguments.load(say), options=options, max_side=max_side or None)
+    else:
+        side = DEFAULT_MAX_SIDE if max_side is None else max_side or None
+        explanation = explain(a, b, model=model_arguments.load(say), options=options, max_side=side)
     for note in explanation.notes:
         say(note)
-    for path in save(explanation, out, overwrite=overwrite, inputs=(a, b)):
+    inputs = (a, b) if fused is None else (a, b, fused)
+    for path in save(explanation, out, overwrite=overwrite, inputs=inputs):
         click.echo(path)
+
+
+def _check_together(lost: bool, fused: Path | None, model: ModelArguments) -> None:
+    """Refuse options that contradict each other.
+
+    Raises:
+        UsageError: If a fused picture is given without --lost, or beside a model.
+    """
+    if fused is None:
+        return
+    if not lost:
+        raise UsageError("--fused gives a picture whose losses are drawn: pass --lost as well.")
+    if model.model.lower() != "auto" or model.weights is not None or model.border is not None or model.config:
+        raise UsageError("--fused is made already and no model runs: drop --model, --weights, --border and --config.")
 
 
 command.params = [parameter for parameter in command.params if parameter.name not in WITHOUT_MEANING]

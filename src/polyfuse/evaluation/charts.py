@@ -45,11 +45,12 @@ def require_matplotlib() -> None:
 
 
 def radar_axes(report: Report) -> list[Metric]:
-    """The metrics a radar can show: with a better side and a positive finite mean for every row."""
+    """The metrics a radar can show: with a better side, no guard, and a positive finite mean for every row."""
     return [
         metric
         for metric in report.metrics
         if metric.direction in ("up", "down")
+        and not metric.guard
         and all(0 < row.summaries[metric.name].mean < math.inf for row in _radar_rows(report))
     ]
 

@@ -17,7 +17,7 @@ Means = Mapping[Method, Mapping[str, float]]
 
 
 def ranked_metrics(metrics: Sequence[Metric], means: Means) -> list[Metric]:
-    """The metrics that ranks are averaged over: with a better side and a mean for every method.
+    """The metrics that ranks are averaged over: with a better side, no guard, and a mean for every method.
 
     A single method is not ranked: the list is empty.
     """
@@ -27,7 +27,9 @@ def ranked_metrics(metrics: Sequence[Metric], means: Means) -> list[Metric]:
     return [
         metric
         for metric in metrics
-        if metric.direction in ("up", "down") and all(math.isfinite(means[m][metric.name]) for m in methods)
+        if metric.direction in ("up", "down")
+        and not metric.guard
+        and all(math.isfinite(means[m][metric.name]) for m in methods)
     ]
 
 
@@ -68,7 +70,7 @@ def _near_baselines(method: Method, metrics: Sequence[Metric], means: Means) -> 
         both = [
             (metric.name, means[method][metric.name], means[baseline][metric.name])
             for metric in metrics
-            if metric.needs_sources
+            if metric.needs_sources and not metric.guard
         ]
         both = [entry for entry in both if math.isfinite(entry[1]) and math.isfinite(entry[2])]
         near = [name for name, mean, trivial in both if abs(mean - trivial) <= NEAR * abs(trivial)]

@@ -18,7 +18,10 @@ SCHEMA = 1
 
 
 def picture_csv(report: Report) -> str:
-    """One line for each picture: pair, method, kind, protocol, and every column; `nan` where there is no value."""
+    """One line for each picture: pair, method, kind, protocol, and every column; `nan` where there is no value.
+
+    The protocol is that of the toolboxes' metrics; VIS and our other measures are canonical.
+    """
     head = ["pair", "method", "kind", "protocol", *(column.key for column in report.columns)]
     lines = [
         [
@@ -41,7 +44,8 @@ def summary_csv(report: Report) -> str:
         for column in report.columns:
             cell = row.summaries[column.key]
             numbers = (cell.mean, cell.sd, cell.low, cell.high, cell.n, cell.left_out)
-            first = (as_text(row.method.name), row.method.kind, column.key, report.task.protocol, column.better)
+            protocol = column.metric.protocol_under(report.task.protocol)
+            first = (as_text(row.method.name), row.method.kind, column.key, protocol, column.better)
             lines.append([*first, *map(repr, numbers)])
     return _csv(head, lines)
 
@@ -80,7 +84,7 @@ def document(report: Report) -> dict[str, Any]:
             "bootstrap": {"resamples": RESAMPLES, "level": LEVEL, "seed": SEED},
         },
         "pairs": {"n": report.num_pairs, "sha256": report.pairs_sha256},
-        "metrics": [_facts(metric) for metric in report.metrics],
+        "metrics": [_facts(metric, report.task.protocol) for metric in report.metrics],
         "rows": [_row(row) for row in report.rows],
         "ranked": list(report.ranked),
         "per_picture": [
@@ -91,6 +95,7 @@ def document(report: Report) -> dict[str, Any]:
                 "values": _numbers(evaluation.values),
                 "lower": _numbers(evaluation.lower),
                 "balance": _numbers(evaluation.balance),
+                "of_b": _numbers(evaluation.of_b),
                 "notes": list(evaluation.notes),
                 "copies": list(evaluation.copies),
             }
@@ -103,8 +108,13 @@ def document(report: Report) -> dict[str, Any]:
     }
 
 
-def _facts(metric: Metric) -> dict[str, Any]:
-    return {"name": metric.name, "title": metric.title, "direction": metric.direction}
+def _facts(metric: Metric, protocol: str) -> dict[str, Any]:
+    return {
+        "name": metric.name,
+        "title": metric.title,
+        "direction": metric.direction,
+        "protocol": metric.protocol_under(protocol),
+    }
 
 
 def _row(row: Row) -> dict[str, Any]:

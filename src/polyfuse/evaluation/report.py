@@ -15,22 +15,22 @@ from polyfuse.errors import PolyfuseError
 from polyfuse.evaluation.judgement import average_ranks, copies_among, ranked_metrics, warnings_of
 from polyfuse.evaluation.published import PublishedTable
 from polyfuse.evaluation.run import Scored, Task
-from polyfuse.evaluation.scoring import TWO_SIDED, Evaluation, choose_metrics
+from polyfuse.evaluation.scoring import BESIDE_B, TWO_SIDED, Evaluation, choose_metrics
 from polyfuse.evaluation.summary import Summary, summarise
 from polyfuse.evaluation.triples import Method, pair_list_hash
 from polyfuse.metrics import ARROWS, Metric
 
-Part = Literal["value", "min", "bal"]
+Part = Literal["value", "min", "bal", "b"]
 
 
 @dataclass(frozen=True)
 class Column:
-    """One number of a picture: a metric's value, its lower one-sided term, or the balance of the two."""
+    """One number of a picture: a metric's value, its lower one-sided term, the balance of the two, or b's own value."""
 
     metric: Metric
     """The metric that the number belongs to."""
     part: Part = "value"
-    """Which of its numbers: the value, the lower one-sided term, or the balance."""
+    """Which of its numbers: the value, the lower one-sided term, the balance, or the value of b itself."""
 
     @property
     def key(self) -> str:
@@ -41,26 +41,40 @@ class Column:
     def better(self) -> Literal["up", "down", "none"]:
         """Which way is better; "none" where rows are not marked by this number."""
         direction = self.metric.direction
-        return direction if direction in ("up", "down") and self.part != "bal" else "none"
+        if self.part in ("bal", "b") or self.metric.guard:
+            return "none"
+        return direction if direction in ("up", "down") else "none"
 
     def heading(self, protocol: str) -> str:
         """As tables show it: `VIF[cddfuse] ↑`, `VIF min ↑`, `VIF bal`."""
         if self.part == "bal":
             return f"{self.metric.name} bal"
-        name = f"{self.metric.name}[{protocol}]" if self.part == "value" else f"{self.metric.name} min"
+        if self.part == "b":
+            return f"{self.metric.name} of b"
+        rules = self.metric.protocol_under(protocol)
+        name = f"{self.metric.name}[{rules}]" if self.part == "value" else f"{self.metric.name} min"
         return f"{name} {ARROWS[self.metric.direction]}"
 
     def of(self, evaluation: Evaluation) -> float:
         """This number of one evaluated picture."""
-        parts = {"value": evaluation.values, "min": evaluation.lower, "bal": evaluation.balance}
+        parts = {
+            "value": evaluation.values,
+            "min": evaluation.lower,
+            "bal": evaluation.balance,
+            "b": evaluation.of_b,
+        }
         return parts[self.part][self.metric.name]
 
 
 def columns_of(metrics: Sequence[Metric]) -> tuple[Column, ...]:
-    """The columns of a table; MI, VIF, Qabf and SSIM have three."""
+    """The columns of a table; MI, VIF, Qabf, SSIM and VIS have three, FlatSD two."""
     columns = []
     for metric in metrics:
-        parts: tuple[Part, ...] = ("value", "min", "bal") if metric.name in TWO_SIDED else ("value",)
+        parts: list[Part] = ["value"]
+        if metric.name in TWO_SIDED:
+            parts += ["min", "bal"]
+        if metric.name in BESIDE_B:
+            parts.append("b")
         columns += [Column(metric, part) for part in parts]
     return tuple(columns)
 

@@ -6,7 +6,7 @@ import math
 import os
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,8 +35,11 @@ from polyfuse.metrics.inputs import prepare
 from polyfuse.metrics.statistics import Plane, Statistics
 from polyfuse.ops.readable import why_unreadable
 
-TWO_SIDED = ("MI", "VIF", "Qabf", "SSIM")
-"""Metrics whose one-sided terms are shown: they reward a copy of one source (spec metrics 8)."""
+TWO_SIDED = ("MI", "VIF", "Qabf", "SSIM", "VIS")
+"""Metrics whose one-sided terms are shown: they reward a copy of one source (spec metrics 8). That of LOST is a metric
+of its own, LOSTmax."""
+BESIDE_B = ("FlatSD",)
+"""Metrics that are shown beside the value of b itself, which is their term of b."""
 COPY = 0.999
 """Correlation with a source from which a fused picture is called a copy of it (spec metrics 8)."""
 SLOW = "d"
@@ -49,25 +52,31 @@ class Evaluation:
     """What the metrics say of one fused picture; printing it shows a small table."""
 
     protocol: str
-    """Name of the protocol whose conventions the numbers follow."""
+    """Name of the protocol whose conventions the numbers follow; VIS and our other measures are always canonical."""
     values: dict[str, float]
     """Value of each metric, by its name; NaN where the protocol has none."""
     lower: dict[str, float]
-    """The smaller of the two one-sided terms of MI, VIF, Qabf and SSIM: a copy of one source is low here."""
+    """The smaller of the two one-sided terms of MI, VIF, Qabf, SSIM and VIS: a copy of one source is low here."""
     balance: dict[str, float]
     """The smaller term over the larger one, 1 where both sources are served alike; NaN without a positive term."""
     notes: tuple[str, ...] = ()
     """Values that are not defined, and why."""
     copies: tuple[str, ...] = ()
     """Sources ("a", "b") that the fused picture correlates with above 0.999."""
+    of_b: dict[str, float] = field(default_factory=dict)
+    """FlatSD of b itself, in the same blocks."""
 
     def __str__(self) -> str:
         """One line a metric, with its protocol and direction."""
         lines = []
         for name, value in self.values.items():
-            line = f"{name}[{self.protocol}] {ARROWS[METRICS[name].direction]}".ljust(24) + f"{value:12.5f}"
+            metric = METRICS[name]
+            heading = f"{name}[{metric.protocol_under(self.protocol)}] {ARROWS[metric.direction]}"
+            line = heading.ljust(24) + f"{value:12.5f}"
             if name in self.lower:
                 line += f"   min {self.lower[name]:.5f}   bal {self.balance[name]:.3f}"
+            if name in self.of_b:
+                line += f"   of b {self.of_b[name]:.5f}"
             lines.append(line)
         return "\n".join([*lines, *self.notes])
 
@@ -93,7 +102,8 @@ def evaluate(
             (H, W, 3), or a tensor (H, W), (C, H, W) or (1, C, H, W); integers over their full range, floats in [0, 1].
         a: First source (infrared, MRI), of the same size.
         b: Second source (visible, CT, PET, SPECT).
-        metrics: Names; None for all that the protocol has but the slow ones (over a second for a 640x480 pair).
+        metrics: Names; None for all that the protocol has but the slow ones (over a second for a 640x480 pair), and
+            our own measures (VIS, LOST, LOSTmax, FlatSD, CD), which are the same beside every protocol.
         protocol: Whose conventions to follow, see `polyfuse metrics`.
         device: Where to compute.
         data_range: Value of white, where it is not the default of the type.
@@ -118,7 +128,7 @@ def evaluate(
 
 
 def choose_metrics(names: Iterable[str] | None, protocol: str) -> tuple[Metric, ...]:
-    """The metrics of these names, each once; the name "all" stands for all of the protocol.
+    """The metrics of these names, each once; the name "all" stands for all of the protocol and those shown everywhere.
 
     None stands for all but the slow ones and those whose optional package is missing.
 
@@ -126,13 +136,18 @@ def choose_metrics(names: Iterable[str] | None, protocol: str) -> tuple[Metric, 
         UsageError: If one is unknown or the protocol does not have it.
     """
     if names is None:
-        return tuple(metric for metric in computable_metrics(protocol) if metric.cost != SLOW)
+        return tuple(metric for metric in _shown(computable_metrics(protocol)) if metric.cost != SLOW)
     chosen: dict[str, Metric] = {}
     for name in names:
-        for metric in metrics_of(protocol) if name.lower() == "all" else [find_metric(name)]:
-            metric.variant(protocol)
+        for metric in _shown(metrics_of(protocol)) if name.lower() == "all" else [find_metric(name)]:
+            metric.variant(metric.protocol_under(protocol))
             chosen[metric.name] = metric
     return tuple(chosen.values())
+
+
+def _shown(metrics: Sequence[Metric]) -> list[Metric]:
+    """These metrics, and those that are shown beside every protocol."""
+    return [*metrics, *(metric for metric in METRICS.values() if metric.everywhere and metric not in metrics)]
 
 
 def read_tensor(
@@ -206,7 +221,7 @@ class Scorer:
         a: (1, C, H, W).
         b: Same size.
         metrics: What to compute.
-        protocol: Name of the protocol whose conventions hold; it has all these metrics.
+        protocol: Name of the protocol whose conventions hold; it has all these metrics that are not shown everywhere.
         data_range: Value of white, see `Metric`.
     """
 
@@ -214,7 +229,7 @@ class Scorer:
         self, a: Tensor, b: Tensor, metrics: Sequence[Metric], protocol: str, *, data_range: float | None = None
     ) -> None:
         self._a, self._b, self._metrics, self._protocol, self._data_range = a, b, metrics, protocol, data_range
-        self._planes: dict[int, tuple[Plane, Plane]] = {}
+        self._planes: dict[tuple[str, int], tuple[Plane, Plane]] = {}
 
     def __call__(self, fused: Tensor) -> Evaluation:
         """Score one fused picture, (1, C, H, W).
@@ -222,27 +237,35 @@ class Scorer:
         Raises:
             InputError: If it does not fit the sources or its values are out of range.
         """
-        rules = find_protocol(self._protocol)
         with torch.inference_mode(), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UndefinedMetricWarning)
-            given = prepare(fused, self._a, self._b, rules, data_range=self._data_range, clip=False)
-            sources = self._planes.setdefault(given.fused.channels, (given.a, given.b))
-            pictures = Statistics.of(given.fused, *sources)
-            values = {metric.name: float(metric.value(pictures, self._protocol)) for metric in self._metrics}
-            terms = {
-                metric.name: tuple(map(float, metric.one_sided(pictures, self._protocol)))
-                for metric in self._metrics
-                if metric.name in TWO_SIDED
-            }
+            protocols = {metric.name: metric.protocol_under(self._protocol) for metric in self._metrics}
+            seen = {name: self._seen(fused, name) for name in dict.fromkeys([self._protocol, *protocols.values()])}
+            values: dict[str, float] = {}
+            terms: dict[str, tuple[float, float]] = {}
+            for metric in self._metrics:
+                protocol = protocols[metric.name]
+                values[metric.name] = float(metric.value(seen[protocol], protocol))
+                if metric.name in TWO_SIDED or metric.name in BESIDE_B:
+                    one, other = metric.one_sided(seen[protocol], protocol)
+                    terms[metric.name] = float(one), float(other)
+            pictures = seen[self._protocol]
             copies = tuple(name for name in ("a", "b") if _is_copy(pictures.fused, getattr(pictures, name)))
         return Evaluation(
             self._protocol,
             values,
-            {name: _smaller(*pair) for name, pair in terms.items()},
-            {name: _balance(*pair) for name, pair in terms.items()},
+            {name: _smaller(*pair) for name, pair in terms.items() if name in TWO_SIDED},
+            {name: _balance(*pair) for name, pair in terms.items() if name in TWO_SIDED},
             _notes(caught),
             copies,
+            {name: of_b for name, (_, of_b) in terms.items() if name in BESIDE_B},
         )
+
+    def _seen(self, fused: Tensor, protocol: str) -> Statistics:
+        """The three pictures as a protocol sees them, with what is known of the sources already."""
+        given = prepare(fused, self._a, self._b, find_protocol(protocol), data_range=self._data_range, clip=False)
+        sources = self._planes.setdefault((protocol, given.fused.channels), (given.a, given.b))
+        return Statistics.of(given.fused, *sources)
 
 
 def _is_copy(fused: Plane, source: Plane) -> bool:

@@ -2,6 +2,7 @@
 
 from polyfuse.drawing.findings import Findings
 from polyfuse.explain.files import check_ready, save
-from polyfuse.explain.report import Explanation, explain
+from polyfuse.explain.lost import LostFindings, LostScale
+from polyfuse.explain.report import Explanation, explain, explain_lost
 
-__all__ = ["Explanation", "Findings", "check_ready", "explain", "save"]
+__all__ = ["Explanation", "Findings", "LostFindings", "LostScale", "check_ready", "explain", "explain_lost", "save"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,22 +14,24 @@ from polyfuse import registry
 from polyfuse._version import __version__
 from polyfuse.drawing.findings import Findings
 from polyfuse.drawing.pictures import Pictures
-from polyfuse.errors import UsageError
-from polyfuse.families.spec import FusionModel
+from polyfuse.errors import InputError
+from polyfuse.explain.lost import find_lost
+from polyfuse.explain.lost_sheets import draw_lost
+from polyfuse.explain.pair import Pair, maker_of, read_pair
+from polyfuse.families.spec import FusionModel, Provenance
 from polyfuse.fusion import FuseOptions, Source
-from polyfuse.fusion.conventions import Conventions, decide
 from polyfuse.fusion.fuser import Fuser
-from polyfuse.fusion.sources import as_picture, same_size
 from polyfuse.io import Picture
+from polyfuse.io.given import as_picture
+from polyfuse.io.source import shown
+from polyfuse.ops.visibility import WINDOW
 from polyfuse.registry.explained import Draw, explainer
-from polyfuse.transforms import quantise, resize, to_unit
+from polyfuse.transforms import measure_range, parse_range, quantise, resize, to_unit
 
 SCHEMA = 1
 """Version of `Explanation.numbers`."""
 DEFAULT_MAX_SIDE = 640
 """Pixels. A pass keeps up to 6 kB per pixel, 2 GB for 640x480."""
-_LONGEST_NAME = 28
-"""Characters of a source's name in a caption."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -91,85 +92,100 @@ def explain(
     chosen = (options or FuseOptions()).changed({"bit_depth": "8"})
     ready = registry.load(model, weights=weights) if isinstance(model, str) else model
     family = explainer(ready)
-    if chosen.swap:
-        a, b = b, a
-    full_a, full_b = as_picture(a, chosen, "a"), as_picture(b, chosen, "b")
-    names = _names(full_a, full_b)
-    full_a, full_b, size_notes = same_size(full_a, full_b, chosen)
-    conventions, notes = decide(full_a, full_b, chosen, ready.provenance)
-    size = _reduced(full_a.height, full_a.width, max_side)
-    if size != (full_a.height, full_a.width):
-        notes += (
-            f"explained at {size[1]}x{size[0]}, the pictures have {full_a.width}x{full_a.height}: "
-            "--max-side 0 takes them as they are",
-        )
-    pixels_a, pixels_b = resize(full_a.array, size), resize(full_b.array, size)
-    fuser = Fuser(ready, chosen, conventions)
+    pair = read_pair(a, b, chosen, ready.provenance, max_side)
+    fuser = Fuser(ready, chosen, pair.conventions)
     with torch.inference_mode():
-        findings = family.find(ready, fuser.tensor(pixels_a, "a"), fuser.tensor(pixels_b, "b"))
+        findings = family.find(ready, fuser.tensor(pair.a.array, "a"), fuser.tensor(pair.b.array, "b"))
+    source_a, source_b = pair.shown()
     return Explanation(
-        names=names,
-        source_a=quantise(_white_hot(to_unit(pixels_a, conventions.range_a), conventions), 8),
-        source_b=quantise(to_unit(pixels_b, conventions.range_b), 8),
-        fused=fuser.finish(findings.fused_luma, conventions.carrier_of(pixels_a, pixels_b)),
-        record=_record(ready, full_a, full_b, conventions, size),
+        names=pair.names,
+        source_a=source_a,
+        source_b=source_b,
+        fused=fuser.finish(findings.fused_luma, pair.conventions.carrier_of(pair.a.array, pair.b.array)),
+        record=pair.record(maker_of(ready)),
         findings=findings,
         draw=family.draw,
-        notes=(*size_notes, *notes),
+        notes=pair.notes,
     )
 
 
-def _white_hot(unit: NDArray[np.float32], conventions: Conventions) -> NDArray[np.float32]:
-    """The first source with warm as bright, as the model sees it."""
-    return unit if conventions.polarity == "white-hot" else np.float32(1) - unit
+def explain_lost(
+    a: Source,
+    b: Source,
+    *,
+    fused: Source | None = None,
+    model: str | FusionModel = "auto",
+    weights: str | Path | None = None,
+    options: FuseOptions | None = None,
+    max_side: int | None = None,
+) -> Explanation:
+    """Find out which structure of the sources a fused picture lacks.
 
+    Args:
+        a: First source, as for `fuse`.
+        b: Second source.
+        fused: A fused picture of this pair, made by whatever; None: `model` makes it. Its values count over their full
+            range.
+        model: A name from `list_models`, or a model from `load`; any, the classic ones too.
+        weights: Weights file for an architecture such as "fnet".
+        options: How the pictures are read, mapped and coloured, as for `fuse`; the fused picture has 8 bits here.
+        max_side: Longest side of the pictures in pixels; larger ones are reduced first, which changes the measures.
+            None: no limit.
 
-def _reduced(height: int, width: int, max_side: int | None) -> tuple[int, int]:
-    """(height, width) with the longest side at most `max_side`, proportions kept."""
-    if max_side is None or max(height, width) <= max_side:
-        return height, width
-    if max_side < 1:
-        raise UsageError(f"max_side {max_side} is below 1: give pixels, or None for no limit.")
-    scale = max_side / max(height, width)
-    return max(1, round(height * scale)), max(1, round(width * scale))
+    Returns:
+        Maps and figures. For 8-bit files the measures are those of `polyfuse evaluate`.
 
-
-def _names(a: Picture, b: Picture) -> tuple[str, str]:
-    """What the sources are called: file stems, behind their folders' names where both stems are the same.
-
-    "a" and "b" where a source comes from no file.
+    Raises:
+        UsageError: If the model is unknown.
+        InputError: If a picture cannot be read, the sizes differ or a side is below 11 pixels.
     """
-    if a.path is None or b.path is None:
-        return "a", "b"
-    stems = a.path.stem, b.path.stem
-    if stems[0] == stems[1]:
-        folders = a.path.absolute().parent.name, b.path.absolute().parent.name
-        stems = f"{folders[0]}{os.sep}{stems[0]}", f"{folders[1]}{os.sep}{stems[1]}"
-    return _short(stems[0]), _short(stems[1])
+    chosen = (options or FuseOptions()).changed({"bit_depth": "8"})
+    if fused is None:
+        ready = registry.load(model, weights=weights) if isinstance(model, str) else model
+        pair = read_pair(a, b, chosen, ready.provenance, max_side)
+        pixels, _ = Fuser(ready, chosen, pair.conventions).image(pair.a, pair.b)
+        maker = maker_of(ready)
+    else:
+        pair = read_pair(a, b, chosen, Provenance("a fused picture"), max_side)
+        pixels, maker = _foreign(fused, pair, chosen)
+    source_a, source_b = pair.shown()
+    if min(source_a.shape[:2]) < WINDOW:
+        raise InputError(
+            f"the pictures are {pair.a.width}x{pair.a.height}: what is lost is judged in boxes of {WINDOW}x{WINDOW} "
+            "pixels, give larger ones."
+        )
+    return Explanation(
+        names=pair.names,
+        source_a=source_a,
+        source_b=source_b,
+        fused=pixels,
+        record=pair.record(maker),
+        findings=find_lost(pixels, source_a, source_b),
+        draw=draw_lost,
+        notes=pair.notes,
+    )
 
 
-def _short(name: str) -> str:
-    """Fit a name into a caption by leaving out its middle."""
-    name = name if name.isprintable() else ascii(name)[1:-1]
-    half = _LONGEST_NAME // 2 - 1
-    return name if len(name) <= _LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
-
-
-def _record(
-    model: FusionModel, a: Picture, b: Picture, conventions: Conventions, size: tuple[int, int]
-) -> dict[str, Any]:
-    """Model, sources, size and conventions, as plain JSON values: where the numbers come from."""
-    provenance = model.provenance
-    return {
-        "model": provenance.name,
-        "family": model.spec.family,
-        "weights_sha256": provenance.weights_sha256,
-        "border": model.configuration().get("border"),
-        "sources": {
-            name: {"path": None if p.path is None else str(p.path), "sha256": p.sha256, "dtype": p.array.dtype.name}
-            for name, p in (("a", a), ("b", b))
+def _foreign(fused: Source, pair: Pair, options: FuseOptions) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+    """A fused picture that was made elsewhere, in 8 bits and of the pair's size, and the record of where it is from."""
+    picture = as_picture(fused, "fused", page=options.page, max_pixels=options.max_pixels, strict=options.strict)
+    if (picture.height, picture.width) != pair.full_size:
+        height, width = pair.full_size
+        raise InputError(
+            f"{_name(picture)} is {picture.width}x{picture.height} but the sources are {width}x{height}: give the "
+            "fused picture of this pair, at its size."
+        )
+    full = measure_range(picture.array, parse_range("full"), name=_name(picture))
+    pixels = quantise(to_unit(resize(picture.array, (pair.a.height, pair.a.width)), full), 8)
+    return pixels, {
+        "model": None,
+        "fused": {
+            "path": None if picture.path is None else str(picture.path),
+            "sha256": picture.sha256,
+            "dtype": picture.array.dtype.name,
         },
-        "size": {"width": a.width, "height": a.height},
-        "explained_size": {"width": size[1], "height": size[0]},
-        **conventions.to_json(),
     }
+
+
+def _name(picture: Picture) -> str:
+    return shown(picture.path or "fused")

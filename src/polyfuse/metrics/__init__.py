@@ -8,11 +8,14 @@ score(fused, a, b, metrics=["MI", "VIF", "Qabf"]).values
 from polyfuse.metrics.ag import ag
 from polyfuse.metrics.catalogue import METRICS, Scores, computable_metrics, find_metric, metrics_of, score
 from polyfuse.metrics.cc import cc
+from polyfuse.metrics.cd import cd
 from polyfuse.metrics.ce import ce
 from polyfuse.metrics.ei import ei
 from polyfuse.metrics.en import en
+from polyfuse.metrics.flatsd import flatsd
 from polyfuse.metrics.fmi import fmi_dct, fmi_edge, fmi_gradient, fmi_none, fmi_wavelet
 from polyfuse.metrics.labf import labf
+from polyfuse.metrics.lost import lost, lostmax
 from polyfuse.metrics.mef_ssim import mef_ssim
 from polyfuse.metrics.metric import ARROWS, Metric, UndefinedMetricWarning
 from polyfuse.metrics.mi import mi
@@ -42,6 +45,7 @@ from polyfuse.metrics.ssim import ssim
 from polyfuse.metrics.te import te
 from polyfuse.metrics.vif import vif
 from polyfuse.metrics.viff import viff
+from polyfuse.metrics.vis import vis
 
 mef_ms_ssim = mef_ssim  # the name in METRICS, in lower case, as for every other metric
 
@@ -55,18 +59,22 @@ __all__ = [
     "UndefinedMetricWarning",
     "ag",
     "cc",
+    "cd",
     "ce",
     "computable_metrics",
     "ei",
     "en",
     "find_metric",
     "find_protocol",
+    "flatsd",
     "fmi_dct",
     "fmi_edge",
     "fmi_gradient",
     "fmi_none",
     "fmi_wavelet",
     "labf",
+    "lost",
+    "lostmax",
     "mef_ms_ssim",
     "mef_ssim",
     "metrics_of",
@@ -97,4 +105,5 @@ __all__ = [
     "te",
     "vif",
     "viff",
+    "vis",
 ]

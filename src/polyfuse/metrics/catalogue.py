@@ -12,12 +12,15 @@ from torch import Tensor
 from polyfuse.errors import UsageError
 from polyfuse.metrics.ag import ag
 from polyfuse.metrics.cc import cc
+from polyfuse.metrics.cd import cd
 from polyfuse.metrics.ce import ce
 from polyfuse.metrics.ei import ei
 from polyfuse.metrics.en import en
+from polyfuse.metrics.flatsd import flatsd
 from polyfuse.metrics.fmi import fmi_dct, fmi_edge, fmi_gradient, fmi_none, fmi_wavelet
 from polyfuse.metrics.inputs import prepare
 from polyfuse.metrics.labf import labf
+from polyfuse.metrics.lost import lost, lostmax
 from polyfuse.metrics.mef_ssim import mef_ssim
 from polyfuse.metrics.metric import Metric
 from polyfuse.metrics.mi import mi
@@ -47,6 +50,7 @@ from polyfuse.metrics.ssim import ssim
 from polyfuse.metrics.te import te
 from polyfuse.metrics.vif import vif
 from polyfuse.metrics.viff import viff
+from polyfuse.metrics.vis import vis
 
 _ORDER = (
     *(en, sd, sf, ag, ei),
@@ -55,6 +59,7 @@ _ORDER = (
     *(qabf, nabf, labf, qabf_petrovic, nabf_petrovic, qg, qsf),
     *(ssim, ms_ssim, mef_ssim, qy, qs, qw, qc),
     *(qcb, qcv),
+    *(vis, lost, lostmax, flatsd, cd),
     *(fmi_none, fmi_gradient, fmi_edge, fmi_dct, fmi_wavelet),
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ORDER}

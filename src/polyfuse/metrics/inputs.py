@@ -65,8 +65,9 @@ def _plane(x: Tensor, protocol: Protocol, channels: int) -> Plane:
     """Grey, or all channels as pictures of their own."""
     if protocol.per_channel:
         return Plane(x.expand(-1, channels, -1, -1).flatten(0, 1), channels)
-    grey = to_grey(x, protocol.grey, whole_levels=_is_whole(x)) if x.shape[1] == 3 else x
-    return Plane(grey[:, 0])
+    if x.shape[1] == 1:
+        return Plane(x[:, 0])
+    return Plane(to_grey(x, protocol.grey, whole_levels=_is_whole(x))[:, 0], colour=x)
 
 
 def _is_whole(x: Tensor) -> bool:

@@ -39,6 +39,8 @@ class Variant(ABC):
     """Shortest side of a picture for which it has a value."""
     symmetric: bool = True
     """Whether exchanging the sources leaves the score unchanged, up to rounding."""
+    no_value: str = ""
+    """Why pictures that are large enough may have no value, where that is our definition and no gap of a toolbox."""
 
     @abstractmethod
     def value(self, pictures: Statistics) -> Tensor:
@@ -107,6 +109,23 @@ class Joint(Variant):
         return self.compute(one) * share, self.compute(other) * share
 
 
+@dataclass(frozen=True, kw_only=True)
+class Together(Variant):
+    """A variant whose score and terms come from one computation, each with a meaning of its own."""
+
+    compute: Callable[[Statistics], tuple[Tensor, Tensor, Tensor]]
+    """Computes the scores, the terms of a and the terms of b, (N,) each."""
+
+    def value(self, pictures: Statistics) -> Tensor:
+        """Scores, (N,) float64."""
+        return self.compute(pictures)[0]
+
+    def terms(self, pictures: Statistics) -> tuple[Tensor, Tensor]:
+        """The terms as computed."""
+        _, one, other = self.compute(pictures)
+        return one, other
+
+
 @dataclass(frozen=True)
 class Metric:
     """A fusion metric: call it with tensors, ask it for its facts.
@@ -143,6 +162,10 @@ class Metric:
     """Whether it looks at the sources; if not, `a` and `b` may be left out."""
     package: str | None = None
     """Optional package without which it cannot be computed."""
+    everywhere: bool = False
+    """Whether `evaluate` shows it beside the metrics of every protocol, under canonical: a measure of our own."""
+    guard: bool = False
+    """Whether it only guards other metrics against being led by it: tables show it, without marks and ranks."""
 
     def __call__(
         self,
@@ -208,6 +231,10 @@ class Metric:
             raise UsageError(f"protocol {protocol} has no {self.name}: it exists in {', '.join(self.variants)}.")
         return self.variants[protocol]
 
+    def protocol_under(self, protocol: str) -> str:
+        """The protocol that this metric has in a table of `protocol`: that one, or canonical if it is `everywhere`."""
+        return "canonical" if self.everywhere and protocol not in self.variants else protocol
+
     def value(self, pictures: Statistics, protocol: str) -> Tensor:
         """Score pictures that `prepare` made for this protocol; what metrics share is computed once among them."""
         variant = self.variant(protocol)
@@ -252,10 +279,13 @@ class Metric:
         bad = scores.isnan() | scores.isneginf()
         if bad.any():
             where = ", ".join(str(int(index)) for index in bad.nonzero()[:5])
-            _warn(
-                f"{self.name}[{protocol}] has no value for picture {where} of {len(scores)}, as in its toolbox: "
-                "leave it out of means, or use a protocol that defines it (canonical)."
+            reason = self.variants[protocol].no_value
+            advice = (
+                f"{reason}: leave it out of means."
+                if reason
+                else "as in its toolbox: leave it out of means, or use a protocol that defines it (canonical)."
             )
+            _warn(f"{self.name}[{protocol}] has no value for picture {where} of {len(scores)}, {advice}")
         return scores
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
 
-from polyfuse.metrics.grey import half_up
+from polyfuse.metrics.grey import half_up, to_grey
 from polyfuse.ops.histograms import histogram, joint_histogram
 
 Value = TypeVar("Value")
@@ -35,16 +35,27 @@ class Plane(Memo):
     Args:
         values: (N, H, W) float64 on the scale 0..255.
         channels: How many neighbours along N belong to one colour picture: 3 where colour is scored per channel.
+        colour: (N, 3, H, W) float64, the picture that `values` is the grey of; None where it came without colour.
     """
 
-    def __init__(self, values: Tensor, channels: int = 1) -> None:
+    def __init__(self, values: Tensor, channels: int = 1, colour: Tensor | None = None) -> None:
         super().__init__()
-        self.values, self.channels = values, channels
+        self.values, self.channels, self.colour = values, channels, colour
 
     @property
     def num_pixels(self) -> int:
         """Pixels of one picture."""
         return self.values[0].numel()
+
+    @cached_property
+    def luma(self) -> Tensor:
+        """(N, H, W) float64, BT.601 luma that is not rounded to whole levels."""
+        return self.values if self.colour is None else to_grey(self.colour, "float64", whole_levels=False)[:, 0]
+
+    @property
+    def rgb(self) -> Tensor:
+        """(N, 3, H, W) float64, three equal channels where the picture came without colour."""
+        return self.values[:, None].expand(-1, 3, -1, -1) if self.colour is None else self.colour
 
     @cached_property
     def levels(self) -> Tensor:
@@ -119,6 +130,8 @@ class Statistics:
     """First source beside the fused picture."""
     match_b: Match
     """Second source beside the fused picture."""
+    memo: Memo = field(default_factory=Memo)
+    """What was computed from all three pictures."""
 
     @classmethod
     def of(cls, fused: Plane, a: Plane, b: Plane) -> Statistics:

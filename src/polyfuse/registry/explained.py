@@ -42,7 +42,7 @@ def explainer(model: FusionModel) -> Explainer:
         names = ", ".join(entry.name for entry in list_models() if entry.family in known)
         raise UsageError(
             f"model {model.provenance.name} has nothing to show but its result: "
-            f"name one of {names} with --model, and --weights where it needs them."
+            f"name one of {names} with --model, and --weights where it needs them, or pass --lost to see what is gone."
         )
     wing = FAMILIES[model.spec.family].module("explained")
     return Explainer(wing.find, wing.draw)

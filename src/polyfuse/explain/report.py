@@ -15,20 +15,16 @@ from polyfuse import registry
 from polyfuse._version import __version__
 from polyfuse.drawing.findings import Findings
 from polyfuse.drawing.pictures import Pictures
-from polyfuse.errors import UsageError
+from polyfuse.explain.pair import DEFAULT_MAX_SIDE, PreparedPair, prepare
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions, Source
-from polyfuse.fusion.conventions import Conventions, decide
-from polyfuse.fusion.fuser import Fuser
-from polyfuse.fusion.sources import as_picture, same_size
+from polyfuse.fusion.conventions import Conventions
 from polyfuse.io import Picture
 from polyfuse.registry.explained import Draw, explainer
-from polyfuse.transforms import quantise, resize, to_unit
+from polyfuse.transforms import quantise, to_unit
 
 SCHEMA = 1
 """Version of `Explanation.numbers`."""
-DEFAULT_MAX_SIDE = 640
-"""Pixels. A pass keeps up to 6 kB per pixel, 2 GB for 640x480."""
 _LONGEST_NAME = 28
 """Characters of a source's name in a caption."""
 
@@ -88,50 +84,27 @@ def explain(
         UsageError: If the model is unknown or shows nothing but its result.
         InputError: If a source cannot be read or the sizes differ.
     """
-    chosen = (options or FuseOptions()).changed({"bit_depth": "8"})
     ready = registry.load(model, weights=weights) if isinstance(model, str) else model
     family = explainer(ready)
-    if chosen.swap:
-        a, b = b, a
-    full_a, full_b = as_picture(a, chosen, "a"), as_picture(b, chosen, "b")
-    names = _names(full_a, full_b)
-    full_a, full_b, size_notes = same_size(full_a, full_b, chosen)
-    conventions, notes = decide(full_a, full_b, chosen, ready.provenance)
-    size = _reduced(full_a.height, full_a.width, max_side)
-    if size != (full_a.height, full_a.width):
-        notes += (
-            f"explained at {size[1]}x{size[0]}, the pictures have {full_a.width}x{full_a.height}: "
-            "--max-side 0 takes them as they are",
-        )
-    pixels_a, pixels_b = resize(full_a.array, size), resize(full_b.array, size)
-    fuser = Fuser(ready, chosen, conventions)
+    pair = prepare(a, b, ready, options or FuseOptions(), max_side)
     with torch.inference_mode():
-        findings = family.find(ready, fuser.tensor(pixels_a, "a"), fuser.tensor(pixels_b, "b"))
+        findings = family.find(ready, pair.tensor_a, pair.tensor_b)
+    conventions, pixels_a, pixels_b = pair.conventions, pair.pixels_a, pair.pixels_b
     return Explanation(
-        names=names,
+        names=_names(pair.full_a, pair.full_b),
         source_a=quantise(_white_hot(to_unit(pixels_a, conventions.range_a), conventions), 8),
         source_b=quantise(to_unit(pixels_b, conventions.range_b), 8),
-        fused=fuser.finish(findings.fused_luma, conventions.carrier_of(pixels_a, pixels_b)),
-        record=_record(ready, full_a, full_b, conventions, size),
+        fused=pair.fuser.finish(findings.fused_luma, conventions.carrier_of(pixels_a, pixels_b)),
+        record=_record(ready, pair),
         findings=findings,
         draw=family.draw,
-        notes=(*size_notes, *notes),
+        notes=pair.notes,
     )
 
 
 def _white_hot(unit: NDArray[np.float32], conventions: Conventions) -> NDArray[np.float32]:
     """The first source with warm as bright, as the model sees it."""
     return unit if conventions.polarity == "white-hot" else np.float32(1) - unit
-
-
-def _reduced(height: int, width: int, max_side: int | None) -> tuple[int, int]:
-    """(height, width) with the longest side at most `max_side`, proportions kept."""
-    if max_side is None or max(height, width) <= max_side:
-        return height, width
-    if max_side < 1:
-        raise UsageError(f"max_side {max_side} is below 1: give pixels, or None for no limit.")
-    scale = max_side / max(height, width)
-    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def _names(a: Picture, b: Picture) -> tuple[str, str]:
@@ -155,11 +128,10 @@ def _short(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
 
 
-def _record(
-    model: FusionModel, a: Picture, b: Picture, conventions: Conventions, size: tuple[int, int]
-) -> dict[str, Any]:
+def _record(model: FusionModel, pair: PreparedPair) -> dict[str, Any]:
     """Model, sources, size and conventions, as plain JSON values: where the numbers come from."""
-    provenance = model.provenance
+    provenance, a, b = model.provenance, pair.full_a, pair.full_b
+    height, width = pair.pixels_a.shape[:2]
     return {
         "model": provenance.name,
         "family": model.spec.family,
@@ -170,6 +142,6 @@ def _record(
             for name, p in (("a", a), ("b", b))
         },
         "size": {"width": a.width, "height": a.height},
-        "explained_size": {"width": size[1], "height": size[0]},
-        **conventions.to_json(),
+        "explained_size": {"width": width, "height": height},
+        **pair.conventions.to_json(),
     }

@@ -7,9 +7,9 @@ A dictionary of K random filters (Gaussian entries, unit length) is drawn once. 
 K maps is used with a small probability, its magnitude is uniform between 0.5 and 1.5, its sign random. A picture is the
 sum of the filtered maps, and noise. Two LZSC blocks of the same size, which differ in their threshold function alone
 ("sigmoidal", FNet's l0, and "soft", the l1 of ablation AE2), begin with the same weights, see the same pictures in the
-same order, and learn to give back the codes (mean squared error, Adam, the rate falls as a cosine). They begin as the
-iteration that they are unrolled from, with the dictionary known, W_k = Q_k = 0.2 D^T and P_k = D; with --start xavier as
-FNet does, at random. Then both code pictures that neither has seen:
+same order, and learn to give back the codes: squared error over the energy of the codes, Adam, a rate that falls as a
+cosine. They begin as the iteration that they are unrolled from, with the dictionary known, W_k = Q_k = 0.2 D^T and
+P_k = D; with --start xavier at random, as FNet does. Then both code pictures that neither has seen:
 
     nonzero F1   of the entries above 0.001 in magnitude (below it is the "null" of `polyfuse explain`) as a guess of
                  the planted ones: the support as the theory means it
@@ -92,7 +92,7 @@ def start_from(block: LZSC, dictionary: Tensor) -> None:
         (block.up_prev, transposed),
     ):
         for conv in convs.values():
-            conv.weight.copy_(weight)  # type: ignore[operator, union-attr]
+            conv.weight.copy_(weight)
 
 
 def train(kind: ThresholdKind, setting: Setting, dictionary: Tensor, seed: int) -> LZSC:

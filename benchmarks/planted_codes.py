@@ -1,6 +1,7 @@
 """Sparse codes that are planted, then recovered: does FNet's l0 block find them better than its l1 twin?
 
     python benchmarks/planted_codes.py                                    # some minutes of one core
+    python benchmarks/planted_codes.py --shrink 0                         # the l0 threshold without its shrinkage
     python benchmarks/planted_codes.py --steps 300 --seeds 1 --density 0.004
 
 A dictionary of K random filters (Gaussian entries, unit length) is drawn once. Codes are drawn on it: each entry of the
@@ -39,7 +40,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from polyfuse.families.fnet.coder import LZSC, CoderConfig
-from polyfuse.ops.threshold import ThresholdKind
+from polyfuse.ops.threshold import SHRINK, ThresholdKind
 
 SMALLEST, LARGEST, LARGE = 0.5, 1.5, 1.0
 NULL = 1e-3
@@ -61,6 +62,7 @@ class Setting:
     steps: int
     rate: float
     start: str
+    shrink: float
 
 
 def draw_dictionary(setting: Setting, generator: torch.Generator) -> Tensor:
@@ -98,7 +100,9 @@ def start_from(block: LZSC, dictionary: Tensor) -> None:
 def train(kind: ThresholdKind, setting: Setting, dictionary: Tensor, seed: int) -> LZSC:
     """A block that has learned to give back the codes; everything but the threshold is the same for both kinds."""
     torch.manual_seed(seed)
-    block = LZSC(1, CoderConfig(channels=setting.atoms, kernel_size=setting.size, threshold=kind))
+    block = LZSC(
+        1, CoderConfig(channels=setting.atoms, kernel_size=setting.size, threshold=kind, shrink=setting.shrink)
+    )
     if setting.start == "dictionary":
         start_from(block, dictionary)
     optimiser = torch.optim.Adam(block.parameters(), setting.rate)
@@ -177,6 +181,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--rate", type=float, default=1e-2)
     parser.add_argument("--start", choices=["dictionary", "xavier"], default="dictionary", help="of the weights")
+    parser.add_argument("--shrink", type=float, default=SHRINK, help="alpha of the l0 threshold, 0 for none")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--side", type=int, default=32, help="of the pictures, pixels")
     parser.add_argument("--atoms", type=int, default=12, help="filters of the dictionary, and maps of the code")

@@ -8,7 +8,8 @@ import pytest
 
 from polyfuse.evaluation import Method, Report, evaluate
 from polyfuse.evaluation.judgement import copies_among
-from polyfuse.evaluation.summary import bootstrap_interval, summarise
+from polyfuse.evaluation.summary import summarise
+from polyfuse.ops.bootstrap import bootstrap_interval
 
 ReportOf = Callable[..., Report]
 

@@ -151,6 +151,6 @@ def test_command_refuses_a_folder_in_use(pair: tuple[Path, Path], capsys: pytest
 
 def test_command_and_library_reduce_pictures_alike() -> None:
     from polyfuse.cli.explain import DEFAULT_MAX_SIDE as OF_COMMAND
-    from polyfuse.explain.report import DEFAULT_MAX_SIDE as OF_LIBRARY
+    from polyfuse.explain.pair import DEFAULT_MAX_SIDE as OF_LIBRARY
 
     assert OF_COMMAND == OF_LIBRARY

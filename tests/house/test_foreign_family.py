@@ -12,8 +12,8 @@ from polyfuse import ablation, cli, fuse, load
 from polyfuse.data.layouts import PairSet
 from polyfuse.data.pack import write_pack
 from polyfuse.errors import UsageError
-from polyfuse.explain import explain, save
-from polyfuse.io import Pair, write_picture
+from polyfuse.explain import explain, measure_claims, save
+from polyfuse.io import Pair, find_pairs, write_picture
 from polyfuse.registry import FAMILIES, Family, list_models, register
 from polyfuse.train import load_recipe, train
 from polyfuse.train.recipe import Recipe
@@ -82,6 +82,19 @@ def test_it_is_listed_trained_fused_with_and_explained(recipe: Recipe, tmp_path:
     assert [path.name for path in save(explanation, tmp_path / "explained")] == ["overview.png", "numbers.json"]
     numbers = json.loads((tmp_path / "explained/numbers.json").read_text(encoding="utf-8"))
     assert 0 < numbers["mean_share_of_a"] < 1
+
+
+@pytest.mark.usefixtures("row")
+def test_its_claims_are_measured_and_without_them_there_is_a_clear_line(
+    recipe: Recipe, tmp_path: Path, pictures: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (weights,) = train(recipe, tmp_path / "run")
+    model, pairs = load("blend", weights=weights), find_pairs(*pictures)
+    ((claim, value),) = measure_claims(pairs, model).claims
+    assert (claim.text, value.verdict, value.n) == ("a counts", "holds", 3)
+    monkeypatch.delattr("blend.explained.CLAIMS")
+    with pytest.raises(UsageError, match=r"model blend\.noise comes with no claims"):
+        measure_claims(pairs, model)
 
 
 @pytest.mark.usefixtures("row")

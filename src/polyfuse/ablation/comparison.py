@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from polyfuse.ablation.measured import read_measures
 from polyfuse.ablation.plan import Pictures, Run, budget_of
 from polyfuse.ablation.work import read_scores
 from polyfuse.evaluation import choose_metrics
@@ -54,9 +55,11 @@ class Line:
     variant: Variant
     """What the row changes."""
     values: Mapping[int, Mapping[str, float]]
-    """Mean over all pictures by seed and column; NaN where there is none."""
+    """Mean over all pictures by seed and column, those that are measured too; NaN where there is none."""
     entries: Mapping[str, Entry]
     """Numbers by column."""
+    measured: Mapping[str, Entry]
+    """The same of what the study measures of the networks, by `Measures.key`."""
 
 
 @dataclass(frozen=True)
@@ -118,11 +121,17 @@ def compare(study: Study, base: Recipe, runs: Sequence[Run], pictures: Pictures,
         if scores is not None:
             summaries[run.variant.name][run.recipe.seed] = scores["rows"][0]["summary"]
     values = {name: {seed: _means(study, cells) for seed, cells in seeds.items()} for name, seeds in summaries.items()}
+    measured_keys = [measures.key(column) for measures in study.measures for column in measures.columns]
+    for run in runs:
+        if run.recipe.seed in values[run.variant.name] and study.measures:
+            measured = read_measures(study, run, pictures) or {}
+            values[run.variant.name][run.recipe.seed] |= {key: measured.get(key, math.nan) for key in measured_keys}
     printed = published_variants(study.paper, dataset, study.protocol) if dataset is not None else None
     keys, lines = [column.key for column in columns_of_study(study)], []
     for variant in {run.variant.name: run.variant for run in runs}.values():
         entries = {key: _entry(study, variant, key, values, printed) for key in keys}
-        lines.append(Line(variant, values[variant.name], entries))
+        measured_entries = {key: _entry(study, variant, key, values, None) for key in measured_keys}
+        lines.append(Line(variant, values[variant.name], entries, measured_entries))
     return Comparison(
         study=study,
         lines=tuple(lines),

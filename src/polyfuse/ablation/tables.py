@@ -14,6 +14,7 @@ from polyfuse.evaluation.report import Column, versions
 from polyfuse.evaluation.tables import NO_VALUE, Cell, Grid, GridColumn, Section
 from polyfuse.io.source import counted
 from polyfuse.metrics import ARROWS
+from polyfuse.train.variants import Measures
 
 DIGITS = 3
 """Decimals of our numbers; the papers print fewer."""
@@ -49,6 +50,25 @@ def grid(comparison: Comparison) -> Grid:
     return Grid(tuple(columns), (Section("", tuple(rows)),), tuple(_footer(comparison)), names="row")
 
 
+def measure_grids(comparison: Comparison) -> list[Grid]:
+    """A table for each thing that the study measures of the networks themselves, named in its corner."""
+    return [_measure_grid(comparison, measures) for measures in comparison.study.measures]
+
+
+def _measure_grid(comparison: Comparison, measures: Measures) -> Grid:
+    """Ours and the difference to the unchanged model, column by column."""
+    columns: list[GridColumn] = []
+    for column, direction in measures.columns.items():
+        key = measures.key(column)
+        heading = column if direction == "none" else f"{column} {ARROWS[direction]}"
+        columns += [GridColumn(heading, key), GridColumn("Δ", key)]
+    rows = []
+    for line in comparison.lines:
+        entries = [line.measured[measures.key(column)] for column in measures.columns]
+        rows.append((line.variant.name, tuple(Cell(text) for entry in entries for text in _ours(entry))))
+    return Grid(tuple(columns), (Section("", tuple(rows)),), (), names=measures.name)
+
+
 def _options(model: Mapping[str, Any], parent: str = "") -> Iterator[str]:
     """Each option as `name value`, nested ones with dots."""
     for name, value in model.items():
@@ -65,16 +85,22 @@ def _heading(column: Column) -> str:
 
 def _texts(entry: Entry, comparison: Comparison) -> list[str]:
     """The cells of one column of one row."""
+    if comparison.printed is None:
+        return _ours(entry)
+    printed = "" if entry.printed is None else f"{entry.printed}"
+    difference = "" if entry.printed_difference is None else f"{entry.printed_difference:+}"
+    return [*_ours(entry), printed, difference]
+
+
+def _ours(entry: Entry) -> list[str]:
+    """Our mean with its spread, and the difference to the unchanged model."""
     ours = _rounded(entry.ours.mean) if math.isfinite(entry.ours.mean) else NO_VALUE
     if math.isfinite(entry.ours.sd):
         ours += f"±{_rounded(entry.ours.sd)}"
     difference = _rounded(entry.difference, sign="+") if math.isfinite(entry.difference) else ""
     if difference and not entry.is_clear:
         difference = f"({difference})"
-    if comparison.printed is None:
-        return [ours, difference]
-    printed = "" if entry.printed is None else f"{entry.printed}"
-    return [ours, difference, printed, "" if entry.printed_difference is None else f"{entry.printed_difference:+}"]
+    return [ours, difference]
 
 
 def _rounded(value: float, sign: str = "") -> str:
@@ -101,17 +127,21 @@ def _footer(comparison: Comparison) -> list[str]:
 
 
 def table_csv(comparison: Comparison) -> str:
-    """One line for each row and metric; an empty field where there is no number."""
+    """One line for each row and metric, and for each number that is measured; an empty field where there is none."""
     head = ["row", "summary", "metric", "protocol", "direction", "mean", "sd", "n", "difference", "error"]
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow([*head, "paper", "paper_difference"])
     for line in comparison.lines:
+        names = as_text(line.variant.name), as_text(line.variant.summary)
         for column in comparison.columns:
             protocol = column.metric.protocol_under(comparison.study.protocol)
             facts, entry = (column.key, protocol, column.better), line.entries[column.key]
-            numbers = ["" if value is None else value for value in _numbers(entry).values()]
-            writer.writerow([as_text(line.variant.name), as_text(line.variant.summary), *facts, *numbers])
+            writer.writerow([*names, *facts, *_cells(entry)])
+        for measures in comparison.study.measures:
+            for name, direction in measures.columns.items():
+                key = measures.key(name)
+                writer.writerow([*names, key, "", direction, *_cells(line.measured[key])])
     return file.getvalue()
 
 
@@ -139,6 +169,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
                     str(seed): {m: _finite(v) for m, v in values.items()} for seed, values in line.values.items()
                 },
                 "metrics": {metric: _numbers(entry) for metric, entry in line.entries.items()},
+                "measured": {key: _numbers(entry) for key, entry in line.measured.items()},
             }
             for line in comparison.lines
         ],
@@ -157,6 +188,11 @@ def _numbers(entry: Entry) -> dict[str, float | int | None]:
         "paper": None if entry.printed is None else float(entry.printed),
         "paper_difference": None if entry.printed_difference is None else float(entry.printed_difference),
     }
+
+
+def _cells(entry: Entry) -> list[float | int | str]:
+    """The numbers of an entry as cells of the CSV."""
+    return ["" if value is None else value for value in _numbers(entry).values()]
 
 
 def _finite(value: float) -> float | None:

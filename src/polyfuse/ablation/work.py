@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
+from polyfuse.ablation.measured import read_measures, weights_sha256, write_measures
 from polyfuse.ablation.plan import Pictures, Run
 from polyfuse.errors import InputError
 from polyfuse.evaluation import Collected, Item, Method, Task, make_report, score_items
@@ -21,6 +21,7 @@ from polyfuse.train import LAST, run_progress, train
 from polyfuse.train.variants import Study
 
 FUSED, SCORES = "fused", "scores.json"
+"""What a run's folder gets beside what training leaves."""
 
 
 def carry_out(
@@ -32,7 +33,9 @@ def carry_out(
     workers: int | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> None:
-    """Train, fuse and score one run. Its folder gets the fused pictures and scores.json beside what training leaves.
+    """Train, fuse and score one run, and measure its network if the study says so.
+
+    Its folder gets the fused pictures, scores.json and measures.json beside what training leaves.
 
     Args:
         study: The study.
@@ -50,12 +53,14 @@ def carry_out(
     progress = run_progress(run.recipe, run.folder)
     if progress != "finished":
         train(run.recipe, run.folder, resume=progress == "begun", device=device, say=say)
-    if read_scores(study, run, pictures) is not None:
-        return
-    say(f"fusing {counted(len(pictures.pairs), 'pair')}")
-    items = _fuse(study, run, pictures, device)
-    say(f"scoring {counted(len(items), 'picture')}")
-    _score(study, run, items, workers)
+    if read_scores(study, run, pictures) is None:
+        say(f"fusing {counted(len(pictures.pairs), 'pair')}")
+        items = _fuse(study, run, pictures, device)
+        say(f"scoring {counted(len(items), 'picture')}")
+        _score(study, run, items, workers)
+    if study.measures and read_measures(study, run, pictures) is None:
+        say(f"measuring the network on {counted(len(pictures.pairs), 'pair')}")
+        write_measures(study, run, pictures, device, say)
 
 
 def read_scores(study: Study, run: Run, pictures: Pictures) -> dict[str, Any] | None:
@@ -66,17 +71,8 @@ def read_scores(study: Study, run: Run, pictures: Pictures) -> dict[str, Any] | 
         scored = (scores["pairs"]["sha256"], scores["settings"]["weights_sha256"], scores["protocol"], measured)
     except (InputError, RecursionError, ValueError, KeyError, TypeError):
         return None
-    wanted = (pictures.sha256, _weights_sha256(run), study.protocol, list(study.metrics))
+    wanted = (pictures.sha256, weights_sha256(run.folder / LAST), study.protocol, list(study.metrics))
     return scores if scored == wanted else None
-
-
-def _weights_sha256(run: Run) -> str | None:
-    """SHA-256 of the weights file; None while there is none."""
-    try:
-        with (run.folder / LAST).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
 
 
 def _fuse(study: Study, run: Run, pictures: Pictures, device: str) -> list[Item]:
@@ -97,6 +93,6 @@ def _score(study: Study, run: Run, items: list[Item], workers: int | None) -> No
             collected.add(scored)
     for _, error in collected.failures:
         raise error
-    settings = {"row": run.variant.name, "seed": run.recipe.seed, "weights_sha256": _weights_sha256(run)}
+    settings = {"row": run.variant.name, "seed": run.recipe.seed, "weights_sha256": weights_sha256(run.folder / LAST)}
     report = make_report(collected, task, list(items[0].fused), settings=settings)
     write_text(run.folder / SCORES, json.dumps(document(report), indent=2, allow_nan=False) + "\n", overwrite=True)

@@ -180,13 +180,14 @@ def _with_name(say: Callable[[str], None], name: str) -> Callable[[str], None]:
 
 def _text(comparison: Comparison, form: str) -> str:
     """What goes to stdout."""
-    from polyfuse.ablation.tables import grid, header, table_csv
+    from polyfuse.ablation.tables import grid, header, measure_grids, table_csv
     from polyfuse.evaluation.documents import markdown_text
     from polyfuse.evaluation.terminal import terminal_text
 
     if form == "csv":
         return table_csv(comparison)
+    grids = [grid(comparison), *measure_grids(comparison)]
     if form == "md":
-        return "\n".join(f"- {line}" for line in header(comparison)) + "\n\n" + markdown_text(grid(comparison))
-    table = terminal_text(grid(comparison), width=table_width(), styled=sys.stdout.isatty())
-    return "\n".join([*header(comparison), "", table]) + "\n"
+        return "\n".join([*(f"- {line}" for line in header(comparison)), "", *map(markdown_text, grids)])
+    tables = [terminal_text(each, width=table_width(), styled=sys.stdout.isatty()) for each in grids]
+    return "\n".join([*header(comparison), "", "\n\n".join(table.rstrip("\n") for table in tables)]) + "\n"

@@ -10,8 +10,8 @@ from dataclasses import asdict
 from typing import Any
 
 from polyfuse.evaluation.report import Report, Row, versions
-from polyfuse.evaluation.summary import LEVEL, RESAMPLES, SEED
 from polyfuse.metrics import Metric
+from polyfuse.ops.bootstrap import LEVEL, RESAMPLES, SEED
 
 SCHEMA = 1
 """Version of the JSON document."""

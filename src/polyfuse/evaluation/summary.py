@@ -7,13 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-RESAMPLES = 2000
-SEED = 0
-LEVEL = 0.95
-_BLOCK_VALUES = 1 << 20
-"""Values drawn at a time: memory stays at some megabytes however long the list is."""
+from polyfuse.ops.bootstrap import bootstrap_interval
 
 
 @dataclass(frozen=True)
@@ -48,18 +43,3 @@ def summarise(values: Sequence[float]) -> Summary:
         return Summary(mean, math.nan, math.nan, math.nan, n, len(all_values) - n)
     low, high = bootstrap_interval(finite)
     return Summary(mean, float(finite.std(ddof=1)), low, high, n, len(all_values) - n)
-
-
-def bootstrap_interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Percentile interval of the mean from `RESAMPLES` draws with replacement, seeded."""
-    rng = np.random.default_rng(SEED)
-    n = len(values)
-    rows = max(1, _BLOCK_VALUES // n)
-    means = np.concatenate(
-        [
-            values[rng.integers(0, n, (min(rows, RESAMPLES - start), n))].mean(axis=1)
-            for start in range(0, RESAMPLES, rows)
-        ]
-    )
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)

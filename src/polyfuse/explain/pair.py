@@ -17,6 +17,8 @@ from polyfuse.fusion.sources import as_picture, same_size
 from polyfuse.io import Picture
 from polyfuse.transforms import quantise, resize, to_unit
 
+DEFAULT_MAX_SIDE = 640
+"""Pixels. A pass keeps up to 6 kB per pixel, 2 GB for 640x480."""
 _LONGEST_NAME = 28
 """Characters of a source's name in a caption."""
 

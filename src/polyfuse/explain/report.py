@@ -17,7 +17,7 @@ from polyfuse.drawing.pictures import Pictures
 from polyfuse.errors import InputError
 from polyfuse.explain.lost import find_lost
 from polyfuse.explain.lost_sheets import draw_lost
-from polyfuse.explain.pair import Pair, maker_of, read_pair
+from polyfuse.explain.pair import DEFAULT_MAX_SIDE, Pair, maker_of, read_pair
 from polyfuse.families.spec import FusionModel, Provenance
 from polyfuse.fusion import FuseOptions, Source
 from polyfuse.fusion.fuser import Fuser
@@ -30,8 +30,6 @@ from polyfuse.transforms import measure_range, parse_range, quantise, resize, to
 
 SCHEMA = 1
 """Version of `Explanation.numbers`."""
-DEFAULT_MAX_SIDE = 640
-"""Pixels. A pass keeps up to 6 kB per pixel, 2 GB for 640x480."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

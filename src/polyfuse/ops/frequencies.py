@@ -1,6 +1,8 @@
-"""Filters given by their gain at each spatial frequency."""
+"""Filters given by their gain at each spatial frequency, and how energy is spread over the frequencies."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -72,3 +74,22 @@ def share_above(x: Tensor, cutoff: float) -> Tensor:
     total = energy.sum(dim=(-2, -1))
     share: Tensor = (energy * high).sum(dim=(-2, -1)) / total.clamp_min(torch.finfo(total.dtype).tiny)
     return share
+
+
+def band_shares(x: Tensor, edges: Sequence[float]) -> Tensor:
+    """Shares of the energy around the mean that lie in bands of spatial frequency; they add up to 1.
+
+    Args:
+        x: (N, C, H, W); energies of the channels are added up.
+        edges: Where one band ends and the next begins, cycles per pixel, ascending; an edge belongs to the lower band.
+
+    Returns:
+        (N, len(edges) + 1), lowest band first; all 0 for constant channels.
+    """
+    energy = torch.fft.fft2(x - x.mean(dim=(-2, -1), keepdim=True)).abs().square().sum(dim=1)
+    down, across = (torch.fft.fftfreq(size, device=x.device) for size in x.shape[-2:])
+    band = torch.bucketize(torch.hypot(down[:, None], across[None, :]), torch.tensor(edges, device=x.device))
+    sums = energy.new_zeros(len(x), len(edges) + 1)
+    sums.index_add_(1, band.flatten(), energy.flatten(1))
+    shares: Tensor = sums / sums.sum(dim=1, keepdim=True).clamp_min(torch.finfo(sums.dtype).tiny)
+    return shares

@@ -7,7 +7,7 @@ the same in every wing:
 |---|---|---|
 | training | `training` | `TRAINING`, a `polyfuse.train.stage.Training` |
 | study | `study` | `STUDY`, a `polyfuse.train.variants.Study` |
-| explained | `explained` | `find` and `draw`, see `polyfuse.registry.explained` |
+| explained | `explained` | `find` and `draw`, also `measure` and `CLAIMS`; see `polyfuse.registry.explained` |
 | import | `official` | `import_checkpoint(checkpoint, out, *, overwrite)`, returns the files written |
 | export | `official` | `export_checkpoint(model, weights, out, *, overwrite)`, returns the files written |
 """

@@ -1,14 +1,16 @@
-"""The families that can be explained, each by two functions: `find`, what is to be shown of a pair, and `draw`."""
+"""The families that can be explained: a pair by `find` and `draw`, many pairs by what the paper claims of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from torch import Tensor
 
 from polyfuse.drawing.canvas import Canvas
+from polyfuse.drawing.claims import Claim, Measured
 from polyfuse.drawing.findings import Findings
 from polyfuse.drawing.pictures import Pictures
 from polyfuse.errors import UsageError
@@ -31,6 +33,16 @@ class Explainer:
     """Draws what `find` returned."""
 
 
+@dataclass(frozen=True)
+class ClaimedFamily:
+    """What one family measures of a pair, and what its paper claims of it."""
+
+    measure: Callable[[FusionModel, Tensor, Tensor], Measured]
+    """Takes a model and a pair, (1, 1, H, W) each."""
+    claims: tuple[Claim, ...]
+    """The claims, in the order in which they are shown."""
+
+
 def explainer(model: FusionModel) -> Explainer:
     """How the family of `model` is explained.
 
@@ -46,3 +58,27 @@ def explainer(model: FusionModel) -> Explainer:
         )
     wing = FAMILIES[model.spec.family].module("explained")
     return Explainer(wing.find, wing.draw)
+
+
+def claimed_family(model: FusionModel) -> ClaimedFamily:
+    """What the paper of the family of `model` claims, and how it is measured.
+
+    Raises:
+        UsageError: If there are no such claims.
+    """
+    wing = _claiming_wing(model.spec.family)
+    if wing is None:
+        able = [entry.name for entry in list_models() if _claiming_wing(entry.family) is not None]
+        raise UsageError(
+            f"model {model.provenance.name} comes with no claims that could be measured over folders: name one of "
+            f"{', '.join(able)} with --model, and --weights where it needs them."
+        )
+    return ClaimedFamily(wing.measure, tuple(wing.CLAIMS))
+
+
+def _claiming_wing(family: str) -> ModuleType | None:
+    """The `explained` of a family if it has `measure` and `CLAIMS`."""
+    if family not in names_with("explained"):
+        return None
+    wing = FAMILIES[family].module("explained")
+    return wing if hasattr(wing, "measure") and hasattr(wing, "CLAIMS") else None

@@ -56,6 +56,11 @@ RECIPE, ENVIRONMENT = "recipe.json", "environment.json"
 Item = TypeVar("Item")
 
 
+def end_of(stage: str) -> str:
+    """File of the averaged weights with which a stage ended that is not the last; the last one's is `LAST`."""
+    return f"weights-{stage}.safetensors"
+
+
 def run(
     training: Training,
     recipe: Recipe,
@@ -186,6 +191,8 @@ class _Run:
                 self._advance()
             state.passes_due = not self._passes(interrupts)
             if state.stage_step == state.stage.steps and not state.passes_due:
+                if self.is_main and state.stage_index + 1 < len(state.stages):
+                    self._export(self.out / end_of(state.stage.name))
                 state.stage_index, state.stage_step = state.stage_index + 1, 0
                 state.enter_stage()
                 self.captured.clear()

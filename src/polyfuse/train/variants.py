@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
+
+from torch import Tensor
 
 from polyfuse.errors import UsageError
 from polyfuse.train.recipe import Recipe, StageConfig
@@ -40,6 +42,24 @@ class Variant:
 
 
 @dataclass(frozen=True)
+class Measures:
+    """Numbers of a trained network itself, beside the scores of its pictures; a table of their own."""
+
+    name: str
+    """What is measured, in a few words; heading of the table."""
+    columns: Mapping[str, Literal["up", "down", "none"]]
+    """Direction by column."""
+    measure: Callable[[Any, Tensor, Tensor], Mapping[str, float]]
+    """From a model and a pair, (1, 1, H, W) each, to numbers by column; those that its network lacks are missing."""
+    stage: str | None = None
+    """Kind of the stage at whose end the network is measured; None for the last. Rows without it are not measured."""
+
+    def key(self, column: str) -> str:
+        """What a column is called outside its table."""
+        return f"{self.name}: {column}"
+
+
+@dataclass(frozen=True)
 class Study:
     """The ablation study of a family."""
 
@@ -61,6 +81,8 @@ class Study:
     """Protocol of these metrics, that of the paper's numbers."""
     balances: tuple[str, ...] = ()
     """Metrics whose balance between the two sources is a column too."""
+    measures: tuple[Measures, ...] = ()
+    """What is measured of the networks themselves."""
 
     def choose(self, names: list[str] | None) -> list[Variant]:
         """The unchanged model and the rows of these names, in the paper's order; None stands for all.

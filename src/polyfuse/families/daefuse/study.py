@@ -5,9 +5,29 @@ The paper has no such table: the rows are ours.
 
 from __future__ import annotations
 
-from polyfuse.train.variants import Study, Variant
+from typing import Literal
+
+from polyfuse.families.daefuse.bands import BANDS
+from polyfuse.families.daefuse.measured import feature_bands, fused_bands, reconstruction
+from polyfuse.train.variants import Measures, Study, Variant
 
 _RECONSTRUCTION, _FUSION = "reconstruction", "fusion"
+_NONE: dict[str, Literal["up", "down", "none"]] = dict.fromkeys(BANDS.names, "none")
+MEASURES = (
+    Measures(
+        "reconstruction at the end of phase 1",
+        {"PSNR": "up", "SSIM": "up", **_NONE},
+        reconstruction,
+        stage=_RECONSTRUCTION,
+    ),
+    Measures(
+        "energy of the features by band",
+        {f"{branch} {band}": "none" for branch in ("high", "low") for band in BANDS.names},
+        feature_bands,
+    ),
+    Measures("energy of the fused picture over the sources' by band", _NONE, fused_bands),
+)
+"""What the discriminators of phase 1, and one encoder in place of two, are said to change."""
 
 STUDY = Study(
     family="daefuse",
@@ -28,4 +48,5 @@ STUDY = Study(
     metrics=("EN", "SD", "SF", "MI", "SCD", "VIF", "Qabf", "SSIM"),
     protocol="cddfuse",
     balances=("Qabf", "SSIM"),
+    measures=MEASURES,
 )

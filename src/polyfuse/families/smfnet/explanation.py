@@ -46,6 +46,14 @@ def explain_pair(model: SMFNetNetwork, a: Tensor, b: Tensor) -> dict[str, Tensor
     return results | _attention(model, noted) | _gradients(model)
 
 
+@torch.no_grad()
+def feature_correlations(model: SMFNetNetwork, a: Tensor, b: Tensor) -> dict[str, Tensor]:
+    """cc_B, cc_D and, with the graph, cc_G of each pair, (N,), by branch; neither fused nor decoded."""
+    compared = _compared(model.features(model.encoder(a), model.encoder(b)))
+    found = ((branch, compared.get(f"correlation_{branch}")) for branch in BRANCHES)
+    return {branch: value for branch, value in found if value is not None}
+
+
 def _sum(summands: dict[str, Tensor]) -> Tensor:
     """Sum of at least one feature."""
     return reduce(torch.add, summands.values())

@@ -1,4 +1,4 @@
-"""What is shown of a Blend: the share that either source has at each pixel."""
+"""What is shown of a Blend: the share that either source has at each pixel; and what is claimed of it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from polyfuse.drawing.canvas import Canvas, side_scale
+from polyfuse.drawing.claims import Claim
 from polyfuse.drawing.findings import Findings
 from polyfuse.drawing.maps import as_array
 from polyfuse.drawing.panels import Panel, Row, pictures_row, sheet
@@ -40,3 +41,11 @@ def draw(pictures: Pictures, findings: BlendFindings) -> Iterator[tuple[str, Can
     """One sheet: the pictures, and whose each pixel is."""
     shares = Row("2   Whose each pixel is", "share of a", [Panel("share of a", findings.weights, side_scale())])
     yield "overview", sheet("How Blend fused them", "", [pictures_row(pictures, "1   The pictures"), shares], 4.4)
+
+
+def measure(model: FusionModel, a: Tensor, b: Tensor) -> dict[str, dict[str, float]]:
+    """The mean share of a in a pair, (1, 1, H, W) each."""
+    return {"result": {"share of a": float(model.explain(a, b)["weights"].mean())}}
+
+
+CLAIMS = (Claim("a counts", "ours", "share of a", lambda measured: measured["result"]["share of a"], ("result",)),)

@@ -69,13 +69,13 @@ def part_titles(names: tuple[str, str]) -> dict[str, str]:
 
 def find(model: FusionModel, a: Tensor, b: Tensor) -> FNetFindings:
     """One plain pass over a pair, (1, 1, H, W) each; what every threshold did is counted as it happens."""
-    counter = EstimateCounter(_thresholds(model, a))
+    counter = EstimateCounter(read_thresholds(model, a))
     tensors = model.explain(a, b, counter)
     parts = {name: _part(name, tensors, counter) for name in PARTS}
     return FNetFindings(as_array(tensors["fused"][0, 0]), parts)
 
 
-def _thresholds(model: FusionModel, like: Tensor) -> dict[str, list[float]]:
+def read_thresholds(model: FusionModel, like: Tensor) -> dict[str, list[float]]:
     """Thresholds by block, read in a pass over a tiny picture with the type and device of `like`."""
     plane = torch.zeros((1, 1, _PROBE_SIDE, _PROBE_SIDE), dtype=like.dtype, device=like.device)
     tensors = model.explain(plane, plane)

@@ -1,8 +1,9 @@
 """The finished parts of a clip under way: what an interrupted run leaves behind, and what the next one goes on from.
 
-A part is one file: encoded packets of a fixed number of frames, and the state of the temporal filter after them. Each
-begins with a key frame of a fresh encoder in every run, so a run that was interrupted makes the same packets as one
-that was not. They lie in a hidden folder beside the result until they are joined.
+A part is one file: encoded packets of some frames, and the state of the temporal filter after them. Parts begin at the
+same frames in every run, each with a key frame of a fresh encoder, so a run that was interrupted encodes the frames as
+one that was not; with H.264 and FFV1 the packets are the same too (`Codec.is_repeatable`). Parts lie in a hidden folder
+beside the result until they are joined.
 """
 
 from __future__ import annotations

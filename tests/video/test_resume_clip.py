@@ -66,6 +66,7 @@ def test_resumed_clip_has_the_frames_of_a_run_without_interruption(
     result = run(target, temporal, resume=True)
     assert (result.num_frames, result.num_resumed) == (10, 6)
     assert "6 of 10 frames were there from an earlier run" in result.notes
+    assert "damaged" not in " ".join(result.notes)
     assert result.record["clip"] == whole.record["clip"]
     assert {path.name for path in target.parent.iterdir()} == {target.name, f"{target.name}.json"}
     same(look(target), look(whole.path))
@@ -134,7 +135,19 @@ def test_damaged_part_is_made_again(run: Run, look: Look, tmp_path: Path) -> Non
     last.write_bytes(last.read_bytes()[:-10])
     result = run(tmp_path / "fused.mp4", resume=True)
     assert result.num_resumed == 3
+    assert "a part that an earlier run left is damaged and was made again, with those after it" in result.notes
     same(look(result.path), look(whole.path))
+
+
+def test_damaged_sidecar_of_a_clip_is_told(run: Run, tmp_path: Path) -> None:
+    result = run(tmp_path / "fused.mkv")
+    (tmp_path / "fused.mkv.json").write_text("[]")
+    again = run(tmp_path / "fused.mkv", resume=True)
+    assert (again.kept, [note for note in again.notes if note not in result.notes]) == (
+        False,
+        ["its sidecar is damaged and says nothing, so it is fused again"],
+    )
+    assert "damaged" not in " ".join(run(tmp_path / "fused.mkv", resume=True).notes)
 
 
 def test_clip_whose_parts_could_not_be_joined_is_joined_by_the_next_run(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
-from polyfuse.ablation.plan import Pictures, Run
+from polyfuse.ablation.plan import FUSED, SCORES, Pictures, Run
 from polyfuse.errors import InputError
 from polyfuse.evaluation import Collected, Item, Method, Task, make_report, score_items
 from polyfuse.evaluation.records import document
@@ -19,8 +19,6 @@ from polyfuse.io.source import MAX_RECORD, counted, read_bytes_of
 from polyfuse.registry import load
 from polyfuse.train import LAST, run_progress, train
 from polyfuse.train.variants import Study
-
-FUSED, SCORES = "fused", "scores.json"
 
 
 def carry_out(

@@ -55,7 +55,9 @@ def command(a: Path, b: Path, out: Path, max_side: int, overwrite: bool, quiet: 
     explanation = explain(a, b, model=model, options=options, max_side=max_side or None)
     for note in explanation.notes:
         say(note)
-    for path in save(explanation, out, overwrite=overwrite, inputs=(a, b)):
+    for path in save(
+        explanation, out, overwrite=overwrite, inputs=[path for path in (a, b, model_arguments.weights) if path]
+    ):
         click.echo(path)
 
 

@@ -9,6 +9,7 @@ beside the result until they are joined.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -73,8 +74,11 @@ class Parts:
             if words["fingerprint"] != self._fingerprint:
                 break
             self._count, self.num_frames = self._count + 1, words["frames"]
+        found = self._count
         self.state: State = self._last_state()
         """Of the filter after these frames; empty without a filter or a part."""
+        self.is_damaged = self._count < found or (words is None and os.path.lexists(self._path(self._count)))
+        """Whether a part is there that cannot be read, so that it is made again with those after it."""
 
     def add(self, packets: list[Packet], num_frames: int, state: State) -> None:
         """Put the next part on the disk.

@@ -23,7 +23,7 @@ from polyfuse.fusion.record import settings
 from polyfuse.fusion.sources import same_size
 from polyfuse.io import Picture
 from polyfuse.io.picture import Stamp
-from polyfuse.io.source import file_sha256
+from polyfuse.io.source import counted, file_sha256
 from polyfuse.transforms import RangeRecord, measure_range, parse_range
 from polyfuse.video.codecs import ClipOptions, Encoding
 from polyfuse.video.fusing import AHEAD, RANGE_FRAMES, STRETCH_FRAMES, FrameFusion, ahead, step_of
@@ -35,6 +35,7 @@ from polyfuse.video.writer import PartEncoder, join, part_ends
 
 OnFrame = Callable[[int, int], None]
 """Takes (frames done, frames in all, 0 if not known)."""
+_PARTS_NOTE = "a part that an earlier run left is damaged and was made again, with those after it"
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ class ClipRun:
         started = time.perf_counter()
         with parts_of(target, fingerprint, resume=resume, overwrite=overwrite) as parts:
             resumed = parts.num_frames
+            damaged = (_PARTS_NOTE,) if resume and parts.is_damaged else ()
             self._fuse(fusion, parts, PartEncoder(target, pictures, parts), part_ends(pictures), on_frame)
             done = parts.num_frames
             written = join(target, pictures, parts, sound=self._clip.sound, overwrite=overwrite or resume)
@@ -112,8 +114,8 @@ class ClipRun:
             "repeatable": self._encoding.codec.is_repeatable,
             "cuts": [] if self._filter is None else self._filter.cuts,
         }
-        went_on = (f"{resumed} of {done} frames were there from an earlier run",) if resumed else ()
-        told = dict.fromkeys((*notes, *size_notes, *more, *self._pairs.notes, *written, *went_on))
+        went_on = (f"{resumed} of {counted(done, 'frame')} were there from an earlier run",) if resumed else ()
+        told = dict.fromkeys((*notes, *size_notes, *more, *self._pairs.notes, *written, *damaged, *went_on))
         record["notes"] = list(told)
         return ClipResult(target, done, seconds, record, tuple(told), num_resumed=resumed)
 

@@ -243,7 +243,8 @@ def test_kill_at_any_moment_loses_nothing_that_was_done(
     assert process.returncode == 0
     seconds = time.monotonic() - began
     assert job.end(tmp_path / "timed" / job.target) == whole
-    shares = sorted(random.Random(25).random() for _ in range(KILLS))
+    draw = random.Random(25)
+    shares = sorted(draw.random() for _ in range(KILLS))
     for number, share in enumerate(shares):
         target = tmp_path / f"killed{number}" / job.target
         moment = share * seconds

@@ -188,15 +188,16 @@ def resumed(job: Job, target: Path, polyfuse: Runner, *, whole: dict[str, str]) 
     assert leftovers == []
 
 
-def kill_when(job: Job, target: Path, start: Popen, is_time: Callable[[], bool]) -> None:
-    """Start a run and kill it as soon as `is_time` says so."""
+def kill_when(job: Job, target: Path, start: Popen, is_time: Callable[[], bool]) -> bool:
+    """Start a run and kill it as soon as `is_time` says so; False if it was over before."""
     process = start(*job.arguments(target), before=READY, stdout=subprocess.DEVNULL)
     wait_until_ready(process)
     while process.poll() is None and not is_time():
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    assert process.returncode == -signal.SIGKILL, "the run was over before it could be killed"
+    assert process.returncode in (-signal.SIGKILL, 0)
+    return process.returncode != 0
 
 
 def whole_run(job: Job, folder: Path, polyfuse: Runner) -> dict[str, str]:
@@ -209,7 +210,7 @@ def test_killed_clip_is_resumed_to_the_same_bytes(clip: Job, start: Popen, polyf
     whole = whole_run(clip, tmp_path / "whole", polyfuse)
     target = tmp_path / "killed" / clip.target
     first_part = target.parent / f".{target.name}.parts" / "000000.safetensors"
-    kill_when(clip, target, start, first_part.exists)
+    assert kill_when(clip, target, start, first_part.exists)
     assert clip.left(target) >= 16
     resumed(clip, target, polyfuse, whole=whole)
 
@@ -219,9 +220,20 @@ def test_killed_training_is_resumed_to_the_same_bits(
 ) -> None:
     whole = whole_run(training, tmp_path / "whole", polyfuse)
     target = tmp_path / "killed" / training.target
-    kill_when(training, target, start, (target / PREVIOUS).exists)
+    assert kill_when(training, target, start, (target / PREVIOUS).exists)
     assert training.left(target) >= 1
     resumed(training, target, polyfuse, whole=whole)
+
+
+def after(seconds: float) -> Callable[[], bool]:
+    """Whether so many seconds have gone by since the first call."""
+    asked: list[float] = []
+
+    def is_time() -> bool:
+        asked.append(time.monotonic())
+        return asked[-1] - asked[0] >= seconds
+
+    return is_time
 
 
 @pytest.mark.slow
@@ -246,15 +258,9 @@ def test_kill_at_any_moment_loses_nothing_that_was_done(
     draw = random.Random(25)
     shares = sorted(draw.random() for _ in range(KILLS))
     for number, share in enumerate(shares):
-        target = tmp_path / f"killed{number}" / job.target
-        moment = share * seconds
-        begins: list[float] = []
-
-        def is_time(moment: float = moment, begins: list[float] = begins) -> bool:
-            begins.append(time.monotonic())
-            return begins[-1] - begins[0] >= moment
-
-        kill_when(job, target, start, is_time)
+        moment, tries = share * seconds, 0
+        while not kill_when(job, (target := tmp_path / f"killed{number}-{tries}" / job.target), start, after(moment)):
+            moment, tries = moment / 2, tries + 1  # this time the machine was faster
         hidden = [path for path in target.parent.rglob(".polyfuse-*") if path.is_file()]
         left = job.left(target)
         with capsys.disabled():

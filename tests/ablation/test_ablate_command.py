@@ -72,6 +72,27 @@ def done(ablate: Ablate, done_once: dict[str, Path], tmp_path_factory: pytest.Te
     return Path(shutil.copytree(done_once["study"], study))
 
 
+@pytest.mark.parametrize("place", ["study/full/seed0/recipe.json", "study/AE11/seed1/scores.json"])
+def test_study_never_replaces_its_recipe(ablate: Ablate, write_recipe: Any, tmp_path: Path, place: str) -> None:
+    recipe = tmp_path / place
+    recipe.parent.mkdir(parents=True)
+    recipe.write_bytes(write_recipe().read_bytes())
+    ran = ablate("--recipe", recipe)
+    assert (ran.code, "is an input and would be replaced: choose another --out" in ran.err) == (5, True)
+    assert [path for path in (tmp_path / "study").rglob("*") if path.is_file()] == [recipe]
+
+
+def test_study_never_replaces_a_picture(ablate: Ablate, sources: tuple[Path, Path], tmp_path: Path) -> None:
+    place = tmp_path / "study/full/seed0"
+    place.mkdir(parents=True)
+    (place / "fused").symlink_to(sources[0])
+    before = (sources[0] / "0.png").read_bytes()
+    ran = ablate()
+    assert (ran.code, "is an input and would be replaced: choose another --out" in ran.err) == (5, True)
+    assert (sources[0] / "0.png").read_bytes() == before
+    assert [path.name for path in place.iterdir()] == ["fused"]
+
+
 def files(folder: Path) -> dict[str, tuple[int, bytes]]:
     """Time of writing and content of every file."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -113,7 +134,7 @@ def test_numbers_are_mean_and_spread_of_the_files_and_the_papers_stand_beside(ab
 
 def test_table_states_the_budget_and_shows_the_same_numbers(ablate: Ablate, done: Path) -> None:
     lines = ablate().out.splitlines()
-    assert "budget: reconstruction 2, fusion 2 steps of 1 crops of 16x16 out of 3 pairs of blocks/train" in lines
+    assert "budget: reconstruction 2, fusion 2 steps of 1 crop of 16x16 out of 3 pairs of blocks/train" in lines
     assert "network: coder.channels 3, coder.kernel_size 3" in lines
     assert any("only the direction" in line for line in lines[:5])
     row = next(line for line in lines if line.startswith("AE11 no stage I"))

@@ -61,6 +61,44 @@ def test_empty_path_is_refused(call: tuple[str, ...], polyfuse: Runner, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("named", ["weights.png", "weights.png.json"])
+def test_fuse_never_replaces_the_weights(named: str, polyfuse: Runner, folders: Folders, fnet_weights: Path) -> None:
+    ir, vi = folders(1)
+    weights = Path(shutil.copy(fnet_weights, named))
+    before = weights.read_bytes()
+    ran = polyfuse("fuse", ir / "0.png", vi / "0.png", "--weights", weights, "-o", "weights.png", "--overwrite")
+    assert (ran.code, ran.problem) == (5, f"{named} is the file of weights and would be replaced: choose another --out")
+    assert weights.read_bytes() == before
+
+
+def test_clip_never_replaces_the_weights(polyfuse: Runner, fnet_weights: Path) -> None:
+    weights = Path(shutil.copy(fnet_weights, "fused.mp4"))
+    ran = polyfuse("fuse", "a.mp4", "b.mp4", "--weights", weights, "-o", weights, "--overwrite")
+    assert (ran.code, "is the file of weights and would be replaced" in ran.problem) == (5, True)
+
+
+def test_explanation_never_replaces_the_weights(polyfuse: Runner, folders: Folders, fnet_weights: Path) -> None:
+    ir, vi = folders(1, size=(24, 32))
+    Path("out").mkdir()
+    weights = Path(shutil.copy(fnet_weights, "out/overview.png"))
+    before = weights.read_bytes()
+    pair = (ir / "0.png", vi / "0.png")
+    ran = polyfuse("explain", *pair, "--weights", weights, "-o", "out", "--overwrite", "--quiet")
+    assert (ran.code, "is an input and would be replaced" in ran.problem) == (5, True)
+    assert weights.read_bytes() == before
+
+
+@pytest.mark.parametrize("key", ["start", "data.train", "data.val"])
+def test_training_never_replaces_what_it_begins_from(key: str, polyfuse: Runner, fnet_weights: Path) -> None:
+    Path("run").mkdir()
+    source = Path(shutil.copy(fnet_weights, "run/weights.safetensors"))
+    before = source.read_bytes()
+    ran = polyfuse("train", "fnet-cpu", "-o", "run", "--set", "data.train=x.pack", "--set", f"{key}={source}")
+    assert (ran.code, "is an input of the run and would be replaced" in ran.problem) == (5, True)
+    assert [path.name for path in Path("run").iterdir()] == [source.name]
+    assert source.read_bytes() == before
+
+
 @pytest.mark.parametrize("out", ["ir/0.png", "absent/../ir/0.png", "ir/../vi/0.png"])
 def test_fuse_never_replaces_a_source_whatever_its_name(out: str, polyfuse: Runner, folders: Folders) -> None:
     ir, vi = folders(1)

@@ -1,5 +1,8 @@
 """Average, maximum and Laplacian pyramid: identical inputs, symmetry, any size, declared reach and tiling."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -41,6 +44,32 @@ def test_pictures_of_a_batch_do_not_touch_each_other(model) -> None:
     # the pyramid's convolutions leave the order of their sums to the library
     error = 5e-7 if isinstance(model, Laplacian) else 0.0
     torch.testing.assert_close(model(a, b)[1:2], model(a[1:2], b[1:2]), rtol=0, atol=error)
+
+
+PEAK = """
+import sys, torch
+from polyfuse.fusion.tiles import memory_in_use
+from polyfuse.registry import load
+def peak():
+    return next(1024 * int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+torch.set_num_threads(1)
+model, side = load(sys.argv[1]), int(sys.argv[2])
+a, b = torch.rand(2, 1, 1, side, side)
+open("/proc/self/clear_refs", "w").write("5")  # the peak is counted from here on
+before = memory_in_use()
+with torch.inference_mode():
+    model(a, b)
+print(peak() - before, model.spec.memory(side, side) + model.spec.fixed_bytes)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak of a process can be set back on Linux only")
+@pytest.mark.parametrize("model", ["average", "laplacian"])
+def test_declared_memory_is_not_exceeded(model: str) -> None:
+    ran = subprocess.run([sys.executable, "-c", PEAK, model, "700"], capture_output=True, text=True, check=True)
+    taken, declared = map(int, ran.stdout.split())
+    # what the interpreter and the libraries take by the way
+    assert taken <= declared + (2 << 20)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda m: m.spec.family)

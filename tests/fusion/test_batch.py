@@ -147,6 +147,21 @@ def test_resume_makes_again_what_was_made_in_another_way(change: str, make_jobs:
     assert [outcome.state for outcome in outcomes] == ["fused"]
 
 
+@pytest.mark.parametrize(("num_damaged", "words"), [(0, None), (1, "fused again"), (3, "as those of 2 more")])
+def test_damaged_sidecars_are_told_once_and_counted(
+    num_damaged: int, words: str | None, make_jobs: Callable[..., Jobs]
+) -> None:
+    jobs = make_jobs(4)
+    run(jobs)
+    for _, path in jobs[1 : 1 + num_damaged]:
+        path.with_name(path.name + ".json").write_text('{"settings": ')
+    outcomes = run(jobs, resume=True)
+    assert [outcome.state for outcome in outcomes] == ["kept", *["fused"] * num_damaged, *["kept"] * (3 - num_damaged)]
+    notes = [(outcome.pair.name, note) for outcome in outcomes for note in outcome.notes if "sidecar" in note]
+    assert [name for name, _ in notes] == (["001"] if words else [])
+    assert all("its sidecar is damaged" in note and str(words) in note for _, note in notes)
+
+
 def test_resume_without_sidecars_goes_by_the_pictures(make_jobs: Callable[..., Jobs]) -> None:
     jobs = make_jobs(2)
     run(jobs[:1], sidecar=False)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from polyfuse.errors import InputError, UsageError
+from polyfuse.evaluation import evaluate
 from polyfuse.metrics import computable_metrics, en, find_metric, find_protocol, metrics_of, mi, mse, score, sd
 from polyfuse.metrics.grey import to_grey
 
@@ -33,6 +34,17 @@ def test_bad_picture_is_refused_by_name(bad: torch.Tensor, message: str) -> None
         mi(A, A, bad)
     assert str(caught.value).startswith("b ")
     assert "\n" not in str(caught.value)
+
+
+def test_fake_tensor_is_refused_by_name() -> None:
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    with FakeTensorMode():
+        fake = torch.zeros(1, 1, 8, 8)
+    with pytest.raises(InputError, match=r"^b is a fake tensor and has no values: give a real one\.$"):
+        mi(A, A, fake)
+    with pytest.raises(InputError, match=r"^fused is a fake tensor"):
+        evaluate(fake, A, A)
 
 
 @pytest.mark.parametrize("data_range", [0, -1, float("inf"), float("nan")])

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from polyfuse import cli, registry
 from polyfuse.cli import train as train_command
+from polyfuse.data.pack import Pack
 from polyfuse.errors import InputError, OutputError, TrainingError, UsageError
 from polyfuse.io import read_picture
 from polyfuse.losses import terms
@@ -23,6 +24,7 @@ from polyfuse.metrics import score
 from polyfuse.train import LAST, Recipe, load_recipe, train, turns, validation
 from polyfuse.train import loop as loop_module
 from polyfuse.train.checkpoint import NEWEST, PREVIOUS, load_checkpoint, save_checkpoint
+from polyfuse.train.export import export
 from polyfuse.train.journal import read_log
 from polyfuse.weights.store import load_weights
 
@@ -383,6 +385,38 @@ def test_picture_that_is_not_finite_ends_the_run_with_a_checkpoint(
         train(recipe, tmp_path / "run", resume=True)
     state = load_checkpoint(tmp_path / "run", print)
     assert (state["step"], state["passes_due"]) == (6, True)
+
+
+def test_validation_loss_that_is_not_finite_ends_the_run_and_chooses_no_weights(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoilt(stage: Any, *arguments: Any) -> dict[str, float]:
+        if stage.name != "fusion":
+            return original(stage, *arguments)
+
+        def validate_nan(parts: Any, batch: Any) -> dict[str, torch.Tensor]:
+            return {name: loss * torch.nan for name, loss in stage.validate(parts, batch).items()}
+
+        return original(replace(stage, validate=validate_nan), *arguments)
+
+    original = validation.validate
+    monkeypatch.setattr(loop_module, "validate", spoilt)
+    with pytest.raises(TrainingError, match=r"^validation loss \w+ is nan after step 9: .*checkpoint\.pt"):
+        train(recipe, tmp_path / "run")
+    state = load_checkpoint(tmp_path / "run", print)
+    assert (state["step"], state["passes_due"], state["best"]) == (3, True, float("inf"))
+    assert not (tmp_path / "run/best.safetensors").exists()
+
+
+def test_single_pair_is_counted_as_one(recipe: Recipe, pack: Path, tmp_path: Path) -> None:
+    network = torch.nn.Linear(1, 1)
+    one = replace(recipe, data=replace(recipe.data, batch=1))
+    opened = Pack(pack)
+    opened.items = opened.items[:1]
+    export(tmp_path / "x.safetensors", network, {}, one, [opened], 1)
+    assert (
+        "1 step of 1 crop of 16x16 out of 1 pair of noise/train" in load_weights(tmp_path / "x.safetensors")[1].source
+    )
 
 
 def test_highest_rate_leaves_finite_weights_in_a_checkpoint(recipe: Recipe, tmp_path: Path) -> None:

@@ -260,7 +260,14 @@ def test_resume_keeps_what_was_made_in_the_same_way(clips: Clips, tmp_path: Path
 
 def test_record_says_what_made_the_clip(clips: Clips, tmp_path: Path) -> None:
     record = fuse_clip(*clips, tmp_path / "fused.mp4", model="average", clip=ClipOptions("exponential:0.5")).record
-    assert record["clip"] == {"frames": 10, "rate": "10", "encoder": "libx264", "cuts": []}
+    assert record["clip"] == {
+        "frames": 10,
+        "rate": "10",
+        "encoder": "libx264",
+        "encoder_options": {"preset": "veryfast", "x264-params": "cpu-independent=1", "crf": "18"},
+        "repeatable": True,
+        "cuts": [],
+    }
     assert record["settings"]["clip"]["temporal"] == "exponential:0.5"
     assert (record["sources"]["a"]["format"], len(record["sources"]["a"]["sha256"])) == ("ffv1", 64)
     assert (tmp_path / "fused.mp4.json").is_file()

@@ -186,6 +186,19 @@ def test_without_a_state_that_fits_the_sequence_begins_anew(
     assert all(np.array_equal(*pair) for pair in zip(pictures(whole), pictures(jobs), strict=True))
 
 
+def test_damaged_state_is_told_and_the_sequence_begins_anew(store: Any, sources: Any, interrupted: Any) -> None:
+    jobs = store(*sources)
+    interrupted(jobs, "exponential:0.3", 7)
+    state = jobs[0][1].with_name(STATE_FILE)
+    state.write_bytes(state.read_bytes()[:-5])
+    outcomes = run(jobs, writing=RESUME)
+    assert [outcome.state for outcome in outcomes] == ["fused"] * 12
+    notes = [(outcome.pair.name, note) for outcome in outcomes for note in outcome.notes if "damaged" in note]
+    assert notes == [
+        ("frame1", "the state of the filter that an earlier run left is damaged, so the sequence begins anew")
+    ]
+
+
 def test_finished_sequence_is_kept_and_not_replaced_unasked(store: Any, sources: Any) -> None:
     jobs = store(*sources)
     run(jobs)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -11,7 +12,11 @@ import pytest
 
 from polyfuse.errors import OutputError
 from polyfuse.video import ClipOptions, ClipResult, fuse_clip
+from polyfuse.video.codecs import choose_encoding
 from polyfuse.video.fusing import FrameFusion
+from polyfuse.video.picture_stream import PictureFormat
+from polyfuse.video.reader import describe
+from polyfuse.video.writer import part_ends
 
 av = pytest.importorskip("av")
 
@@ -36,7 +41,7 @@ def run(make_clip: Make, scene: Scene, tmp_path: Path, monkeypatch: pytest.Monke
             if done == stop:
                 raise KeyboardInterrupt
 
-        # Without loss, so that what is compared does not hang on the encoder: x264 varies a little from run to run.
+        # Without loss, so that parts of other lengths can be compared too.
         clip = ClipOptions(temporal, crf=0 if target.suffix == ".mp4" else None)
         sources = (tmp_path / "a.mp4", tmp_path / "b.mp4")
         return fuse_clip(*sources, target, model="average", clip=clip, on_frame=interrupt, **options)
@@ -61,6 +66,7 @@ def test_resumed_clip_has_the_frames_of_a_run_without_interruption(
     result = run(target, temporal, resume=True)
     assert (result.num_frames, result.num_resumed) == (10, 6)
     assert "6 of 10 frames were there from an earlier run" in result.notes
+    assert "damaged" not in " ".join(result.notes)
     assert result.record["clip"] == whole.record["clip"]
     assert {path.name for path in target.parent.iterdir()} == {target.name, f"{target.name}.json"}
     same(look(target), look(whole.path))
@@ -129,7 +135,19 @@ def test_damaged_part_is_made_again(run: Run, look: Look, tmp_path: Path) -> Non
     last.write_bytes(last.read_bytes()[:-10])
     result = run(tmp_path / "fused.mp4", resume=True)
     assert result.num_resumed == 3
+    assert "a part that an earlier run left is damaged and was made again, with those after it" in result.notes
     same(look(result.path), look(whole.path))
+
+
+def test_damaged_sidecar_of_a_clip_is_told(run: Run, tmp_path: Path) -> None:
+    result = run(tmp_path / "fused.mkv")
+    (tmp_path / "fused.mkv.json").write_text("[]")
+    again = run(tmp_path / "fused.mkv", resume=True)
+    assert (again.kept, [note for note in again.notes if note not in result.notes]) == (
+        False,
+        ["its sidecar is damaged and says nothing, so it is fused again"],
+    )
+    assert "damaged" not in " ".join(run(tmp_path / "fused.mkv", resume=True).notes)
 
 
 def test_clip_whose_parts_could_not_be_joined_is_joined_by_the_next_run(
@@ -158,6 +176,28 @@ def test_folder_that_cannot_be_written_is_found_before_any_frame(run: Run, tmp_p
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"file/fused\.mp4 cannot be written"):
         run(tmp_path / "file" / "fused.mp4", stop=1)
+
+
+def test_short_clip_is_not_lost_as_a_whole(make_clip: Make, scene: Scene, tmp_path: Path) -> None:
+    a, b = make_clip(tmp_path / "a.mkv", scene(26)), make_clip(tmp_path / "b.mkv", scene(26, (48, 64, 3)))
+
+    def interrupt(done: int, _total: int) -> None:
+        if done == 24:
+            raise KeyboardInterrupt
+
+    target = tmp_path / "fused.mp4"
+    with pytest.raises(KeyboardInterrupt):
+        fuse_clip(a, b, target, model="average", on_frame=interrupt)
+    assert fuse_clip(a, b, target, model="average", resume=True).num_resumed == 16
+    whole = fuse_clip(a, b, tmp_path / "whole.mp4", model="average").path
+    assert target.read_bytes() == whole.read_bytes()
+
+
+def test_parts_grow_to_the_distance_of_key_frames(make_clip: Make, scene: Scene, tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "b.mp4", scene(2, (48, 64, 3)))
+    encoding = choose_encoding(tmp_path / "fused.mp4", ClipOptions())
+    pictures = PictureFormat(encoding, describe(clip, max_pixels=10000), grey=False, depth=8)
+    assert list(islice(part_ends(pictures), 7)) == [16, 48, 112, 240, 490, 740, 990]
 
 
 def test_lossless_parts_are_short_enough_for_memory(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from polyfuse.ablation.comparison import Comparison, compare
 from polyfuse.ablation.lock import hold
-from polyfuse.ablation.plan import Pictures, Run, find_pictures, make_plan, with_steps
+from polyfuse.ablation.plan import Pictures, Run, check_inputs_stay, find_pictures, make_plan, with_steps
 from polyfuse.ablation.work import carry_out, read_scores
 from polyfuse.registry.studies import find_study
 from polyfuse.train.variants import Study, Variant, variant_recipe
@@ -14,6 +14,7 @@ __all__ = [
     "Study",
     "Variant",
     "carry_out",
+    "check_inputs_stay",
     "compare",
     "find_pictures",
     "find_study",

@@ -10,11 +10,17 @@ from pathlib import Path
 from polyfuse.data.pack import Pack
 from polyfuse.errors import UsageError
 from polyfuse.evaluation import pair_list_hash
+from polyfuse.fusion.sidecar import sidecar_path
 from polyfuse.io import Pair, find_pairs
-from polyfuse.io.source import file_sha256
+from polyfuse.io.atomic import check_all_apart
+from polyfuse.io.source import counted, file_sha256
 from polyfuse.train import Progress, Recipe, check_recipe, run_progress
+from polyfuse.train.folder import run_files
 from polyfuse.train.recipe import StageConfig
 from polyfuse.train.variants import Study, Variant, variant_recipe
+
+FUSED, SCORES = "fused", "scores.json"
+"""Folder of the fused pictures and file of their scores, in the folder of a run."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,24 @@ def make_plan(study: Study, base: Recipe, variants: Sequence[Variant], num_seeds
     return runs
 
 
+def check_inputs_stay(runs: Sequence[Run], pictures: Pictures, recipe: str | None) -> None:
+    """Refuse a folder in which a file of the study would replace one of its inputs.
+
+    Args:
+        runs: From `make_plan`; those that are finished are not trained again.
+        pictures: What is fused and scored.
+        recipe: The file that the user gave, or the name of a recipe; None for the study's own.
+
+    Raises:
+        OutputError: Naming the file.
+    """
+    fused = [run.folder / FUSED / f"{pair.name}.png" for run in runs for pair in pictures.pairs]
+    written = [*fused, *map(sidecar_path, fused), *(run.folder / SCORES for run in runs)]
+    written += [path for run in runs if run.progress != "finished" for path in run_files(run.folder)]
+    sources = [path for pair in pictures.pairs for path in (pair.a, pair.b)]
+    check_all_apart(written, [*sources, *([] if recipe is None else [recipe])])
+
+
 def find_pictures(a: Path, b: Path) -> Pictures:
     """Find the pairs of two folders or files and read their bytes once.
 
@@ -115,5 +139,6 @@ def budget_of(recipe: Recipe) -> str:
     packs = [Pack(Path(path)) for path in recipe.data.train]
     sets = sorted({f"{item.set}/{item.split}" for pack in packs for item in pack.items})
     stages = ", ".join(f"{stage.kind} {stage.steps}" for stage in recipe.stages)
-    size, num_pairs = recipe.data.crop.size, sum(len(pack.items) for pack in packs)
-    return f"{stages} steps of {recipe.data.batch} crops of {size}x{size} out of {num_pairs} pairs of {', '.join(sets)}"
+    size, pairs = recipe.data.crop.size, counted(sum(len(pack.items) for pack in packs), "pair")
+    crops = counted(recipe.data.batch, "crop")
+    return f"{stages} steps of {crops} of {size}x{size} out of {pairs} of {', '.join(sets)}"

@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import Any
 
 from polyfuse.ablation.measured import read_measures, weights_sha256, write_measures
-from polyfuse.ablation.plan import Pictures, Run
+from polyfuse.ablation.plan import FUSED, SCORES, Pictures, Run
 from polyfuse.errors import InputError
 from polyfuse.evaluation import Collected, Item, Method, Task, make_report, score_items
 from polyfuse.evaluation.records import document
@@ -19,9 +19,6 @@ from polyfuse.io.source import MAX_RECORD, counted, read_bytes_of
 from polyfuse.registry import load
 from polyfuse.train import LAST, run_progress, train
 from polyfuse.train.variants import Study
-
-FUSED, SCORES = "fused", "scores.json"
-"""What a run's folder gets beside what training leaves."""
 
 
 def carry_out(

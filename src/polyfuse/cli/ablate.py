@@ -124,6 +124,8 @@ def _ablate(family: str, a: Path, b: Path, arguments: AblateArguments, document:
     dataset = _dataset(a, arguments.dataset, say)
     pictures = ablation.find_pictures(a, b)
     runs = ablation.make_plan(study, base, variants, arguments.seeds, arguments.out)
+    if not arguments.table_only:
+        ablation.check_inputs_stay(runs, pictures, arguments.recipe)
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
     failed = []

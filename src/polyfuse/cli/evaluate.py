@@ -39,6 +39,7 @@ class EvaluateArguments(Arguments):
     workers: int | None
     device: str
     max_pixels: int | None
+    strict: bool
     on_error: Literal["stop", "skip"]
     overwrite: bool
     quiet: bool
@@ -100,6 +101,7 @@ class EvaluateArguments(Arguments):
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes; default is one a core if worth it.")
 @click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda, ...")
 @click.option("--max-pixels", type=click.IntRange(1), metavar="N", help="Refuse pictures with more pixels.")
+@click.option("--strict", is_flag=True, help="Refuse damaged JPEGs, which are filled in otherwise.")
 @click.option(
     "--on-error",
     type=click.Choice(["stop", "skip"]),
@@ -179,6 +181,7 @@ def _evaluate(
         arguments.baselines,
         arguments.device,
         arguments.max_pixels or DEFAULT_MAX_PIXELS,
+        arguments.strict,
     )
     collected = _score(items, task, arguments, say)
     settings = arguments.settings(methods, a, b)

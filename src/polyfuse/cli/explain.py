@@ -123,7 +123,7 @@ def _explain_pair(
     say, out = speaker(arguments.quiet), arguments.out or DEFAULT_OUT
     check_ready(out, overwrite=arguments.overwrite)
     model = None if arguments.fused else model_arguments.load(say)
-    numbers, notes, paths = _drawn(a, b, out, model, options, arguments)
+    numbers, notes, paths = _drawn(a, b, out, model, options, arguments, model_arguments.weights)
     for note in notes:
         say(note)
     document.update(numbers)
@@ -135,7 +135,13 @@ def _explain_pair(
 
 
 def _drawn(
-    a: Path, b: Path, out: Path, model: FusionModel | None, options: FuseOptions, arguments: ExplainArguments
+    a: Path,
+    b: Path,
+    out: Path,
+    model: FusionModel | None,
+    options: FuseOptions,
+    arguments: ExplainArguments,
+    weights: Path | None,
 ) -> tuple[dict[str, Any], tuple[str, ...], Iterator[Path]]:
     """Numbers and notes of one pair, and the paths of its pictures, each drawn when it is asked for.
 
@@ -143,9 +149,8 @@ def _drawn(
     """
     from polyfuse.explain import explain, explain_lost, save
 
-    inputs = [a, b]
+    inputs = [path for path in (a, b, arguments.fused, weights) if path]
     if model is None:
-        inputs += [arguments.fused] if arguments.fused else []
         explanation = explain_lost(a, b, fused=arguments.fused, options=options, max_side=arguments.side)
     else:
         how = explain_lost if arguments.lost else explain
@@ -185,10 +190,11 @@ def _explain_folders(
         click.echo(claims_text(report), nl=False)
     if out is None:
         return
-    inputs = [path for pair in pairs for path in (pair.a, pair.b)]
+    weights = model_arguments.weights
+    inputs = [path for pair in pairs for path in (pair.a, pair.b)] + ([weights] if weights else [])
     paths = list(save_claims(report, out, overwrite=arguments.overwrite, inputs=inputs))
     for pair in pairs if arguments.draw else ():
-        paths += _drawn(pair.a, pair.b, out / pair.name, model, options, arguments)[2]
+        paths += _drawn(pair.a, pair.b, out / pair.name, model, options, arguments, weights)[2]
     document["files"] = [str(path) for path in paths]
     say(f"{len(paths)} files in {out}")
 

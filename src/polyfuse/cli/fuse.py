@@ -80,6 +80,7 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
             for pair, path in listed:
                 print_path(f"{pair.a}  +  {pair.b}  ->  {path}")
         return
+    arguments.model.check_weights_stay((path for _, path in jobs), sidecars=not files.no_sidecar)
     limit_flow(temporal, arguments.model.threads)
     model = arguments.model.load(say)
     document["model"] = model.provenance.name

@@ -7,7 +7,7 @@ of the frozen classes here (or one of its own), with `taken_from`; everything be
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
@@ -184,6 +184,21 @@ class ModelArguments(Arguments):
             option, earlier = chosen.setdefault(key, ("--config", value))
             if earlier != value:
                 raise UsageError(f"{option} asks for {key} {earlier} and --config for {value}: drop one of them.")
+
+    def check_weights_stay(self, results: Iterable[Path], *, sidecars: bool) -> None:
+        """Refuse a result, or its sidecar, that would replace the file of weights.
+
+        Raises:
+            OutputError: Naming it.
+        """
+        if self.weights is None:
+            return
+        from polyfuse.fusion.sidecar import sidecar_path
+        from polyfuse.io.atomic import check_all_apart
+
+        written = list(results)
+        written += [sidecar_path(path) for path in written] if sidecars else []
+        check_all_apart(written, [self.weights], "the file of weights and would be replaced")
 
     def load(self, say: Callable[[str], None]) -> FusionModel:
         """Set the number of threads and return the model, ready to run.

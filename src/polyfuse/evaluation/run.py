@@ -11,6 +11,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing import connection, get_context, parent_process
 from multiprocessing.synchronize import Event
 from typing import Literal
@@ -19,7 +20,7 @@ import torch
 
 from polyfuse.errors import InputError, PolyfuseError
 from polyfuse.evaluation.baselines import score_baselines
-from polyfuse.evaluation.scoring import Evaluation, Scorer, check_size, choose_metrics, read_tensor
+from polyfuse.evaluation.scoring import Evaluation, Scorer, check_size, choose_metrics, damage_notes, read_tensor
 from polyfuse.evaluation.triples import Item, Method
 from polyfuse.io import DEFAULT_MAX_PIXELS
 from polyfuse.metrics import find_protocol
@@ -48,6 +49,8 @@ class Task:
     """Where to compute; worker processes are used on the processor only."""
     max_pixels: int = DEFAULT_MAX_PIXELS
     """Largest width times height accepted."""
+    strict: bool = False
+    """Whether damaged JPEGs are refused instead of filled in."""
 
 
 @dataclass(frozen=True)
@@ -180,8 +183,9 @@ def score_item(item: Item, task: Task) -> Scored:
         return Scored(item, error=InputError(reasons.pop())) if len(reasons) == 1 else Scored(item, errors=errors)
     rules, metrics = find_protocol(task.protocol), choose_metrics(task.metrics, task.protocol)
     evaluations: dict[Method, Evaluation] = {}
+    read = partial(read_tensor, rules=rules, device=task.device, max_pixels=task.max_pixels, strict=task.strict)
     try:
-        sources = [read_tensor(path, rules, task.device, task.max_pixels) for path in (item.pair.a, item.pair.b)]
+        sources = [read(path) for path in (item.pair.a, item.pair.b)]
         (picture_a, a), (picture_b, b) = sources
         check_size(picture_a, picture_b, ("a", "b"))
         baselines = score_baselines(a, b, metrics, task.protocol) if task.baselines else {}
@@ -190,9 +194,11 @@ def score_item(item: Item, task: Task) -> Scored:
     score = Scorer(a, b, metrics, task.protocol)
     for method, path in item.fused.items():
         try:
-            picture, fused = read_tensor(path, rules, task.device, task.max_pixels)
+            picture, fused = read(path)
             check_size(picture, picture_a, ("fused", "a"))
-            evaluations[method] = score(fused)
+            pictures = {"fused": picture, "a": picture_a, "b": picture_b}
+            damaged = (note for name, one in pictures.items() for note in damage_notes(one, name))
+            evaluations[method] = score(fused).with_notes(damaged)
         except (PolyfuseError, MemoryError, RuntimeError) as error:
             errors[method] = _as_polyfuse_error(error, item.name)
     digests = (picture_a.sha256 or "", picture_b.sha256 or "")

@@ -6,7 +6,7 @@ import math
 import os
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from torch import Tensor
 from polyfuse.errors import InputError
 from polyfuse.io import DEFAULT_MAX_PIXELS, Picture, Source, read_picture
 from polyfuse.io.channels import GREY_NOTE
+from polyfuse.io.damage import DAMAGE_NOTE
 from polyfuse.io.given import as_picture, is_plain, plain_array
 from polyfuse.io.source import shown
 from polyfuse.metrics import (
@@ -60,7 +61,7 @@ class Evaluation:
     balance: dict[str, float]
     """The smaller term over the larger one, 1 where both sources are served alike; NaN without a positive term."""
     notes: tuple[str, ...] = ()
-    """Values that are not defined, and why."""
+    """Values that are not defined, and why; pictures that are damaged."""
     copies: tuple[str, ...] = ()
     """Sources ("a", "b") that the fused picture correlates with above 0.999."""
     of_b: dict[str, float] = field(default_factory=dict)
@@ -80,6 +81,10 @@ class Evaluation:
             lines.append(line)
         return "\n".join([*lines, *self.notes])
 
+    def with_notes(self, notes: Iterable[str]) -> Evaluation:
+        """The same with further notes, each once."""
+        return replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))))
+
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """Show the same table in a notebook; IPython calls it."""
         printer.text(str(self))
@@ -94,6 +99,7 @@ def evaluate(
     protocol: str = "cddfuse",
     device: str | torch.device = "cpu",
     data_range: float | None = None,
+    strict: bool = False,
 ) -> Evaluation:
     """Score one fused picture against its two sources.
 
@@ -107,6 +113,7 @@ def evaluate(
         protocol: Whose conventions to follow, see `polyfuse metrics`.
         device: Where to compute.
         data_range: Value of white, where it is not the default of the type.
+        strict: Refuse damaged JPEGs, which are filled in otherwise, with a note.
 
     Raises:
         InputError: If a picture cannot be read, the sizes differ, or values are out of range.
@@ -120,11 +127,12 @@ def evaluate(
     """
     chosen, rules = choose_metrics(metrics, protocol), find_protocol(protocol)
     named = {"fused": fused, "a": a, "b": b}
-    pictures = {name: _as_picture(source, name) for name, source in named.items()}
+    pictures = {name: _as_picture(source, name, strict) for name, source in named.items()}
     tensors = {name: as_tensor(picture, rules, device, name) for name, picture in pictures.items()}
     for name in ("a", "b"):
         check_size(pictures["fused"], pictures[name], ("fused", name))
-    return Scorer(tensors["a"], tensors["b"], chosen, protocol, data_range=data_range)(tensors["fused"])
+    scored = Scorer(tensors["a"], tensors["b"], chosen, protocol, data_range=data_range)(tensors["fused"])
+    return scored.with_notes(note for name, picture in pictures.items() for note in damage_notes(picture, name))
 
 
 def choose_metrics(names: Iterable[str] | None, protocol: str) -> tuple[Metric, ...]:
@@ -151,22 +159,34 @@ def _shown(metrics: Sequence[Metric]) -> list[Metric]:
 
 
 def read_tensor(
-    path: str | os.PathLike[str], rules: Protocol, device: str | torch.device, max_pixels: int = DEFAULT_MAX_PIXELS
+    path: str | os.PathLike[str],
+    rules: Protocol,
+    device: str | torch.device,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    *,
+    strict: bool = False,
 ) -> tuple[Picture, Tensor]:
     """A picture file and its (1, C, H, W) tensor.
 
     Raises:
-        InputError: If the file is no picture.
+        InputError: If the file is no picture, or, with `strict`, a damaged JPEG.
     """
-    picture = read_picture(path, max_pixels=max_pixels)
+    picture = read_picture(path, max_pixels=max_pixels, strict=strict)
     return picture, as_tensor(picture, rules, device, shown(path))
 
 
-def _as_picture(source: Source, name: str) -> Picture | NDArray[Any] | Tensor:
+def damage_notes(picture: object, name: str) -> tuple[str, ...]:
+    """What the user should know of a picture that was filled in, with its file or else `name`."""
+    if not isinstance(picture, Picture) or DAMAGE_NOTE not in picture.notes:
+        return ()
+    return (f"{shown(picture.path) if picture.path else name}: {DAMAGE_NOTE}",)
+
+
+def _as_picture(source: Source, name: str, strict: bool) -> Picture | NDArray[Any] | Tensor:
     """Read and decode what has to be; arrays come in the machine's byte order, tensors and pictures as they are."""
     if isinstance(source, Picture | Tensor):
         return source
-    return plain_array(source, name)[0] if is_plain(source) else as_picture(source, name)
+    return plain_array(source, name)[0] if is_plain(source) else as_picture(source, name, strict=strict)
 
 
 def as_tensor(

@@ -7,7 +7,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ from polyfuse.fusion.options import FuseOptions
 from polyfuse.fusion.pair import fuse_pictures
 from polyfuse.fusion.record import settings
 from polyfuse.fusion.result import Result
-from polyfuse.fusion.sidecar import RESULT, earlier_record, sidecar_path
+from polyfuse.fusion.sidecar import RESULT, damage_note, earlier_record, is_damaged, sidecar_path
 from polyfuse.fusion.sources import as_picture
 from polyfuse.io import Pair, Picture, read_picture
 from polyfuse.io.atomic import check_all_apart, check_free
@@ -94,10 +94,11 @@ def fuse_pairs(
     check_outputs(jobs, how)
     made_by = settings(model, options)
     kept = {path for pair, path in jobs if how.resume and is_done(pair, path, made_by, how)}
+    damaged = damaged_sidecars(jobs, how)
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         run = _PairsRun(jobs, kept, model, options, how, on_tile, reader, writer)
         try:
-            yield from all_there(run.outcomes(on_error))
+            yield from all_there(with_damage_note(run.outcomes(on_error), damaged))
         finally:
             reader.shutdown(wait=False, cancel_futures=True)
 
@@ -258,6 +259,19 @@ def is_done(pair: Pair, path: Path, made_by: dict[str, Any], how: Writing) -> bo
     record = earlier_record(path, {"a": pair.a, "b": pair.b}, made_by, verify=how.verify)
     # Records of version 0.1.0 say nothing of the result.
     return record is not None and (RESULT in record or _can_be_read(path))
+
+
+def damaged_sidecars(jobs: Jobs, how: Writing) -> list[Path]:
+    """Results of an earlier run whose sidecars count as absent because they are damaged."""
+    return [path for _, path in jobs if how.resume and how.sidecar and is_damaged(path)]
+
+
+def with_damage_note(outcomes: Iterator[Outcome], damaged: Sequence[Path]) -> Iterator[Outcome]:
+    """The same outcomes; the first one of which the sidecar was damaged says so for all of them."""
+    for outcome in outcomes:
+        if damaged and outcome.path == damaged[0]:
+            outcome = replace(outcome, notes=(damage_note(damaged), *outcome.notes))
+        yield outcome
 
 
 def _is_newer(path: Path, pair: Pair) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,26 @@ def earlier_record(
     except (OSError, PolyfuseError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return record
+
+
+def is_damaged(path: Path) -> bool:
+    """Whether the sidecar of the result at `path` is there and says nothing that could be compared."""
+    sidecar = sidecar_path(path)
+    if not os.path.lexists(sidecar):
+        return False
+    try:
+        record = parse_json(read_bytes_of(sidecar, MAX_RECORD, what="record"))
+        facts = [record["settings"], *(record["sources"][name] for name in "ab")]
+        return not all(isinstance(fact, dict) for fact in facts)
+    except (OSError, PolyfuseError, ValueError, KeyError, TypeError, RecursionError):
+        return True
+
+
+def damage_note(paths: Sequence[Path]) -> str:
+    """What is told of results whose sidecars are damaged; the first of them is named beside it."""
+    if len(paths) == 1:
+        return "its sidecar is damaged and says nothing, so it is fused again"
+    return f"its sidecar is damaged and says nothing, as those of {len(paths) - 1} more, so they are fused again"
 
 
 def _unchanged(path: Path, facts: Mapping[str, Any], verify: bool) -> bool:

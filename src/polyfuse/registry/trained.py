@@ -13,6 +13,7 @@ from polyfuse.errors import UsageError
 from polyfuse.registry.catalogue import FAMILIES, names_with
 from polyfuse.registry.loading import load
 from polyfuse.train.attached import stages_of
+from polyfuse.train.folder import check_inputs_stay
 from polyfuse.train.loop import run
 from polyfuse.train.recipe import Recipe
 from polyfuse.train.stage import Training
@@ -80,10 +81,11 @@ def train(
     Raises:
         UsageError: If the recipe contradicts itself, or does not fit its family, the data or the checkpoint.
         InputError: If data are missing or unfit.
-        OutputError: If the folder holds another run, or cannot be written.
-        TrainingError: If a loss or gradient is not finite; a checkpoint of the state before is left.
+        OutputError: If the folder holds another run, cannot be written, or a file of the run would replace an input.
+        TrainingError: If a loss, a gradient or a validation picture is not finite; a checkpoint is left.
         KeyboardInterrupt: After a checkpoint, if interrupted.
     """
+    check_inputs_stay(recipe, out)
     return run(
         training_of(recipe.family),
         recipe,

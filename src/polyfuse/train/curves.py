@@ -7,6 +7,7 @@ from pathlib import Path
 from polyfuse.io import atomic_path
 from polyfuse.train.journal import read_log
 
+CURVES = "curves.png"
 ROWS = ("loss", "gradient norm", "learning rate", "notes")
 
 
@@ -44,9 +45,9 @@ def draw_curves(folder: Path) -> Path | None:
             if axes[row][column].lines:  # a stage may have no notes
                 axes[row][column].legend(fontsize="small")
         axes[-1][column].set_xlabel("step")
-    with atomic_path(folder / "curves.png", overwrite=True) as temporary:
+    with atomic_path(folder / CURVES, overwrite=True) as temporary:
         figure.savefig(temporary, format="png", dpi=100)
-    return folder / "curves.png"
+    return folder / CURVES
 
 
 def _row(name: str) -> int:

@@ -10,6 +10,7 @@ from torch import nn
 
 from polyfuse.data.pack import Pack
 from polyfuse.errors import InputError
+from polyfuse.io.source import counted
 from polyfuse.train.recipe import Recipe
 from polyfuse.weights.store import WeightsInfo, load_weights, save_weights
 
@@ -25,7 +26,7 @@ def export(
 ) -> None:
     """Write the weights of `network`, trained for `steps` steps of `recipe` on `packs`, with what else made them."""
     sets = sorted({f"{item.set}/{item.split}" for pack in packs for item in pack.items})
-    pictures = sum(len(pack.items) for pack in packs)
+    pairs = counted(sum(len(pack.items) for pack in packs), "pair")
     start = Path(recipe.start).name if recipe.start is not None else "random weights"
     data = recipe.data
     info = WeightsInfo(
@@ -33,8 +34,8 @@ def export(
         family=recipe.family,
         config=config,
         luma=data.luma,
-        source=f"trained by polyfuse from {start}, seed {recipe.seed}, {steps} steps of {data.batch} crops of "
-        f"{data.crop.size}x{data.crop.size} out of {pictures} pairs of {', '.join(sets)}"
+        source=f"trained by polyfuse from {start}, seed {recipe.seed}, {counted(steps, 'step')} of "
+        f"{counted(data.batch, 'crop')} of {data.crop.size}x{data.crop.size} out of {pairs} of {', '.join(sets)}"
         + "".join(f", {origin}" for origin in dict.fromkeys(origins) if origin),
     )
     save_weights(path, network.state_dict(), info, overwrite=True)

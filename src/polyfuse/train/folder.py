@@ -7,10 +7,12 @@ from typing import Literal
 
 from polyfuse.data.pack import Pack
 from polyfuse.errors import InputError, OutputError
+from polyfuse.io.atomic import check_all_apart
 from polyfuse.io.documents import parse_json
 from polyfuse.io.source import MAX_RECORD, read_bytes_of
 from polyfuse.train.checkpoint import NEWEST, PREVIOUS
-from polyfuse.train.loop import ENVIRONMENT, LAST, RECIPE
+from polyfuse.train.curves import CURVES
+from polyfuse.train.loop import BEST, ENVIRONMENT, LAST, RECIPE, SO_FAR
 from polyfuse.train.recipe import Recipe, first_difference, load_recipe
 
 Progress = Literal["new", "begun", "finished"]
@@ -37,6 +39,21 @@ def run_progress(recipe: Recipe, out: Path) -> Progress:
     if (out / LAST).exists():
         return "finished"
     return "begun" if (out / NEWEST).exists() or (out / PREVIOUS).exists() else "new"
+
+
+def check_inputs_stay(recipe: Recipe, out: Path) -> None:
+    """Refuse a run folder in which a file of the run would replace what it begins from, learns from or trains on.
+
+    Raises:
+        OutputError: Naming the file.
+    """
+    inputs = [*recipe.data.train, *recipe.data.val, *(path for path in (recipe.start, recipe.teacher) if path)]
+    check_all_apart(run_files(out), inputs, "an input of the run and would be replaced")
+
+
+def run_files(out: Path) -> list[Path]:
+    """Files of a run folder that are always called the same."""
+    return [out / name for name in (RECIPE, ENVIRONMENT, NEWEST, PREVIOUS, SO_FAR, BEST, LAST, CURVES)]
 
 
 def _data(out: Path) -> list[str]:

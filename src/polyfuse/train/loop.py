@@ -281,7 +281,7 @@ class _Run:
             Whether all is done; False if the run was interrupted meanwhile, which counts between pictures.
 
         Raises:
-            TrainingError: If a fused picture is not finite; a checkpoint is left.
+            TrainingError: If a validation loss or a fused picture is not finite; a checkpoint is left.
         """
         rhythm = self.recipe.rhythm
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -53,10 +54,18 @@ def to_batch(a: NDArray[np.float32], b: NDArray[np.float32], device: torch.devic
 
 @torch.no_grad()
 def validate(stage: Stage, parts: Parts, batches: Iterable[Batch]) -> dict[str, float]:
-    """Mean losses and their "total" over `batches`; the lowest total makes the best weights."""
+    """Mean losses and their "total" over `batches`; the lowest total makes the best weights.
+
+    Raises:
+        TrainingError: If one is not finite.
+    """
     losses = [stage.validate(parts, batch) for batch in batches]
     means = {name: float(torch.stack([values[name] for values in losses]).mean()) for name in losses[0]}
-    return means | {"total": sum(means.values())}
+    means |= {"total": sum(means.values())}
+    for name, value in means.items():
+        if not math.isfinite(value):
+            raise TrainingError(f"validation loss {name} is {value}")
+    return means
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from polyfuse import registry
 from polyfuse.errors import UsageError
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions
-from polyfuse.fusion.sidecar import earlier_record, remove_sidecar, sidecar_path, write_sidecar
+from polyfuse.fusion.sidecar import damage_note, earlier_record, is_damaged, remove_sidecar, sidecar_path, write_sidecar
 from polyfuse.io.atomic import check_all_apart, check_apart, check_free, check_name
 from polyfuse.io.source import shown
 from polyfuse.video.codecs import ClipOptions, Encoding, choose_encoding
@@ -82,6 +82,8 @@ def fuse_clip(
     run = ClipRun(FramePairs(info_a, info_b), ready, chosen, clip_options, encoding)
     if resume and (record := _earlier(target, (info_a, info_b), run.made_by, verify)) is not None:
         return ClipResult(target, 0, 0.0, record, kept=True)
+    if resume and sidecar and is_damaged(target):
+        notes += (damage_note([target]),)
     result = run.write(target, overwrite=overwrite, resume=resume, notes=notes, on_frame=on_frame)
     if sidecar:
         write_sidecar(target, result.record, overwrite=overwrite or resume)

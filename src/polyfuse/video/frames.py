@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from polyfuse._version import __version__
 from polyfuse.errors import InputError, PolyfuseError, UsageError
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions, Outcome, Result, Writing
-from polyfuse.fusion.batch import BeingWritten, Jobs, all_there, check_outputs, in_roles, is_done, settled
+from polyfuse.fusion.batch import (
+    BeingWritten,
+    Jobs,
+    all_there,
+    check_outputs,
+    damaged_sidecars,
+    in_roles,
+    is_done,
+    settled,
+    with_damage_note,
+)
 from polyfuse.fusion.conventions import decide
 from polyfuse.fusion.fuser import Fuser
 from polyfuse.fusion.record import settings
@@ -29,6 +41,7 @@ STATE_FRAMES = 16
 """After so many frames the filter's state is written; after an interruption at most as many are fused again."""
 STATE_FILE = f".polyfuse-temporal{SUFFIX}"
 """Where that state is kept, beside the results, until the last frame is done."""
+_STATE_NOTE = "the state of the filter that an earlier run left is damaged, so the sequence begins anew"
 
 
 def fuse_frames(
@@ -59,7 +72,9 @@ def fuse_frames(
         raise UsageError("temporal 'none' keeps no frames in order: use exponential or flow.")
     jobs = in_roles(jobs, options)
     check_outputs(jobs, how)
-    yield from all_there(_FramesRun(jobs, model, options, how, temporal, wanted).outcomes())
+    damaged = damaged_sidecars(jobs, how)
+    run = _FramesRun(jobs, model, options, how, temporal, wanted)
+    yield from all_there(with_damage_note(run.outcomes(), damaged))
 
 
 class _FramesRun:
@@ -74,10 +89,12 @@ class _FramesRun:
         text = json.dumps([self._made_by, named, __version__], sort_keys=True)
         self._fingerprint = hashlib.sha256(text.encode()).hexdigest()
         self._store = jobs[0][1].with_name(STATE_FILE)
+        self._state_is_damaged = False
 
     def outcomes(self) -> Iterator[Outcome]:
         """What became of each frame: those of an earlier run are kept, the rest are fused."""
         start, state = self._start()
+        notes = (_STATE_NOTE,) if self._state_is_damaged else ()
         yield from (Outcome(pair, path, "kept") for pair, path in self._jobs[:start])
         if state:
             self._filter.restore(state)
@@ -85,6 +102,7 @@ class _FramesRun:
         if start < len(self._jobs):
             with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
                 for outcome in self._written(self._results(start, reader), writer):
+                    outcome, notes = replace(outcome, notes=(*notes, *outcome.notes)), ()
                     failed = failed or outcome.error is not None
                     yield outcome
         if not failed:
@@ -98,9 +116,10 @@ class _FramesRun:
         if all(done):
             return len(done), {}
         words = read_progress(self._store)
+        state = None if words is None else read_arrays(self._store)
+        self._state_is_damaged = os.path.lexists(self._store) and state is None
         if words is None or words["fingerprint"] != self._fingerprint or not all(done[: words["frames"]]):
             return 0, {}
-        state = read_arrays(self._store)
         return (0, {}) if state is None else (words["frames"], state)
 
     def _results(self, start: int, reader: ThreadPoolExecutor) -> Iterator[tuple[int, Result | PolyfuseError]]:

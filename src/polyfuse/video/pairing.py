@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 from fractions import Fraction
 
 from polyfuse.errors import InputError
-from polyfuse.io.source import shown
+from polyfuse.io.source import counted, shown
 from polyfuse.video.reader import ClipInfo, Frame, read_frames
 
 LOST_SHARE = 0.02
@@ -78,7 +78,7 @@ class FramePairs:
         ended = self._ending[:1]  # name of the shorter clip; the other was not read to its end
         for name, info in (("a", self.a), ("b", self.b)):
             if self._damaged[name]:
-                notes.append(f"{name} has {self._damaged[name]} damaged frames: look at the result there")
+                notes.append(f"{name} has {counted(self._damaged[name], 'damaged frame')}: look at the result there")
             read_whole = ended in ("", name)
             if read_whole and self._seen[name] < (1 - LOST_SHARE) * info.num_frames - 1:
                 notes.append(f"only {self._seen[name]} of {info.num_frames} frames of {name} are there: it is cut off")

@@ -1,13 +1,15 @@
 """The finished parts of a clip under way: what an interrupted run leaves behind, and what the next one goes on from.
 
-A part is one file: encoded packets of a fixed number of frames, and the state of the temporal filter after them. Each
-begins with a key frame of a fresh encoder in every run, so a run that was interrupted makes the same packets as one
-that was not. They lie in a hidden folder beside the result until they are joined.
+A part is one file: encoded packets of some frames, and the state of the temporal filter after them. Parts begin at the
+same frames in every run, each with a key frame of a fresh encoder, so a run that was interrupted encodes the frames as
+one that was not; with H.264 and FFV1 the packets are the same too (`Codec.is_repeatable`). Parts lie in a hidden folder
+beside the result until they are joined.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -72,8 +74,11 @@ class Parts:
             if words["fingerprint"] != self._fingerprint:
                 break
             self._count, self.num_frames = self._count + 1, words["frames"]
+        found = self._count
         self.state: State = self._last_state()
         """Of the filter after these frames; empty without a filter or a part."""
+        self.is_damaged = self._count < found or (words is None and os.path.lexists(self._path(self._count)))
+        """Whether a part is there that cannot be read, so that it is made again with those after it."""
 
     def add(self, packets: list[Packet], num_frames: int, state: State) -> None:
         """Put the next part on the disk.

@@ -55,12 +55,7 @@ class PictureFormat:
     def add_stream(self, container: Any) -> Any:
         """Declare the track in a container of PyAV that is open for writing."""
         encoding, like = self.encoding, self.like
-        options = dict(encoding.codec.options)
-        if encoding.crf is not None:
-            options["crf"] = str(encoding.crf)
-            if encoding.codec.encoder == "libvpx-vp9":
-                options["b"] = "0"  # without it crf is only a bound
-        stream = container.add_stream(encoding.codec.encoder, rate=like.rate, options=options)
+        stream = container.add_stream(encoding.codec.encoder, rate=like.rate, options=encoding.options)
         stream.width, stream.height, stream.pix_fmt = like.width, like.height, self.wanted
         context = stream.codec_context
         context.time_base = like.time_base

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from polyfuse.fusion.record import settings
 from polyfuse.fusion.sources import same_size
 from polyfuse.io import Picture
 from polyfuse.io.picture import Stamp
-from polyfuse.io.source import file_sha256
+from polyfuse.io.source import counted, file_sha256
 from polyfuse.transforms import RangeRecord, measure_range, parse_range
 from polyfuse.video.codecs import ClipOptions, Encoding
 from polyfuse.video.fusing import AHEAD, RANGE_FRAMES, STRETCH_FRAMES, FrameFusion, ahead, step_of
@@ -31,10 +31,11 @@ from polyfuse.video.pairing import FramePairs
 from polyfuse.video.parts import Parts, parts_of
 from polyfuse.video.picture_stream import PictureFormat
 from polyfuse.video.reader import ClipInfo, read_frames
-from polyfuse.video.writer import PartEncoder, join, part_frames
+from polyfuse.video.writer import PartEncoder, join, part_ends
 
 OnFrame = Callable[[int, int], None]
 """Takes (frames done, frames in all, 0 if not known)."""
+_PARTS_NOTE = "a part that an earlier run left is damaged and was made again, with those after it"
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,8 @@ class ClipRun:
         started = time.perf_counter()
         with parts_of(target, fingerprint, resume=resume, overwrite=overwrite) as parts:
             resumed = parts.num_frames
-            self._fuse(fusion, parts, PartEncoder(target, pictures, parts), part_frames(pictures), on_frame)
+            damaged = (_PARTS_NOTE,) if resume and parts.is_damaged else ()
+            self._fuse(fusion, parts, PartEncoder(target, pictures, parts), part_ends(pictures), on_frame)
             done = parts.num_frames
             written = join(target, pictures, parts, sound=self._clip.sound, overwrite=overwrite or resume)
         seconds = time.perf_counter() - started
@@ -108,10 +110,12 @@ class ClipRun:
             "frames": done,
             "rate": str(like.rate),
             "encoder": self._encoding.codec.encoder,
+            "encoder_options": self._encoding.options,
+            "repeatable": self._encoding.codec.is_repeatable,
             "cuts": [] if self._filter is None else self._filter.cuts,
         }
-        went_on = (f"{resumed} of {done} frames were there from an earlier run",) if resumed else ()
-        told = dict.fromkeys((*notes, *size_notes, *more, *self._pairs.notes, *written, *went_on))
+        went_on = (f"{resumed} of {counted(done, 'frame')} were there from an earlier run",) if resumed else ()
+        told = dict.fromkeys((*notes, *size_notes, *more, *self._pairs.notes, *written, *damaged, *went_on))
         record["notes"] = list(told)
         return ClipResult(target, done, seconds, record, tuple(told), num_resumed=resumed)
 
@@ -138,13 +142,14 @@ class ClipRun:
         return fusion
 
     def _fuse(
-        self, fusion: FrameFusion, parts: Parts, encoder: PartEncoder, num_frames: int, on_frame: OnFrame | None
+        self, fusion: FrameFusion, parts: Parts, encoder: PartEncoder, ends: Iterator[int], on_frame: OnFrame | None
     ) -> None:
-        """Decode, fuse and encode side by side, `num_frames` to a part; what the parts hold is only decoded."""
+        """Decode, fuse and encode side by side, in parts that end at `ends`; what the parts hold is only decoded."""
         if self._filter is not None and parts.state:
             self._filter.restore(parts.state)
         total = min(self._pairs.b.num_frames, round(self._pairs.a.num_frames * self._pairs.b.rate / self._pairs.a.rate))
         done = resumed = parts.num_frames
+        end = next(end for end in ends if end > resumed)
         with (
             closing(iter(self._pairs)) as source,
             ThreadPoolExecutor(1) as reader,
@@ -156,8 +161,9 @@ class ClipRun:
                     continue
                 plane, carrier = fusion.plane(frame_a.array, frame_b.array)
                 waiting.append(encoding.submit(_encode, fusion, plane, carrier, encoder, frame_b.ticks))
-                if done % num_frames == 0:
+                if done == end:
                     waiting.append(encoding.submit(encoder.end_part, done, self._state()))
+                    end = next(ends)
                 while len(waiting) > AHEAD:
                     waiting.popleft().result()
                 if on_frame is not None:

@@ -23,7 +23,10 @@ from polyfuse.video.sound import Sound
 from polyfuse.video.temporal import State
 
 PART_FRAMES = 250
-"""Frames of a part, which begins with a key frame: the distance that encoders choose by themselves."""
+"""Most frames of a part, which begins with a key frame: the distance that encoders choose by themselves."""
+FIRST_PART_FRAMES = 16
+"""Frames of the first part; each further one has twice as many, so that a run of a short clip that is killed does not
+lose all of it, and a long clip has only four key frames more."""
 LOSSLESS_BYTES = 2**28
 """Size of a part's frames before encoding, where the codec is lossless and a part must fit into memory."""
 
@@ -85,11 +88,16 @@ class PartEncoder:
         self._packets += [Packet.of(packet) for packet in packets]
 
 
-def part_frames(pictures: PictureFormat) -> int:
-    """How many frames a part has."""
-    if pictures.encoding.crf is not None:
-        return PART_FRAMES
-    return max(1, min(PART_FRAMES, LOSSLESS_BYTES // pictures.frame_bytes))
+def part_ends(pictures: PictureFormat) -> Iterator[int]:
+    """Numbers of frames, from the beginning of the clip, after which a part ends; the same in every run."""
+    longest = PART_FRAMES
+    if pictures.encoding.crf is None:
+        longest = max(1, min(PART_FRAMES, LOSSLESS_BYTES // pictures.frame_bytes))
+    end, length = 0, FIRST_PART_FRAMES
+    while True:
+        end += min(length, longest)
+        yield end
+        length = min(2 * length, longest)
 
 
 def join(target: Path, pictures: PictureFormat, parts: Parts, *, sound: bool, overwrite: bool) -> tuple[str, ...]:

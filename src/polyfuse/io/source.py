@@ -104,9 +104,13 @@ def read_bytes_of(path: str | os.PathLike[str], limit: int, *, what: str = "file
         InputError: If it is missing, no ordinary file, too large, or cannot be read.
     """
     with open_source(path, what=what) as file:
-        content = file.read(limit + 1)
+        # Not `limit`, gigabytes for some: `read` takes room for all that it is asked for.
+        num_bytes = min(limit, os.fstat(file.fileno()).st_size)
+        content = file.read(num_bytes + 1)
     if len(content) > limit:
         raise InputError(f"{shown(path)} has more than {limit} bytes, too many for a {what}: check the path")
+    if len(content) > num_bytes:
+        raise InputError(f"{shown(path)} became longer while it was read: try again when it is complete")
     return content
 
 

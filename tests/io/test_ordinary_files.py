@@ -9,7 +9,7 @@ import pytest
 from polyfuse.data.pack import Pack
 from polyfuse.errors import InputError
 from polyfuse.io import find_pairs, pairs_from_csv
-from polyfuse.io.source import check_exists, file_sha256, open_source, read_bytes_of
+from polyfuse.io.source import check_exists, file_sha256, open_source, read_bytes_of, reason, shown
 from polyfuse.train.checkpoint import load_checkpoint
 from polyfuse.train.recipe import load_recipe
 from polyfuse.video.store import read_arrays, read_words
@@ -85,3 +85,12 @@ def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path, monkeypat
     monkeypatch.setattr("polyfuse.io.source.os.fstat", lambda file: before)
     with pytest.raises(InputError, match="became longer while it was read: try again"):
         read_bytes_of(tmp_path / "x", 10)
+
+
+def test_words_of_an_exception_and_paths_are_one_line_of_some_length_in_messages() -> None:
+    words = reason(ValueError("a\n\x1b b" + "x" * 9999))
+    assert words.startswith("a \\x1b bxxx")
+    assert words.endswith("xxx")
+    assert len(words) <= 300
+    assert shown("x" * 1000) == "x" * 1000
+    assert len(shown("x" * 1001)) < 1000

@@ -3,13 +3,15 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from polyfuse.ablation import Comparison, Pictures, compare, find_study, make_plan, work
+from polyfuse.ablation.plan import Run
 from polyfuse.ablation.tables import grid
 from polyfuse.evaluation.terminal import terminal_text
-from polyfuse.train import Recipe
+from polyfuse.train import Recipe, load_recipe
 
 STUDY = find_study("fnet")
 PICTURES = Pictures((), "0" * 64)
@@ -84,3 +86,27 @@ def test_missing_runs_and_values_are_told_and_never_averaged(comparison: Compari
     footer = grid(comparison).footer
     assert "not all seeds are done: AE1 0 of 3" in footer
     assert "MI: no finite value, left out of the mean: 1 of AE13" in footer
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"rows": []},
+        {"rows": 3},
+        {"rows": [{"summary": {}}]},
+        *(
+            {"rows": [{"summary": dict.fromkeys(STUDY.metrics, cell)}]}
+            for cell in (1, {"mean": 1.0}, {"mean": "1", "left_out": 0}, {"mean": math.nan, "left_out": 0},
+                         {"mean": 1.0, "left_out": "0"}, {"mean": True, "left_out": 0}, {"mean": 1.0, "left_out": -1})
+        ),
+    ],
+    ids=lambda damage: str(damage)[:70],
+)  # fmt: skip
+@pytest.mark.parametrize("comparison", [ONE_SEED], indirect=True)
+def test_scores_that_are_damaged_count_as_missing(
+    comparison: Comparison, tmp_path: Path, damage: dict[str, Any]
+) -> None:
+    path = tmp_path / "AE1/seed0/scores.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | damage), encoding="utf-8")
+    run = Run(STUDY.choose(["AE1"])[1], load_recipe(tmp_path / "tiny.json"), path.parent, "finished")
+    assert work.read_scores(STUDY, run, PICTURES) is None

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from polyfuse.ablation import find_study, variant_recipe
-from polyfuse.ablation.comparison import columns_of_study
+from polyfuse.ablation.work import columns_of_study
 from polyfuse.families.daefuse import DAEFuse
 from polyfuse.registry.trained import load_frozen, training_of
 from polyfuse.train import Recipe, check_recipe, load_recipe

@@ -183,3 +183,18 @@ def test_a_pack_that_is_cut_while_it_is_read_is_an_input_error(tmp_path: Path) -
     os.truncate(tmp_path / "x.pack", 1000)
     with pytest.raises(InputError, match="was cut while it was read"):
         pack.planes(0)
+
+
+def test_the_message_about_a_pack_is_one_line_whatever_its_header_holds(tmp_path: Path, street: PairSet) -> None:
+    path = tmp_path / "x.pack"
+    write_pack(path, [street], luma_b="full")
+    content = path.read_bytes()
+    offset = _PREAMBLE.unpack(content[: _PREAMBLE.size])[1]
+    header = json.loads(content[offset:])
+    header["items"][0][f"two\nlines{'x' * 9999}"] = 1
+    text = json.dumps(header).encode()
+    path.write_bytes(_PREAMBLE.pack(MAGIC, offset, len(text)) + content[_PREAMBLE.size : offset] + text)
+    with pytest.raises(InputError, match="is no complete pack") as caught:
+        Pack(path)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 2000

@@ -137,6 +137,12 @@ def test_unknown_border_is_refused() -> None:
         FNetConfig(border="wrap")  # type: ignore[arg-type]
 
 
+def test_a_text_that_is_no_name_of_a_choice_is_cut_in_the_message() -> None:
+    with pytest.raises(UsageError, match=r"border is 'xxx.*x, of a wrong type") as caught:
+        FNetConfig(border="x" * 9999)  # type: ignore[arg-type]
+    assert len(str(caught.value)) < 200
+
+
 def test_published_network_has_the_published_counts(formula_fnet) -> None:
     spec = formula_fnet.spec
     assert (spec.parameters, spec.macs_per_pixel, spec.receptive_radius) == (419_916, 419_904, 80)

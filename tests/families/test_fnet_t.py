@@ -257,3 +257,12 @@ def test_configuration_with_an_unknown_key_is_an_input_error(tmp_path, saved) ->
     save_weights(tmp_path / "x.safetensors", saved[1].state_dict(), info)
     with pytest.raises(InputError, match=r"x\.safetensors has a configuration no fnet-t can have"):
         load("fnet-t", weights=tmp_path / "x.safetensors")
+
+
+def test_the_message_about_a_configuration_is_one_line_of_some_length(tmp_path, saved) -> None:
+    info = WeightsInfo("fnet-t.test", "fnet-t", {f"two\nlines{'x' * 9999}": 3})
+    save_weights(tmp_path / "x.safetensors", saved[1].state_dict(), info)
+    with pytest.raises(InputError, match="has a configuration no fnet-t can have") as caught:
+        load("fnet-t", weights=tmp_path / "x.safetensors")
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 1500

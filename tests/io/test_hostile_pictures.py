@@ -205,3 +205,23 @@ def test_what_others_print_while_a_picture_is_decoded_is_passed_on(capfd: pytest
         os.write(2, b"libpng error: IDAT\nsomebody else\n")
     assert lines == ["libpng error: IDAT"]
     assert capfd.readouterr().err == "somebody else\n"
+
+
+@pytest.mark.parametrize("counts", [[2, 2], [0], [2**31]], ids=str)
+def test_a_png_with_a_wrong_or_second_count_of_frames_is_refused(
+    tmp_path: Path, make_png: Callable[..., bytes], counts: list[int]
+) -> None:
+    chunks = [(b"acTL", struct.pack(">II", count, 0)) for count in counts]
+    (tmp_path / "x.png").write_bytes(make_png(PHOTO, before=chunks))
+    with pytest.raises(InputError, match="count"):
+        read_picture(tmp_path / "x.png")
+
+
+def test_what_opencv_and_libtiff_say_of_damage_is_caught() -> None:
+    words = (
+        b"[ WARN:0@5.773] global grfmt_png.cpp:793 readFromStreamOrBuffer PNG input buffer is incomplete\n"
+        b'PredictorSetup: "Predictor" value 19 not supported.\n'
+    )
+    with caught_chatter() as lines:
+        os.write(2, words)
+    assert lines == words.decode().splitlines()

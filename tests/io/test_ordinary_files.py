@@ -9,7 +9,7 @@ import pytest
 from polyfuse.data.pack import Pack
 from polyfuse.errors import InputError
 from polyfuse.io import find_pairs, pairs_from_csv
-from polyfuse.io.source import check_exists, file_sha256, open_source, read_bytes_of
+from polyfuse.io.source import check_exists, file_sha256, open_source, read_bytes_of, reason, shown
 from polyfuse.train.checkpoint import load_checkpoint
 from polyfuse.train.recipe import load_recipe
 from polyfuse.video.store import read_arrays, read_words
@@ -71,3 +71,26 @@ def test_a_path_that_cannot_be_is_an_input_error(tmp_path: Path, name: str) -> N
     (tmp_path / "pairs.csv").write_text(f"a,b\n{'n' * 300}.png,b.png\n")
     with pytest.raises(InputError, match="is missing"):
         pairs_from_csv(tmp_path / "pairs.csv")
+
+
+def test_reading_a_small_file_takes_no_room_for_the_limit(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"12345")
+    assert read_bytes_of(tmp_path / "x", 1 << 60) == b"12345"
+
+
+def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "x").write_bytes(b"12345")
+    before = os.stat(tmp_path / "x")
+    (tmp_path / "x").write_bytes(b"123456")
+    monkeypatch.setattr("polyfuse.io.source.os.fstat", lambda file: before)
+    with pytest.raises(InputError, match="became longer while it was read: try again"):
+        read_bytes_of(tmp_path / "x", 10)
+
+
+def test_words_of_an_exception_and_paths_are_one_line_of_some_length_in_messages() -> None:
+    words = reason(ValueError("a\n\x1b b" + "x" * 9999))
+    assert words.startswith("a \\x1b bxxx")
+    assert words.endswith("xxx")
+    assert len(words) <= 300
+    assert shown("x" * 1000) == "x" * 1000
+    assert len(shown("x" * 1001)) < 1000

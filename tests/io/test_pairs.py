@@ -296,3 +296,10 @@ def test_subfolders_are_entered_if_asked_and_stay_in_the_names(folders: tuple[Pa
 def test_subfolders_are_not_matched_by_order(folders: tuple[Path, Path]) -> None:
     with pytest.raises(UsageError, match="drop --recursive"):
         find_pairs(*folders, match="order", recursive=True)
+
+
+def test_the_message_about_a_table_has_some_length_however_bad_it_is(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("a,b\n" + f"{'x' * 100_000},y.png\n" * 500)
+    with pytest.raises(InputError, match=r"line 2: .*xxx\.\.\.xxx.* is missing; .*and 1489 more: correct") as caught:
+        pairs_from_csv(tmp_path / "x.csv")
+    assert len(str(caught.value)) < 5000

@@ -1,5 +1,6 @@
 """TIFF in its many layouts."""
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from PIL import Image
 from polyfuse.errors import DependencyError, InputError
 from polyfuse.io import peek_size, read_picture
 from polyfuse.io import tiff as tiff_room
+from polyfuse.io.given import as_picture
 
 DTYPES = [np.uint8, np.uint16, np.float32]
 
@@ -201,3 +203,34 @@ def test_what_tifffile_logs_does_not_reach_stderr(tmp_path: Path, capfd: pytest.
     with pytest.raises(InputError):
         read_picture(path, page=2)
     assert capfd.readouterr().err == ""
+
+
+def test_a_tag_with_more_entries_than_it_has_is_read_without_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "x.tif"
+    Image.fromarray(sample(np.uint8)).save(path, compression="tiff_lzw")
+    data = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as tiff:
+        at = tiff.pages.first.tags["Compression"].offset
+    data[at + 4 : at + 8] = (2).to_bytes(4, "little")
+    path.write_bytes(data)
+    assert np.array_equal(read_picture(path).array, sample(np.uint8))
+
+
+def test_a_tile_of_two_heights_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.tif"
+    tifffile.imwrite(path, sample(np.uint8), tile=(16, 32))
+    data = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as tiff:
+        at = tiff.pages.first.tags["TileLength"].offset
+    data[at + 2 : at + 8] = struct.pack("<HI", 3, 2)  # two numbers of 16 bits, which are in the entry itself
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="cannot be decoded as TIFF"):
+        read_picture(path)
+
+
+def test_a_float_that_is_no_number_is_read_without_a_warning(tmp_path: Path) -> None:
+    values = sample(np.float32).astype(np.float64)
+    values.view(np.uint64)[0, 0] = 0x7FF0_0000_0000_0001  # a NaN that signals when it is converted
+    tifffile.imwrite(tmp_path / "x.tif", values)
+    assert np.isnan(read_picture(tmp_path / "x.tif").array[0, 0])
+    assert np.isnan(as_picture(values, "a").array[0, 0])

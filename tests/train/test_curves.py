@@ -32,3 +32,9 @@ def test_notes_have_a_row_of_their_own(tmp_path: Path) -> None:
 
 def test_folder_without_a_log_has_no_curves(tmp_path: Path) -> None:
     assert draw_curves(tmp_path) is None
+
+
+def test_a_damaged_log_of_validation_is_left_out(tmp_path: Path) -> None:
+    Journal(tmp_path, 0).write("log", "fusion", 1, {"total": 2.0, "norm": 1.0, "rate": 1e-4, "seconds": 1})
+    (tmp_path / "val-fusion.csv").write_text("stxp,total\n2,0.5\n")
+    assert draw_curves(tmp_path) == tmp_path / "curves.png"

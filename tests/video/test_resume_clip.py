@@ -16,6 +16,7 @@ from polyfuse.video.codecs import choose_encoding
 from polyfuse.video.fusing import FrameFusion
 from polyfuse.video.picture_stream import PictureFormat
 from polyfuse.video.reader import describe
+from polyfuse.video.store import read_arrays, read_words, write_store
 from polyfuse.video.writer import part_ends
 
 av = pytest.importorskip("av")
@@ -269,3 +270,30 @@ def test_sidecar_of_a_clip_replaces_nothing_unasked(run: Run, tmp_path: Path) ->
     with pytest.raises(OutputError, match=r"fused\.mkv\.json exists: pass --overwrite"):
         run(tmp_path / "fused.mkv")
     assert (sidecar.read_text(), (tmp_path / "fused.mkv").exists()) == ("mine", False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"table": None},
+        {"data": None},
+        {"table": np.arange(5)},
+        {"table": np.zeros((1, 5))},
+        {"table": np.array([[0, 0, 0, 1, -1]])},
+        {"table": np.array([[2**62, 0, 0, 1, 0]])},
+        {"data": np.zeros(3, np.uint8)},
+    ],
+    ids=str,
+)
+def test_part_whose_packets_are_not_those_of_its_table_is_made_again(
+    run: Run, look: Look, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "fused.mkv", stop=7)
+    last = sorted((tmp_path / PARTS.format(".mkv")).iterdir())[-1]
+    arrays, words = read_arrays(last), read_words(last)
+    assert arrays is not None
+    assert words is not None
+    kept = {name: array for name, array in (arrays | change).items() if array is not None}
+    write_store(last, kept, words, called=last)
+    assert run(tmp_path / "fused.mkv", resume=True).num_resumed == 3

@@ -113,6 +113,8 @@ def test_file_of_another_kind_is_refused(content: bytes, tmp_path: Path) -> None
         {"polyfuse": json.dumps(asdict(INFO) | {"rounded_a": 1})},
         {"polyfuse": json.dumps(asdict(INFO) | {"content_sha256": {}})},
         {"polyfuse": json.dumps(asdict(INFO) | {"format_version": True})},
+        {"polyfuse": json.dumps(asdict(INFO) | {"family": "two\nlines"})},
+        {"polyfuse": json.dumps(asdict(INFO) | {"luma": "x" * 201})},
     ],
     ids=lambda metadata: str(metadata)[:60],
 )

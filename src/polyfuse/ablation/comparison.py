@@ -10,10 +10,9 @@ from typing import Any
 
 from polyfuse.ablation.measured import read_measures
 from polyfuse.ablation.plan import Pictures, Run, budget_of
-from polyfuse.ablation.work import read_scores
-from polyfuse.evaluation import choose_metrics
+from polyfuse.ablation.work import columns_of_study, read_scores
 from polyfuse.evaluation.published import PublishedTable, published_variants
-from polyfuse.evaluation.report import Column, columns_of
+from polyfuse.evaluation.report import Column
 from polyfuse.evaluation.summary import Summary, summarise
 from polyfuse.train import Recipe
 from polyfuse.train.variants import Study, Variant
@@ -96,13 +95,6 @@ class Comparison:
         entries = [entry for line in self.lines for entry in line.entries.values()]
         both = [entry for entry in entries if entry.is_clear and entry.printed_difference]
         return len(both), sum(entry.agrees for entry in both)
-
-
-def columns_of_study(study: Study) -> tuple[Column, ...]:
-    """A column for each metric of the study, and one for the balance of each in `study.balances`."""
-    columns = columns_of(choose_metrics(study.metrics, study.protocol))
-    wanted = {(name, "value") for name in study.metrics} | {(name, "bal") for name in study.balances}
-    return tuple(column for column in columns if (column.metric.name, column.part) in wanted)
 
 
 def compare(study: Study, base: Recipe, runs: Sequence[Run], pictures: Pictures, dataset: str | None) -> Comparison:

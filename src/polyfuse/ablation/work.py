@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 from polyfuse.ablation.measured import read_measures, weights_sha256, write_measures
 from polyfuse.ablation.plan import FUSED, SCORES, Pictures, Run
 from polyfuse.errors import InputError
-from polyfuse.evaluation import Collected, Item, Method, Task, make_report, score_items
+from polyfuse.evaluation import Collected, Item, Method, Task, choose_metrics, make_report, score_items
 from polyfuse.evaluation.records import document
+from polyfuse.evaluation.report import Column, columns_of
 from polyfuse.fusion import FuseOptions, Writing, fuse_pairs
 from polyfuse.io import write_text
 from polyfuse.io.documents import parse_json
@@ -60,16 +62,37 @@ def carry_out(
         write_measures(study, run, pictures, device, say)
 
 
+def columns_of_study(study: Study) -> tuple[Column, ...]:
+    """A column for each metric of the study, and one for the balance of each in `study.balances`."""
+    columns = columns_of(choose_metrics(study.metrics, study.protocol))
+    wanted = {(name, "value") for name in study.metrics} | {(name, "bal") for name in study.balances}
+    return tuple(column for column in columns if (column.metric.name, column.part) in wanted)
+
+
 def read_scores(study: Study, run: Run, pictures: Pictures) -> dict[str, Any] | None:
     """The content of a run's scores.json; None if its weights have not been scored on these pictures."""
     try:
         scores: dict[str, Any] = parse_json(read_bytes_of(run.folder / SCORES, MAX_RECORD, what="record"))
         measured = [metric["name"] for metric in scores["metrics"]]
         scored = (scores["pairs"]["sha256"], scores["settings"]["weights_sha256"], scores["protocol"], measured)
-    except (InputError, RecursionError, ValueError, KeyError, TypeError):
+        cells = scores["rows"][0]["summary"]
+        for column in columns_of_study(study):
+            _check_cell(cells[column.key]["mean"], cells[column.key]["left_out"])
+    except (InputError, RecursionError, ValueError, LookupError, TypeError):
         return None
     wanted = (pictures.sha256, weights_sha256(run.folder / LAST), study.protocol, list(study.metrics))
     return scores if scored == wanted else None
+
+
+def _check_cell(mean: object, left_out: object) -> None:
+    """Refuse what `document` writes for no column: a mean is a finite number, or None where no picture has a value.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    is_mean = mean is None or (isinstance(mean, int | float) and not isinstance(mean, bool) and abs(mean) < math.inf)
+    if not is_mean or type(left_out) is not int or left_out < 0:
+        raise ValueError("a cell is damaged")
 
 
 def _fuse(study: Study, run: Run, pictures: Pictures, device: str) -> list[Item]:

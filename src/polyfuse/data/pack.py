@@ -25,7 +25,7 @@ from polyfuse.errors import InputError, UsageError
 from polyfuse.io import Pair, Picture, atomic_path, read_picture
 from polyfuse.io.atomic import check_apart
 from polyfuse.io.documents import parse_json
-from polyfuse.io.source import open_source, shown
+from polyfuse.io.source import open_source, reason, shown
 from polyfuse.transforms.colour import LumaConvention, luma, split_official8
 
 MAGIC = b"PFPACK01"
@@ -91,7 +91,9 @@ class Pack:
             if check:
                 self._check_pixels()
         except (ValueError, KeyError, TypeError, struct.error) as error:
-            raise InputError(f"{path} is no complete pack ({error}): make it with `polyfuse data pack`.") from error
+            raise InputError(
+                f"{path} is no complete pack ({reason(error)}): make it with `polyfuse data pack`."
+            ) from error
 
     def __reduce__(self) -> tuple[Callable[[Path], Pack], tuple[Path]]:
         """Pickle as the path, so that another process opens the file itself."""

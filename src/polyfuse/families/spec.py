@@ -22,13 +22,15 @@ Windows = Callable[[], Iterator[tuple[Tensor, Tensor, tuple[slice, slice]]]]
 belong to no other tile; together these parts are the picture."""
 MOST_UNITS = 4096
 """Largest whole number in a configuration, where no smaller one is stated."""
+LONGEST_TEXT = 64
+"""Characters of a text in a configuration, all of which are names of choices."""
 
 
 def check_fields(config: Any, **most: int) -> None:
     """Refuse values of a configuration that are of a wrong type, not finite, or larger than any network has.
 
-    Configurations come from files of unknown origin too: nothing is built before this. What a text may be is left to
-    the configuration.
+    Configurations come from files of unknown origin too: nothing is built before this. What a text of up to
+    `LONGEST_TEXT` characters may be is left to the configuration.
 
     Args:
         config: A dataclass, from its `__post_init__`.
@@ -56,7 +58,9 @@ def _is_of(value: Any, hint: Any, most: int) -> bool:
         return (type(value) is float and math.isfinite(value)) or (type(value) is int and abs(value) < 2**63)
     if hint is int:
         return type(value) is int and abs(value) <= most
-    return isinstance(value, str if origin is Literal else hint)
+    if hint is str or origin is Literal:
+        return isinstance(value, str) and len(value) <= LONGEST_TEXT
+    return isinstance(value, hint)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What C libraries print on the standard error stream while they decode, caught: it would come before our one line.
 
-libpng (in OpenCV) and libtiff (in Pillow) tell of damage there and nowhere else. Nothing but the two decodings that go
+OpenCV, its libpng, and libtiff (in Pillow) tell of damage there and nowhere else. Nothing but the two decodings that go
 through them is done in here, one at a time.
 """
 
@@ -14,7 +14,9 @@ from contextlib import contextmanager, suppress
 
 _STDERR = 2
 _LINE = re.compile(
-    rb"(libpng (warning|error)|tempfile\.tif|_?TIFF\w+|JPEG\w+|(Fax|LZW|ZIP|ZSTD|LZMA|WebP|PackBits|Dump)\w*): .*"
+    rb"(libpng (warning|error)|tempfile\.tif|_?TIFF\w+|JPEG\w+|(Fax|LZW|ZIP|ZSTD|LZMA|WebP|PackBits|Dump)\w*"
+    rb"|(Predictor|PixarLog|SGILog|Log[LU]|OJPEG|LERC|JBIG|Thunder|NeXT)\w*): .*"
+    rb"|\[ *(WARN|ERROR|FATAL) *:[^]]*\] .*"
 )
 _LOCK = threading.Lock()
 

@@ -60,7 +60,7 @@ def as_picture(
     array, notes = plain_array(source, name)
     if array.dtype.kind == "f" and array.dtype != np.float32:
         notes += (f"{array.dtype.itemsize * 8}-bit floats read as 32-bit",)
-        with np.errstate(over="ignore"):  # what becomes infinite is refused as such
+        with np.errstate(over="ignore", invalid="ignore"):  # what is no number is refused as such
             array = array.astype(np.float32)
     elif array.dtype.name in _SIGNED:
         if not has_range:

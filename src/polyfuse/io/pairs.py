@@ -15,6 +15,8 @@ from polyfuse.io.source import SUFFIXES, check_exists, counted, read_bytes_of, r
 
 Match = Literal["stem", "order"]
 _NAMES_SHOWN = 5
+_PROBLEMS_SHOWN, _MAX_CELL = 10, 200
+"""Problems of a table in one message, and characters of a cell in it."""
 _MAX_TABLE = 1 << 26
 _BOM_UTF8 = "utf-8-sig"
 _HEADERS = (("a", "b"), ("ir", "vi"), ("infrared", "visible"))
@@ -227,8 +229,8 @@ def _report(problems: Sequence[str], advice: str) -> None:
 def pairs_from_csv(path: str | os.PathLike[str]) -> list[Pair]:
     """Read pairs from a table with the header a,b or a,b,name; also ir,vi or infrared,visible.
 
-    Cells are parted by commas or semicolons. Paths are relative to the table's folder. Every bad line is reported with
-    its number.
+    Cells are parted by commas or semicolons. Paths are relative to the table's folder. Bad lines are reported with
+    their numbers, the first of them if there are many.
 
     Args:
         path: A CSV file in UTF-8.
@@ -248,19 +250,26 @@ def pairs_from_csv(path: str | os.PathLike[str]) -> list[Pair]:
     for line, row in rows:
         one, other = folder / row[0], folder / row[1]
         name = row[2] if len(row) == 3 and row[2] else one.stem
-        bad = [f"{shown(file)} is missing" for file in (one, other) if not isfile(file)]
+        bad = [f"{_cell(file)} is missing" for file in (one, other) if not isfile(file)]
         if not bad and one.samefile(other):
-            bad = [f"{shown(row[0])} on both sides"]
+            bad = [f"{_cell(row[0])} on both sides"]
         if name in lines:
-            bad.append(f"the name {shown(name)} is taken by line {lines[name]}")
+            bad.append(f"the name {_cell(name)} is taken by line {lines[name]}")
         if name in ("", ".", "..") or re.search(r"[/\\\0]", name):
-            bad.append(f"the name {shown(name)!r} is no plain file name")
+            bad.append(f"the name {_cell(name)!r} is no plain file name")
         problems += [f"line {line}: {text}" for text in bad]
         lines.setdefault(name, line)
         pairs.append(Pair(name, one, other))
+    if len(problems) > _PROBLEMS_SHOWN:
+        problems[_PROBLEMS_SHOWN:] = [f"and {len(problems) - _PROBLEMS_SHOWN} more"]
     if problems:
         raise InputError(f"{shown(path)} cannot be used, {'; '.join(problems)}: correct these lines")
     return pairs
+
+
+def _cell(text: str | Path) -> str:
+    """A cell of a table in a message: whatever stands between two commas counts as a name."""
+    return shown(text, most=_MAX_CELL)
 
 
 def _csv_rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:

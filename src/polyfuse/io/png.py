@@ -24,6 +24,7 @@ _SIGNATURE_LENGTH = 8
 _BLOCK = 1 << 20
 _MAX_CHUNK = 2**31 - 1
 _MAX_EXIF = 1 << 20
+_ACTL_LENGTH = 8
 _GREY = 0
 _PALETTE = 3
 _GREY_ALPHA = 4
@@ -84,7 +85,7 @@ def read_layout(file: BinaryIO, path: str | os.PathLike[str]) -> PngLayout:
             which of the two they believe.
     """
     header = b""
-    orientation, transparency, num_frames = 1, False, 1
+    orientation, transparency, num_frames = 1, False, 0
     for kind, length in _chunks(file, path):
         if kind == b"IHDR":
             if header:
@@ -97,12 +98,16 @@ def read_layout(file: BinaryIO, path: str | os.PathLike[str]) -> PngLayout:
         elif kind == b"tRNS":
             transparency = True
         elif kind == b"acTL":
-            num_frames = max(1, int.from_bytes(file.read(4), "big"))
+            if num_frames:
+                raise InputError(f"{shown(path)} is a damaged PNG with two counts of frames: get the file again")
+            num_frames = int.from_bytes(file.read(min(length, 4)), "big")
+            if not 0 < num_frames <= _MAX_CHUNK or length != _ACTL_LENGTH:
+                raise InputError(f"{shown(path)} is a damaged PNG with a wrong count of frames: get the file again")
     if len(header) < 13:
         raise InputError(f"{shown(path)} is a damaged PNG without a header: get the file again")
     width, height, bit_depth, color_type = struct.unpack(">IIBB", header[:10])
     transparency = transparency or color_type in (_GREY_ALPHA, _RGB_ALPHA)
-    return PngLayout(width, height, bit_depth, color_type, orientation, transparency, num_frames)
+    return PngLayout(width, height, bit_depth, color_type, orientation, transparency, max(1, num_frames))
 
 
 def check_checksums(file: BinaryIO, path: str | os.PathLike[str]) -> None:

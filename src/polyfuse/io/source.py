@@ -28,6 +28,8 @@ _PICTURES = ("picture file", "clip", "table of pairs")
 CLIP_SUFFIXES = (".mp4", ".m4v", ".mkv", ".avi", ".mov", ".webm")
 """Suffixes by which a path counts as a clip; FFmpeg tells what the file holds."""
 
+MAX_SHOWN, MAX_REASON = 1000, 300
+"""Characters of a path, and of the words of an exception, in a message."""
 MAX_RECORD = 1 << 26
 """Largest JSON file that is read, bytes; a sidecar has a few thousand."""
 
@@ -47,10 +49,16 @@ def is_clip(path: Path) -> bool:
     return path.suffix.lower() in CLIP_SUFFIXES
 
 
-def shown(path: str | os.PathLike[str]) -> str:
-    """The path as given, on one line whatever characters it holds."""
+def shown(path: str | os.PathLike[str], *, most: int = MAX_SHOWN) -> str:
+    """The path as given, on one line whatever characters it holds; what is longer than `most` is cut in the middle.
+
+    >>> shown("x" * 30, most=11)
+    'xxxx...xxxx'
+    """
     text = str(path)
-    return text if text.isprintable() else ascii(text)[1:-1]
+    text = text if text.isprintable() else ascii(text)[1:-1]
+    half = (most - 3) // 2
+    return text if len(text) <= most else f"{text[:half]}...{text[-half:]}"
 
 
 def counted(number: int, noun: str) -> str:
@@ -104,9 +112,13 @@ def read_bytes_of(path: str | os.PathLike[str], limit: int, *, what: str = "file
         InputError: If it is missing, no ordinary file, too large, or cannot be read.
     """
     with open_source(path, what=what) as file:
-        content = file.read(limit + 1)
+        # Not `limit`, gigabytes for some: `read` takes room for all that it is asked for.
+        num_bytes = min(limit, os.fstat(file.fileno()).st_size)
+        content = file.read(num_bytes + 1)
     if len(content) > limit:
         raise InputError(f"{shown(path)} has more than {limit} bytes, too many for a {what}: check the path")
+    if len(content) > num_bytes:
+        raise InputError(f"{shown(path)} became longer while it was read: try again when it is complete")
     return content
 
 
@@ -133,9 +145,9 @@ def _open_problem(path: str | os.PathLike[str], error: OSError | ValueError, beg
 
 
 def reason(error: BaseException) -> str:
-    """What an exception says, on one line."""
+    """What an exception says, on one line of some length: it may repeat what a file holds."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split()) or type(error).__name__
+    return shown(" ".join(text.split()), most=MAX_REASON) or type(error).__name__
 
 
 def sniff_format(file: BinaryIO, path: str | os.PathLike[str]) -> str:

@@ -8,6 +8,7 @@ import logging
 import math
 import os
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -103,7 +104,7 @@ def read_layout(file: BinaryIO, path: str | os.PathLike[str], page: int) -> Tiff
             num_pages=num_pages,
             depth=_decoded_depth(tiff_page),
             is_colour=tiff_page.photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO) or tiff_page.samplesperpixel > 2,
-            largest_part=tiff_page.tilewidth * tiff_page.tilelength if tiff_page.is_tiled else 0,
+            largest_part=int(tiff_page.tilewidth) * int(tiff_page.tilelength) if tiff_page.is_tiled else 0,
         )
 
 
@@ -238,9 +239,12 @@ def _through_pillow(
     """Decode a page with Pillow, which also turns it upright."""
     file.seek(0)
     # From memory: libtiff maps files, and one that is cut while it is decoded would end the process.
-    image = TiffImageFile(BytesIO(file.read()))
-    image.seek(page)
-    with caught_chatter() as lines:
+    content = BytesIO(file.read())
+    with caught_chatter() as lines, warnings.catch_warnings():
+        # Tags that are not as they should be: what they mean for the pixels was found by tifffile.
+        warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
+        image = TiffImageFile(content)
+        image.seek(page)
         decoded = decode_raster(image, path, (size, size[::-1]))
     if lines:
         raise ValueError(lines[0])
@@ -287,7 +291,7 @@ def _to_picture_type(array: NDArray[Any], page: tifffile.TiffPage) -> tuple[NDAr
     if array.dtype.kind == "f":
         if array.dtype != np.float32:
             notes = (f"{array.dtype.itemsize * 8}-bit floats read as 32-bit",)
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore", invalid="ignore"):
                 array = array.astype(np.float32)
     elif page.photometric != _PALETTE and bits < 8:
         # Every level of 1, 2 and 4 bits has an exact place in 0..255, as in PNG.

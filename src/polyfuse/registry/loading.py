@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from polyfuse.errors import InputError, UsageError
 from polyfuse.families.spec import FusionModel, Provenance
 from polyfuse.io.atomic import check_apart
+from polyfuse.io.source import reason
 from polyfuse.ops.devices import check_device
 from polyfuse.ops.precision import best_precision
 from polyfuse.registry.catalogue import FAMILIES, Family, names_with
@@ -182,7 +183,7 @@ def _build(entry: ModelEntry, path: Path | None) -> FusionModel:
         model = family.build(info.config)
     except (UsageError, AttributeError, KeyError, TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise InputError(
-            f"{path} has a configuration no {info.family} can have ({error}): get a fresh copy."
+            f"{path} has a configuration no {info.family} can have ({reason(error)}): get a fresh copy."
         ) from error
     try:
         model.load_state_dict(tensors, strict=True)

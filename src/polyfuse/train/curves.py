@@ -34,8 +34,8 @@ def draw_curves(folder: Path) -> Path | None:
         for name, values in log.items():
             if name not in ("step", "seconds"):
                 axes[_row(name)][column].plot(log["step"], values, label=name, linewidth=1)
-        if val_path.exists():
-            val = read_log(val_path)
+        val = read_log(val_path)
+        if "total" in val:  # not where the file is damaged
             axes[0][column].plot(val["step"], val["total"], "k.-", label="validation total")
         axes[0][column].set_title(stage)
         for axis in (axes[0][column], axes[1][column]):

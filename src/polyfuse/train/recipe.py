@@ -16,6 +16,7 @@ from polyfuse.io.documents import parse_json
 from polyfuse.io.source import read_bytes_of, shown
 from polyfuse.ops.precision import Precision
 from polyfuse.train.strict import check_known, check_plain, read_strict
+from polyfuse.train.strict import shown as shown_value
 
 _MAX_BYTES = 1 << 20
 _FREE = ("rhythm", "data.train", "data.val", "teacher")
@@ -327,4 +328,4 @@ def _difference(old: Any, new: Any, key: str, compare_steps: bool) -> str | None
         pairs = enumerate(zip(old, new, strict=True))
         differences = (_difference(o, n, f"{key}.{i}", compare_steps) for i, (o, n) in pairs)
         return next((text for text in differences if text is not None), None)
-    return None if old == new else f"{key} was {old!r} and is {new!r}"
+    return None if old == new else f"{key} was {shown_value(old)} and is {shown_value(new)}"

@@ -13,11 +13,16 @@ from polyfuse.io.documents import check_depth
 
 LARGEST = 2**63
 """Whole numbers must be smaller than this; larger ones fit no generator, tensor or file."""
+LONGEST = 4096
+"""Characters of a text; the longest is a path."""
 _SHOWN = 60
 
 
 def check_plain(values: Any, where: str) -> None:
-    """Refuse what no table of settings can hold: tables nested without end, numbers that are not finite or too long.
+    """Refuse what no table of settings can hold.
+
+    Those are tables nested without end, numbers that are not finite or too long, texts that are longer than a path, and
+    keys that are longer than a name or no line.
 
     Args:
         values: What TOML or JSON gives.
@@ -34,6 +39,9 @@ def check_plain(values: Any, where: str) -> None:
     while waiting:
         key, value = waiting.pop()
         if isinstance(value, dict):
+            strange = next((name for name in value if len(name) > _SHOWN or not name.isprintable()), None)
+            if strange is not None:
+                raise UsageError(f"{key} has the key {shown(strange)}, which is none: correct it.")
             waiting += [(f"{key}.{name}", item) for name, item in value.items()]
         elif isinstance(value, list):
             waiting += [(f"{key}.{index}", item) for index, item in enumerate(value)]
@@ -41,8 +49,9 @@ def check_plain(values: Any, where: str) -> None:
             raise UsageError(f"{key} is {value}: give a finite number.")
         elif isinstance(value, int) and abs(value) >= LARGEST:
             raise UsageError(f"{key} has {value.bit_length()} bits: give a number below 2^63.")
-        elif isinstance(value, str) and "\0" in value:
-            raise UsageError(f"{key} holds a null character: correct it.")
+        elif isinstance(value, str) and ("\0" in value or len(value) > LONGEST):
+            what = "a null character" if "\0" in value else f"{len(value)} characters, too many for a text or a number"
+            raise UsageError(f"{key} holds {what}: correct it.")
 
 
 def shown(value: Any) -> str:

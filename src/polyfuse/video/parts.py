@@ -26,6 +26,8 @@ from polyfuse.video.pyav import load_av
 from polyfuse.video.store import SUFFIX, read_arrays, read_progress, write_store
 from polyfuse.video.temporal import State
 
+_LATEST = 2**62
+"""Beyond all time stamps and sizes of a part."""
 _STATE = "filter."
 """What the names of the filter's arrays begin with in the file of a part."""
 
@@ -113,7 +115,7 @@ class Parts:
             OutputError: If a part was removed or damaged meanwhile.
         """
         for number in range(self._count):
-            arrays = read_arrays(self._path(number))
+            arrays = _read_part(self._path(number))
             if arrays is None:
                 raise OutputError(f"{shown(self._path(number))} is gone or damaged: pass --overwrite to begin anew")
             data, start = arrays["data"].tobytes(), 0
@@ -138,13 +140,25 @@ class Parts:
     def _last_state(self) -> State:
         """The filter's state in the last part; a part that cannot be read counts as missing, with those after it."""
         while self._count:
-            arrays = read_arrays(self._path(self._count - 1))
-            if arrays is not None and {"table", "data"} <= arrays.keys():
+            arrays = _read_part(self._path(self._count - 1))
+            if arrays is not None:
                 return {name.removeprefix(_STATE): array for name, array in arrays.items() if name.startswith(_STATE)}
             self._count -= 1
             words = read_progress(self._path(self._count - 1)) if self._count else None
             self.num_frames = 0 if words is None else words["frames"]
         return {}
+
+
+def _read_part(path: Path) -> State | None:
+    """The arrays of a part; None if it is missing, damaged, or its packets are not those of its table."""
+    arrays = read_arrays(path)
+    if arrays is None or not {"table", "data"} <= arrays.keys():
+        return None
+    table, data = arrays["table"], arrays["data"]
+    if (table.dtype.name, data.dtype.name) != ("int64", "uint8") or data.ndim != 1 or table.shape[1:] != (5,):
+        return None
+    is_whole = (table > -_LATEST).all() and (table < _LATEST).all() and (table[:, 4] >= 0).all()
+    return arrays if is_whole and sum(table[:, 4].tolist()) == len(data) else None
 
 
 def parts_folder(target: Path) -> Path:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
@@ -18,7 +19,7 @@ from polyfuse.io.source import open_source, read_bytes_of
 from polyfuse.video.temporal import State
 
 SUFFIX = ".safetensors"
-_KEY = "polyfuse"
+_KEY, _HASH = "polyfuse", "sha256"
 _HEADER_BYTES = 8
 _MAX_BYTES = 1 << 33
 
@@ -35,10 +36,8 @@ def write_store(path: Path, arrays: State, words: dict[str, Any], *, called: Pat
     Raises:
         OutputError: If it cannot be written.
     """
-    data = save(
-        {name: np.ascontiguousarray(array) for name, array in arrays.items()},
-        {_KEY: json.dumps(words, sort_keys=True)},
-    )
+    plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    data = save(plain, {_KEY: json.dumps({**words, _HASH: _sha256(plain)}, sort_keys=True)})
     with atomic_path(path, overwrite=True, called=called) as temporary:
         temporary.write_bytes(data)
 
@@ -47,12 +46,33 @@ def read_words(path: Path) -> dict[str, Any] | None:
     """The JSON values of a file by `write_store`; None if it is missing or no such file."""
     try:
         with open_source(path, what="state") as file:
-            length = int.from_bytes(file.read(_HEADER_BYTES), "little")
-            header = file.read(min(length, path.stat().st_size))
-        words = parse_json(parse_json(header)["__metadata__"][_KEY])
-    except (InputError, RecursionError, ValueError, KeyError, TypeError):
+            words = _words(file, path.stat().st_size)
+    except (InputError, ValueError, KeyError, TypeError):
         return None
-    return words if isinstance(words, dict) else None
+    words.pop(_HASH, None)
+    return words
+
+
+def _words(file: BinaryIO, num_bytes: int) -> dict[str, Any]:
+    """The JSON values in the header of an open file.
+
+    Raises:
+        ValueError, KeyError or TypeError: If it has no such header.
+    """
+    length = int.from_bytes(file.read(_HEADER_BYTES), "little")
+    words = parse_json(parse_json(file.read(min(length, num_bytes)))["__metadata__"][_KEY])
+    if not isinstance(words, dict):
+        raise TypeError("no table")
+    return words
+
+
+def _sha256(arrays: State) -> str:
+    """SHA-256 over name, type, shape and values of all arrays."""
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def read_progress(path: Path) -> dict[str, Any] | None:
@@ -67,9 +87,11 @@ def read_progress(path: Path) -> dict[str, Any] | None:
     return words if whole else None
 
 
-def read_arrays(path: Path) -> dict[str, NDArray[Any]] | None:
-    """The arrays of such a file; None if it is damaged or missing."""
+def read_arrays(path: Path) -> State | None:
+    """The arrays of such a file; None if it is damaged, which their hash tells, or missing."""
     try:
-        return load(read_bytes_of(path, _MAX_BYTES, what="state"))
+        content = read_bytes_of(path, _MAX_BYTES, what="state")
+        arrays: State = load(content)
+        return arrays if _words(BytesIO(content), len(content))[_HASH] == _sha256(arrays) else None
     except (InputError, SafetensorError, KeyError, TypeError, ValueError):
         return None

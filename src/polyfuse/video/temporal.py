@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyfuse.errors import UsageError
+from polyfuse.errors import InputError, UsageError
 
 Plane = NDArray[np.float32]
 State = dict[str, NDArray[Any]]
@@ -71,6 +71,7 @@ class TemporalFilter(ABC):
         """Numbers of the frames, from 0, before which a cut was found."""
         self._count = 0
         self._carried: State = {}
+        self._restored = False
 
     def __call__(self, fused: Plane, a: Plane, b: Plane) -> Plane:
         """Filter the next frame.
@@ -83,6 +84,9 @@ class TemporalFilter(ABC):
         Returns:
             (H, W) float32, about [0, 1].
         """
+        if self._restored:
+            _check_like(self._carried, {**self._step(fused, a, b, {})[1], "fused": fused})
+            self._restored = False
         if self._carried and is_cut(self._carried["fused"], fused):
             self.cuts.append(self._count)
             self._carried = {}
@@ -100,9 +104,34 @@ class TemporalFilter(ABC):
         return {**self._carried, "count": np.array([self._count]), "cuts": np.array(self.cuts, np.int64)}
 
     def restore(self, state: State) -> None:
-        """Take over a state from `state`: this filter goes on as that one would have."""
+        """Take over a state from `state`: this filter goes on as that one would have.
+
+        Raises:
+            InputError: If it is none. Whether it fits the frames is seen at the next one.
+        """
+        kinds = [(array.dtype.name, array.ndim) for name in ("count", "cuts") if (array := state.get(name)) is not None]
+        if kinds != [("int64", 1)] * 2 or len(state["count"]) != 1:
+            raise InputError(_UNFIT)
+        self._restored = True
         self._carried = {name: array.copy() for name, array in state.items() if name not in ("count", "cuts")}
         self._count, self.cuts = int(state["count"][0]), [int(number) for number in state["cuts"]]
+
+
+_UNFIT = "what an earlier run kept of the temporal filter is damaged or of other frames: pass --overwrite to begin anew"
+
+
+def _check_like(state: State, fresh: State) -> None:
+    """Compare what was carried over with what the filter makes of a frame.
+
+    Raises:
+        InputError: If names, types or shapes differ, or values are not finite.
+    """
+    fits = not state or state.keys() == fresh.keys()
+    for name, array in state.items():
+        fits = fits and (array.dtype, array.shape) == (fresh[name].dtype, fresh[name].shape)
+        fits = fits and bool(np.isfinite(array).all())
+    if not fits:
+        raise InputError(_UNFIT)
 
 
 def is_cut(before: NDArray[np.float32], after: NDArray[np.float32]) -> bool:

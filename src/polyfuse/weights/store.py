@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 MAX_BYTES = 1 << 31
 """Largest file of weights that is read; ours have 2 MB at most."""
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,9 @@ def _read_info(content: bytes) -> WeightsInfo:
         kind = dict if field.name == "config" else type(field.default) if field.default is not MISSING else str
         if type(getattr(info, field.name)) is not kind:
             raise TypeError(f"{field.name} is of a wrong type")
+    for text in (info.name, info.family, info.luma, info.rendering):  # they stand in messages
+        if len(text) > _LONGEST_NAME or not text.isprintable():
+            raise ValueError("a name is no line of some words")
     return info
 
 

@@ -100,7 +100,8 @@ def test_run_goes_on_where_it_was_killed(
     assert not Path("out/table.md").exists()
     before = len(looked)
     assert polyfuse(*scene, "--models", "laplacian").code == 0
-    assert len(looked) - before == 25 - 7
+    assert before < 25
+    assert len(looked) - before == 25 - (before - 1)  # all but those that were done; one was under way
     assert len(set(looked)) == 25
     looked.clear()
     assert polyfuse(*scene, "--models", "laplacian", "--overwrite").code == 0

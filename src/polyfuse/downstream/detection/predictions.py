@@ -127,6 +127,7 @@ class Kept:
             OutputError: If it cannot be written.
         """
         if self._changed:
-            document = {"schema": SCHEMA, "made_by": self._made_by, "pictures": self._pictures}
-            write_text(self._path, json.dumps(document) + "\n", overwrite=True)
             self._changed = False
+            pictures = dict(self._pictures)  # other threads may add to it meanwhile
+            document = {"schema": SCHEMA, "made_by": self._made_by, "pictures": pictures}
+            write_text(self._path, json.dumps(document) + "\n", overwrite=True)

@@ -136,41 +136,58 @@ def find_in_row(
     Raises:
         InputError: The first picture that cannot be read or detected in.
     """
-    description = detector.description
-    path = folder / DETECTIONS / quote(description.name, safe="") / f"{quote(row.name, safe=' +')}.json"
-    kept = Kept(path, {"onnx_sha256": detector.digest, "description": asdict(description)})
+    looking = _Looking(contestants, row, detector, folder)
     results: dict[str, Found] = {}
+    waiting: deque[tuple[Pair, Future[Found]]] = deque()
 
-    def look(pair: Pair) -> tuple[str, Found, bool]:
-        picture = contestants.picture(row, pair)
-        digest = hashlib.sha256(picture.tobytes() + str(picture.shape).encode()).hexdigest()
-        earlier = kept.get(pair.name, digest)
-        if earlier is not None:
-            return digest, earlier, False
-        return digest, detector(picture, f"{pair.name} of {row.name}"), True
-
-    def take(pair: Pair, looked: Future[tuple[str, Found, bool]]) -> None:
-        digest, results[pair.name], is_new = looked.result()
-        if is_new:
-            kept.put(pair.name, digest, results[pair.name])
+    def take() -> None:
+        pair, looked = waiting.popleft()
+        results[pair.name] = looked.result()
         if len(results) % SAVE_EVERY == 0:
-            kept.save()
+            looking.kept.save()
         if on_picture is not None:
             on_picture(row.name, pair.name)
 
-    waiting: deque[tuple[Pair, Future[tuple[str, Found, bool]]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
             for pair in contestants.pairs:
-                waiting.append((pair, pool.submit(look, pair)))
+                waiting.append((pair, pool.submit(looking, pair)))
                 if len(waiting) > 2 * workers:
-                    take(*waiting.popleft())
+                    take()
             while waiting:
-                take(*waiting.popleft())
+                take()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-            kept.save()
+            looking.kept.save()
     return results
+
+
+class _Looking:
+    """Looks for what is in the pictures of a row, unless an earlier run did; several threads may call it at a time.
+
+    Args:
+        contestants: Of the comparison.
+        row: One of its rows.
+        detector: Ready to run.
+        folder: Of the run.
+    """
+
+    def __init__(self, contestants: Contestants, row: Row, detector: OnnxDetector, folder: Path) -> None:
+        self._contestants, self._row, self._detector = contestants, row, detector
+        description = detector.description
+        path = folder / DETECTIONS / quote(description.name, safe="") / f"{quote(row.name, safe=' +')}.json"
+        self.kept = Kept(path, {"onnx_sha256": detector.digest, "description": asdict(description)})
+
+    def __call__(self, pair: Pair) -> Found:
+        """What is in the picture of a pair."""
+        picture = self._contestants.picture(self._row, pair)
+        digest = hashlib.sha256(picture.tobytes() + str(picture.shape).encode()).hexdigest()
+        earlier = self.kept.get(pair.name, digest)
+        if earlier is not None:
+            return earlier
+        boxes = self._detector(picture, f"{pair.name} of {self._row.name}")
+        self.kept.put(pair.name, digest, boxes)
+        return boxes
 
 
 def compare(

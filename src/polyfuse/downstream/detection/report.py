@@ -106,13 +106,13 @@ def document(comparison: Comparison) -> dict[str, Any]:
 
 def _row(comparison: Comparison, row: RowResult) -> dict[str, Any]:
     """One row as plain values."""
-    difference = comparison.differences.get(row.name)
+    difference, pictures = comparison.differences.get(row.name), {"pictures": len(comparison.truth.boxes)}
     return {
         "name": row.name,
         "kind": row.kind,
         **_numbers(row.score.means),
-        "pictures": len(comparison.truth.boxes),
-        "classes": {label: _numbers(score) for label, score in row.score.classes.items()},
+        **pictures,
+        "classes": {label: {**_numbers(score), **pictures} for label, score in row.score.classes.items()},
         "to_best_source": None
         if difference is None
         else {key: _finite(value) for key, value in vars(difference).items()},

@@ -160,11 +160,9 @@ def test_class_numbers_beyond_the_names_are_refused() -> None:
 def test_of_overlapping_boxes_of_one_class_the_better_one_stays() -> None:
     edges = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [0, 0, 10, 10], [40, 40, 50, 50]], dtype=float)
     boxes = (edges, np.array([0.5, 0.9, 0.8, 0.1]), np.array([0, 0, 1, 0]))
-    kept = thinned(boxes, OutputDescription(nms=0.5), {0: "a", 1: "b"})
+    kept = thinned(boxes, OutputDescription(nms=0.5))
     assert kept[1].tolist() == [0.9, 0.8, 0.1]
-    merged = thinned(boxes, OutputDescription(nms=0.5), {0: "a", 1: "a"})
-    assert merged[1].tolist() == [0.9, 0.1]
-    assert thinned(boxes, OutputDescription(most=2), {})[1].tolist() == [0.9, 0.8]
+    assert thinned(boxes, OutputDescription(most=2))[1].tolist() == [0.9, 0.8]
 
 
 def test_merged_classes_come_out_under_their_new_name(squares_onnx: Squares) -> None:

@@ -76,7 +76,7 @@ class Description:
     classes: tuple[str, ...]
     """Names by number."""
     merge: Mapping[str, str] = field(default_factory=dict)
-    """New name by old one, e.g. "car" for "bus"; done before overlapping boxes are removed."""
+    """New name by old one, e.g. "car" for "bus"; done after overlapping boxes of one class are removed."""
 
 
 @cache

@@ -111,7 +111,7 @@ class OnnxDetector:
         height, width = picture.shape[:2]
         edges = np.clip(placing.back(edges), 0, [width, height, width, height])
         solid = (edges[:, 2] > edges[:, 0]) & (edges[:, 3] > edges[:, 1])
-        edges, scores, numbers = thinned((edges[solid], scores[solid], numbers[solid]), self.description.output, names)
+        edges, scores, numbers = thinned((edges[solid], scores[solid], numbers[solid]), self.description.output)
         return found(edges, scores, tuple(names[int(number)] for number in numbers), where=where)
 
     def prepared(self, picture: Pixels8) -> tuple[NDArray[Any], Placing]:

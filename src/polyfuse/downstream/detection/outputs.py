@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,13 +42,12 @@ def decoded(outputs: Arrays, description: Description, size: tuple[int, int]) ->
     return edges[kept], scores[kept], numbers[kept]
 
 
-def thinned(boxes: Scored, rules: OutputDescription, names: Mapping[int, str]) -> Scored:
+def thinned(boxes: Scored, rules: OutputDescription) -> Scored:
     """The best boxes without those that a better one of their class overlaps too much.
 
     Args:
         boxes: In any unit.
         rules: How much is too much, and how many are kept.
-        names: Class by number; numbers of one name are one class.
     """
     edges, scores, numbers = boxes
     order = np.argsort(-scores, kind="stable")
@@ -56,7 +55,7 @@ def thinned(boxes: Scored, rules: OutputDescription, names: Mapping[int, str]) -
         order = order[: rules.most]
         return edges[order], scores[order], numbers[order]
     order = order[:CANDIDATES]
-    classes = np.array([names[int(number)] for number in numbers[order]])
+    classes = numbers[order]
     shares = overlaps(edges[order], edges[order], np.zeros(len(order), dtype=bool))
     rivals = (shares > rules.nms) & (classes[:, None] == classes[None])
     alive = np.ones(len(order), dtype=bool)

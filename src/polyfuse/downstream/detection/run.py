@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from polyfuse._version import __version__
 from polyfuse.downstream.detection.description import Description, read_description
 from polyfuse.downstream.detection.found import Found
 from polyfuse.downstream.detection.onnx_detector import OnnxDetector
@@ -176,7 +177,9 @@ class _Looking:
         self._contestants, self._row, self._detector = contestants, row, detector
         description = detector.description
         path = folder / DETECTIONS / quote(description.name, safe="") / f"{quote(row.name, safe=' +')}.json"
-        self.kept = Kept(path, {"onnx_sha256": detector.digest, "description": asdict(description)})
+        self.kept = Kept(
+            path, {"polyfuse": __version__, "onnx_sha256": detector.digest, "description": asdict(description)}
+        )
 
     def __call__(self, pair: Pair) -> Found:
         """What is in the picture of a pair."""

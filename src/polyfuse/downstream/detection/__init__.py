@@ -1,0 +1,1 @@
+"""Object detection on sources, baselines and fused pictures, scored against true boxes."""

@@ -8,14 +8,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from polyfuse.downstream.lists import read_names
 from polyfuse.downstream.segmentation.classes import FMB, MFNET, Classes, classes_from_file
 from polyfuse.errors import InputError
 from polyfuse.io import Pair, find_pairs, peek_size, write_picture
 from polyfuse.io.indices import read_four_channels, read_indices
 from polyfuse.io.pairs import list_pictures, listed
-from polyfuse.io.source import read_bytes_of, shown
+from polyfuse.io.source import shown
 
-_MAX_LIST = 1 << 24
 _MASK_FOLDERS = ("segmentation_labels", "segmentation-labels", "label", "labels", "classes", "masks")
 """Names, lower case, of folders with masks: MSRS Segmentation_labels, FMB Label, drawn scenes classes."""
 _A, _B = ("ir", "infrared", "thermal"), ("vi", "vis", "visible", "rgb")
@@ -184,15 +184,10 @@ def _mfnet_pairs(folder: Path, images: Path, labels: Path, split: str) -> tuple[
     by_name = {path.stem: path for path in list_pictures(images)}
     masks = {path.stem: path for path in list_pictures(labels)}
     list_path = folder / f"{split}.txt"
-    try:
-        names = read_bytes_of(list_path, _MAX_LIST, what="list of names").decode("utf-8-sig").split()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{shown(list_path)} is no text in UTF-8: write a name a line") from error
+    names = read_names(list_path)
     missing = [name for name in names if name not in by_name or name not in masks]
     if missing:
         raise InputError(
             f"{shown(list_path)} names pictures without image or label ({listed(missing)}): add them, or correct it"
         )
-    if not names:
-        raise InputError(f"{shown(list_path)} names no pictures: write a name a line")
-    return tuple(LabelledPair(Pair(name, by_name[name], by_name[name]), masks[name]) for name in dict.fromkeys(names))
+    return tuple(LabelledPair(Pair(name, by_name[name], by_name[name]), masks[name]) for name in names)

@@ -27,7 +27,7 @@ VERBS = {
     "models": "List, describe, check and import models.",
     "train": "Train a network by a recipe.",
     "ablate": "Train the rows of a paper's ablation study and compare.",
-    "downstream": "Compare fused pictures by what other programs make of them.",
+    "downstream": "Compare inputs by what other programs make of them.",
     "demo": "Draw a scene, fuse it, and write sources and result.",
     "data": "Pack training data, or draw invented scenes with ground truth.",
     "doctor": "Print versions, kernels, threads, devices and extras.",

@@ -9,14 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from polyfuse.cli.downstream_options import (
-    TrainingArguments,
-    contestant_options,
-    out_option,
-    show_options,
-    training_options,
-)
-from polyfuse.cli.downstream_training import fuse_all, run_all, warn_of_overlap
+from polyfuse.cli.downstream_options import row_options
+from polyfuse.cli.downstream_training import TrainingArguments, fuse_all, run_all, training_options, warn_of_overlap
 from polyfuse.cli.options import PATH, talk_options
 from polyfuse.cli.output import json_document, speaker, table_width
 
@@ -40,12 +34,19 @@ class DetectTrainedArguments(TrainingArguments):
 @click.command("detect-trained")
 @click.argument("train", type=PATH)
 @click.argument("test", type=PATH)
-@out_option("detection")
-@contestant_options
+@click.option(
+    "-o",
+    "--out",
+    type=PATH,
+    default=Path("detection-trained"),
+    show_default=True,
+    metavar="DIR",
+    help="Folder of the comparison: fused pictures, trainings, report.",
+)
+@row_options
 @click.option("--train-truth", type=PATH, metavar="PATH", help="Boxes of TRAIN; default is truth.json in it.")
 @click.option("--test-truth", type=PATH, metavar="PATH", help="Boxes of TEST; default is truth.json in it.")
 @training_options
-@show_options
 @talk_options
 def command(train: Path, test: Path, **values: Any) -> None:
     """Train a small detector on each input's pictures of TRAIN and score it on those of TEST.
@@ -55,7 +56,7 @@ def command(train: Path, test: Path, **values: Any) -> None:
     crops and steps. The same command again goes on where it stopped. The table goes to stdout.
     """
     arguments = DetectTrainedArguments.taken_from(values)
-    with json_document(arguments.wants_json) as document:
+    with json_document(arguments.as_json) as document:
         _detect(train, test, arguments, document)
 
 
@@ -85,15 +86,15 @@ def _detect(train: Path, test: Path, arguments: DetectTrainedArguments, document
         warn_of_overlap(parts[0][1], parts[1][1], say)
         fuse_all([rows for _, rows in parts], arguments, say)
         count = len(plan.test.contestants.rows) * plan.seeds
-        report = comparison.make_report(plan, run_all(plan.trials, plan.budget.steps, count, arguments, say))
+        report = comparison.make_report(plan, run_all(plan.trials, count, arguments, say))
         document.update(comparison.document(report))
         markdown, csv = markdown_text(comparison.grid(report)), comparison.table_csv(report)
         paths = write_tables(arguments.out, markdown=markdown, csv=csv, document=comparison.document(report))
-        paths += draw(report, plan.test.contestants, arguments.out / "sheets", arguments.sheets)
+        paths += draw(report, plan.test.contestants, arguments.out / "pictures", arguments.pictures)
     document["files"] = [str(path) for path in paths]
     say(f"{len(paths)} files in {arguments.out}")
-    if not arguments.wants_json:
-        click.echo(_text(report, arguments.form), nl=False)
+    if not arguments.as_json:
+        click.echo(_text(report), nl=False)
 
 
 def _found(
@@ -110,15 +111,9 @@ def _found(
     return read_truth(truth or folder / TRUTH, sizes), contestants
 
 
-def _text(report: DetectionReport, form: str) -> str:
+def _text(report: DetectionReport) -> str:
     """What goes to stdout."""
     from polyfuse.downstream.detection.trained import comparison
-    from polyfuse.evaluation.documents import markdown_text
     from polyfuse.evaluation.terminal import terminal_text
 
-    if form == "csv":
-        return comparison.table_csv(report)
-    grid = comparison.grid(report)
-    if form == "md":
-        return markdown_text(grid)
-    return terminal_text(grid, width=table_width(), styled=sys.stdout.isatty()) + "\n"
+    return terminal_text(comparison.grid(report), width=table_width(), styled=sys.stdout.isatty()) + "\n"

@@ -1,189 +1,109 @@
-"""Options that the commands of `polyfuse downstream` share, and what they mean to the library."""
+"""Options that the commands below `polyfuse downstream` share: which rows are compared, and where files go."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from polyfuse.cli.options import PATH, Arguments, stack, talk_options
+from polyfuse.cli.completion import complete_models
+from polyfuse.cli.options import PATH, Arguments, Command, stack
 from polyfuse.errors import UsageError
 
 if TYPE_CHECKING:
-    from polyfuse.downstream.rows import Contestants
-    from polyfuse.downstream.training.engine import Budget
+    from polyfuse.fusion import FuseOptions
     from polyfuse.io import Pair
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+
+class NamedFile(click.ParamType):  # type: ignore[type-arg]
+    """A name and a path: mine=results/."""
+
+    name = "name=path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Path]:
+        """Split the text at its first equals sign."""
+        if isinstance(value, tuple):  # click asks for this: what is converted stays as it is
+            return value
+        name, _, path = (part.strip() for part in str(value).partition("="))
+        if not name or not path:
+            self.fail(f"{value!r} lacks a name or a path: write NAME=PATH.", param, ctx)
+        return name, PATH.convert(path, param, ctx)
 
 
-def contestant_options(command: Command) -> Command:
-    """Whose pictures are compared; both sources, average and maximum always are."""
+def row_options(command: Command) -> Command:
+    """Which rows stand beside the sources, average and maximum, and how pictures are read and fused."""
     return stack(
         command,
         [
-            click.option("--models", default="", metavar="LIST",
-                         help="Models that fuse on the way, for example laplacian,fnet.road."),
-            click.option("--fused", "named", multiple=True, metavar="NAME=DIR",
-                         help="Pictures fused elsewhere; repeat it."),
-        ],
-    )  # fmt: skip
-
-
-def show_options(command: Command) -> Command:
-    """What is printed."""
-    return stack(
-        command,
-        [
-            click.option("--format", "form", type=click.Choice(["table", "csv", "json", "md"]), default="table",
-                         show_default=True, help="What goes to stdout."),
-            click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout: --format json."),
-        ],
-    )  # fmt: skip
-
-
-def training_options(command: Command) -> Command:
-    """How a network is trained on each contestant's pictures."""
-    return stack(
-        command,
-        [
-            click.option("--train-split", default="train", show_default=True, metavar="NAME",
-                         help="Split of TRAIN, where it has splits."),
-            click.option("--test-split", default="test", show_default=True, metavar="NAME", help="The same of TEST."),
-            click.option("--train-list", type=PATH, metavar="FILE", help="Only the pairs named there, a name a line."),
-            click.option("--test-list", type=PATH, metavar="FILE", help="The same of TEST."),
-            click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, metavar="N",
-                         help="Trainings of each row."),
-            click.option("--steps", type=click.IntRange(1), default=300, show_default=True, metavar="N",
-                         help="Steps of each training."),
-            click.option("--batch", type=click.IntRange(1), default=4, show_default=True, metavar="N",
-                         help="Crops of a step."),
-            click.option("--crop", type=click.IntRange(16), default=160, show_default=True, metavar="SIZE",
-                         help="Longest side of a crop in pixels."),
-            click.option("--rate", type=click.FloatRange(0, 1, min_open=True), default=3e-3, show_default=True,
-                         metavar="RATE", help="Highest learning rate."),
-            click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda, ..."),
-            click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads; default is all cores."),
-            click.option("--sheets", type=click.IntRange(0), default=3, show_default=True, metavar="N",
-                         help="Pairs, of those that rows differ most on, to draw in --out/sheets."),
+            click.option("--models", metavar="LIST", shell_complete=complete_models,
+                         help="Models that fuse on the way, such as laplacian,fnet.road."),
+            click.option("--fused", type=NamedFile(), multiple=True, metavar="NAME=DIR",
+                         help="A method and the folder of its results; repeat it."),
+            click.option("--range", "range_", default="auto", metavar="SPEC", show_default=True,
+                         help="Values of A that become black and white, as in `polyfuse fuse`."),
+            click.option("--range-b", default="full", metavar="SPEC", show_default=True, help="The same for B."),
+            click.option("--precision", type=click.Choice(["float32", "bf16", "tf32", "auto"]), default="float32",
+                         show_default=True, help="Arithmetic of the models that fuse."),
         ],
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class DownstreamArguments(Arguments):
-    """What `contestant_options`, `show_options` and `talk_options` ask for."""
+class RowArguments(Arguments):
+    """What `row_options` asks for."""
 
-    out: Path
-    models: str
-    named: tuple[str, ...]
-    form: Literal["table", "csv", "json", "md"]
-    as_json: bool
-    threads: int | None
-    quiet: bool
-
-    @property
-    def wants_json(self) -> bool:
-        """Whether stdout gets one JSON document."""
-        return self.as_json or self.form == "json"
+    models: str | None
+    fused: tuple[tuple[str, Path], ...]
+    range_: str
+    range_b: str
+    precision: Literal["float32", "bf16", "tf32", "auto"]
 
     @property
     def model_names(self) -> list[str]:
-        """Names of `--models`, each once."""
-        return list(dict.fromkeys(self.models.replace(",", " ").split()))
+        """The models by name."""
+        return (self.models or "").replace(",", " ").split()
 
     def folders(self) -> dict[str, Path]:
-        """Name and folder of each `--fused`.
+        """Folders of results by the name of their row.
 
         Raises:
-            UsageError: If one lacks a name or a folder, is given twice, or has a name that no folder can have.
+            UsageError: If a name is given twice.
         """
-        folders: dict[str, Path] = {}
-        for text in self.named:
-            name, _, path = text.partition("=")
-            name = name.strip()
-            if not name or not path:
-                raise UsageError(f"--fused {text} lacks a name or a folder: write NAME=DIR.")
-            if name in folders:
-                raise UsageError(f"--fused names {name} twice: choose another name for one of them.")
-            if name in (".", "..") or any(sign in name for sign in "/\\\0"):
-                raise UsageError(f"--fused {text}: the name {name!r} is no plain file name: choose another.")
-            folders[name] = Path(path)
-        return folders
+        return by_name(self.fused, "--fused")
 
-    def contestants(self, pairs: list[Pair], part: str = "") -> Contestants:
-        """All rows for some pairs; what models fuse goes below `out`.
+    def fuse_options(self) -> FuseOptions:
+        """How pictures are read and fused."""
+        from polyfuse.fusion import FuseOptions
 
-        Args:
-            pairs: Which.
-            part: "train" or "test": such a folder below the one of `--fused` is taken where there is one.
-        """
-        from polyfuse.downstream.rows import find_contestants
-
-        fused = {
-            name: path / part if part and (path / part).is_dir() else path for name, path in self.folders().items()
-        }
-        return find_contestants(pairs, self.out / part, fused=fused, models=self.model_names)
+        return FuseOptions(range=self.range_, range_b=self.range_b)
 
 
-@dataclass(frozen=True)
-class TrainingArguments(DownstreamArguments):
-    """What `training_options` asks for as well."""
+def by_name(named: tuple[tuple[str, Path], ...], option: str) -> dict[str, Path]:
+    """Paths by their names.
 
-    train_split: str
-    test_split: str
-    train_list: Path | None
-    test_list: Path | None
-    seeds: int
-    steps: int
-    batch: int
-    crop: int
-    rate: float
-    device: str
-    sheets: int
-
-    def budget(self) -> Budget:
-        """The same for every row."""
-        from polyfuse.downstream.training.engine import Budget
-
-        return Budget(self.steps, self.batch, self.crop, self.rate)
-
-    def prepare(self) -> None:
-        """Set the number of threads; refuse a device that is not there and drawings that cannot be made.
-
-        Raises:
-            UsageError: If the device cannot be used.
-            DependencyError: If sheets are wanted and matplotlib is missing.
-        """
-        import torch
-
-        from polyfuse.drawing.canvas import require_matplotlib
-        from polyfuse.ops.devices import check_device
-
-        if self.threads is not None:
-            torch.set_num_threads(self.threads)
-        check_device(self.device)
-        if self.sheets:
-            require_matplotlib()
+    Raises:
+        UsageError: If a name is given twice.
+    """
+    paths: dict[str, Path] = {}
+    for name, path in named:
+        if name in paths:
+            raise UsageError(f"{option} names {name} twice: choose another name for one of them.")
+        paths[name] = path
+    return paths
 
 
-def out_option(default: str) -> Callable[[Command], Command]:
-    """Where a comparison lies."""
-    return click.option(
-        "-o", "--out", type=PATH, default=Path(default), show_default=True, metavar="DIR",
-        help="Folder of the comparison: runs, fused pictures, tables.",
-    )  # fmt: skip
+def given_pairs(a: Path, b: Path | None) -> list[Pair]:
+    """The pairs of two folders, two files, or a CSV file.
 
+    Raises:
+        UsageError: If A alone is neither a CSV file nor, for the caller to see, a folder.
+    """
+    from polyfuse.io import find_pairs, pairs_from_csv
 
-__all__ = [
-    "DownstreamArguments",
-    "TrainingArguments",
-    "contestant_options",
-    "out_option",
-    "show_options",
-    "talk_options",
-    "training_options",
-]
+    if b is not None:
+        return find_pairs(a, b)
+    if a.suffix.lower() == ".csv":
+        return pairs_from_csv(a)
+    raise UsageError(f"{a} has no partner: give two folders, or one CSV file of pairs.")

@@ -9,14 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from polyfuse.cli.downstream_options import (
-    TrainingArguments,
-    contestant_options,
-    out_option,
-    show_options,
-    training_options,
-)
-from polyfuse.cli.downstream_training import fuse_all, run_all, warn_of_overlap
+from polyfuse.cli.downstream_options import row_options
+from polyfuse.cli.downstream_training import TrainingArguments, fuse_all, run_all, training_options, warn_of_overlap
 from polyfuse.cli.options import PATH, talk_options
 from polyfuse.cli.output import json_document, speaker, table_width
 
@@ -38,8 +32,16 @@ class SegmentArguments(TrainingArguments):
 @click.command("segment")
 @click.argument("train", type=PATH)
 @click.argument("test", type=PATH)
-@out_option("segmentation")
-@contestant_options
+@click.option(
+    "-o",
+    "--out",
+    type=PATH,
+    default=Path("segmentation"),
+    show_default=True,
+    metavar="DIR",
+    help="Folder of the comparison: fused pictures, trainings, report.",
+)
+@row_options
 @click.option(
     "--network",
     type=click.Choice(["unet", "segformer-b0"]),
@@ -50,7 +52,6 @@ class SegmentArguments(TrainingArguments):
 @click.option("--classes", type=PATH, metavar="FILE", help="Names of the classes, one a line, if the set says none.")
 @click.option("--ignore", type=click.IntRange(0, 65535), metavar="N", help="Index in masks that is not counted.")
 @training_options
-@show_options
 @talk_options
 def command(train: Path, test: Path, **values: Any) -> None:
     """Train a segmentation network on each input's pictures of TRAIN and score it on those of TEST.
@@ -61,7 +62,7 @@ def command(train: Path, test: Path, **values: Any) -> None:
     stdout.
     """
     arguments = SegmentArguments.taken_from(values)
-    with json_document(arguments.wants_json) as document:
+    with json_document(arguments.as_json) as document:
         _segment(train, test, arguments, document)
 
 
@@ -88,19 +89,19 @@ def _segment(train: Path, test: Path, arguments: SegmentArguments, document: dic
             parts[0], parts[1], arguments.network, arguments.budget(), arguments.seeds, arguments.out, arguments.device
         )
         fuse_all([rows for _, rows in parts], arguments, say)
-        tell_runs = plan.budget.steps, len(plan.test.contestants.rows) * plan.seeds
-        report = make_report(plan, run_all(plan.trials, *tell_runs, arguments, say))
+        count = len(plan.test.contestants.rows) * plan.seeds
+        report = make_report(plan, run_all(plan.trials, count, arguments, say))
         document.update(tables.document(report))
         grid = tables.grid(report)
         paths = write_tables(
             arguments.out, markdown=markdown_text(grid), csv=tables.table_csv(report), document=tables.document(report)
         )
-        if arguments.sheets:
-            paths += draw(plan, report, arguments.out / "sheets", arguments.sheets, overwrite=True)
+        if arguments.pictures:
+            paths += draw(plan, report, arguments.out / "pictures", arguments.pictures, overwrite=True)
     document["files"] = [str(path) for path in paths]
     say(f"{len(paths)} files in {arguments.out}")
-    if not arguments.wants_json:
-        click.echo(_text(report, arguments.form), nl=False)
+    if not arguments.as_json:
+        click.echo(_text(report), nl=False)
 
 
 def _found(folder: Path, split: str, names: Path | None, arguments: SegmentArguments) -> LabelledSet:
@@ -120,15 +121,9 @@ def _with_rows(part: str, labelled: LabelledSet, arguments: SegmentArguments) ->
     return apart, arguments.contestants([item.pair for item in apart.pairs], part)
 
 
-def _text(report: SegmentationReport, form: str) -> str:
+def _text(report: SegmentationReport) -> str:
     """What goes to stdout."""
     from polyfuse.downstream.segmentation import tables
-    from polyfuse.evaluation.documents import markdown_text
     from polyfuse.evaluation.terminal import terminal_text
 
-    if form == "csv":
-        return tables.table_csv(report)
-    grid = tables.grid(report)
-    if form == "md":
-        return markdown_text(grid)
-    return terminal_text(grid, width=table_width(), styled=sys.stdout.isatty()) + "\n"
+    return terminal_text(tables.grid(report), width=table_width(), styled=sys.stdout.isatty()) + "\n"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from polyfuse.cli.downstream_options import DownstreamArguments, contestant_options, out_option, show_options
+from polyfuse.cli.downstream_options import RowArguments, row_options
+from polyfuse.cli.downstream_training import prepare
 from polyfuse.cli.options import PATH, talk_options
 from polyfuse.cli.output import json_document, speaker, table_width
 from polyfuse.cli.progress import progress
@@ -23,30 +24,42 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class TargetArguments(DownstreamArguments):
+class TargetArguments(RowArguments):
     """The options of `polyfuse downstream targets`."""
 
     masks: Path
-    sheets: int
+    out: Path
+    pictures: int
     device: str
+    threads: int | None
+    as_json: bool
+    quiet: bool
 
 
 @click.command("targets")
 @click.argument("paths", type=PATH, nargs=-1, metavar="A B")
 @click.option("--masks", type=PATH, required=True, metavar="DIR", help="A mask for each pair; what is not 0 is target.")
-@out_option("targets")
-@contestant_options
+@click.option(
+    "-o",
+    "--out",
+    type=PATH,
+    default=Path("targets"),
+    show_default=True,
+    metavar="DIR",
+    help="Folder of the comparison: fused pictures, report.",
+)
+@row_options
 @click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda, ...: where models fuse.")
 @click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads; default is all cores.")
 @click.option(
-    "--sheets",
+    "--pictures",
     type=click.IntRange(0),
     default=3,
     show_default=True,
     metavar="N",
-    help="Pairs, of those that rows differ most on, to draw in --out/sheets.",
+    help="Pairs to draw, those on which rows differ most.",
 )
-@show_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @talk_options
 def command(paths: tuple[Path, ...], **values: Any) -> None:
     """Measure how well each input shows targets whose pixels are known.
@@ -56,7 +69,7 @@ def command(paths: tuple[Path, ...], **values: Any) -> None:
     local contrast finds the target. The table goes to stdout.
     """
     arguments = TargetArguments.taken_from(values)
-    with json_document(arguments.wants_json) as document:
+    with json_document(arguments.as_json) as document:
         sources = 1 if paths and paths[-1].suffix.lower() == ".csv" else 2
         if len(paths) != sources:
             raise UsageError(f"{len(paths)} paths are given: give A and B, or a CSV file of pairs.")
@@ -65,39 +78,38 @@ def command(paths: tuple[Path, ...], **values: Any) -> None:
 
 def _measure(a: Path, b: Path | None, arguments: TargetArguments, document: dict[str, Any]) -> None:
     """Find, fuse, measure and show; `document` gets what `--json` prints."""
-    import torch
-
     from polyfuse.ablation import hold
     from polyfuse.downstream.folder import claim, write_tables
+    from polyfuse.downstream.rows import find_contestants
     from polyfuse.downstream.targets import comparison
     from polyfuse.downstream.targets.pictures import draw
-    from polyfuse.drawing.canvas import require_matplotlib
     from polyfuse.evaluation.documents import markdown_text
     from polyfuse.io import check_sizes, peek_size
-    from polyfuse.ops.devices import check_device
 
     say = speaker(arguments.quiet)
-    if arguments.threads is not None:
-        torch.set_num_threads(arguments.threads)
-    check_device(arguments.device)
-    if arguments.sheets:
-        require_matplotlib()
+    prepare(arguments.threads, arguments.device, arguments.pictures)
     masked = comparison.masked_pairs(a, b, arguments.masks)
     check_sizes(pair for pair, _ in masked)
     masks = {pair.name: comparison.read_target(path, peek_size(pair.a)) for pair, path in masked}
     claim(arguments.out, "targets")
     with hold(arguments.out):
-        contestants = arguments.contestants([pair for pair, _ in masked])
+        contestants = find_contestants(
+            [pair for pair, _ in masked],
+            arguments.out,
+            fused=arguments.folders(),
+            models=arguments.model_names,
+            options=arguments.fuse_options(),
+        )
         report = _carry_out(contestants, masks, arguments, say)
         document.update(comparison.document(report))
         markdown = markdown_text(comparison.grid(report))
         csv = comparison.table_csv(report)
         paths = write_tables(arguments.out, markdown=markdown, csv=csv, document=comparison.document(report))
-        paths += draw(report, contestants, masks, arguments.out / "sheets", arguments.sheets)
+        paths += draw(report, contestants, masks, arguments.out / "pictures", arguments.pictures)
     document["files"] = [str(path) for path in paths]
     say(f"{len(paths)} files in {arguments.out}")
-    if not arguments.wants_json:
-        click.echo(_text(report, arguments.form), nl=False)
+    if not arguments.as_json:
+        click.echo(_text(report), nl=False)
 
 
 def _carry_out(
@@ -111,7 +123,7 @@ def _carry_out(
     total = (num_models + len(contestants.rows)) * len(contestants.pairs)
     scores: dict[str, list[TargetScore]] = {row.name: [] for row in contestants.rows}
     with progress(total, say, tell_failures=False, quiet=arguments.quiet, unit="picture") as shown:
-        for outcome in contestants.fuse(device=arguments.device):
+        for outcome in contestants.fuse(device=arguments.device, precision=arguments.precision):
             shown.outcome(outcome)
         for row, pair, score in measure_rows(contestants, masks):
             scores[row.name].append(score)
@@ -120,15 +132,9 @@ def _carry_out(
     return TargetReport(names, contestants.rows, {name: tuple(values) for name, values in scores.items()})
 
 
-def _text(report: TargetReport, form: str) -> str:
+def _text(report: TargetReport) -> str:
     """What goes to stdout."""
     from polyfuse.downstream.targets import comparison
-    from polyfuse.evaluation.documents import markdown_text
     from polyfuse.evaluation.terminal import terminal_text
 
-    if form == "csv":
-        return comparison.table_csv(report)
-    grid = comparison.grid(report)
-    if form == "md":
-        return markdown_text(grid)
-    return terminal_text(grid, width=table_width(), styled=sys.stdout.isatty()) + "\n"
+    return terminal_text(comparison.grid(report), width=table_width(), styled=sys.stdout.isatty()) + "\n"

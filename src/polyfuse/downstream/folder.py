@@ -43,11 +43,11 @@ def claim(folder: Path, kind: str) -> None:
 
 
 def write_tables(folder: Path, *, markdown: str, csv: str, document: object) -> list[Path]:
-    """Write the outcome as table.md, scores.csv and results.json.
+    """Write the outcome as table.md, rows.csv and results.json.
 
     Raises:
         OutputError: If one cannot be written.
     """
     numbers = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    contents = {"table.md": markdown, "scores.csv": csv, "results.json": numbers}
+    contents = {"table.md": markdown, "rows.csv": csv, "results.json": numbers}
     return [write_text(folder / name, text, overwrite=True) for name, text in contents.items()]

@@ -20,7 +20,7 @@ from polyfuse.downstream.segmentation.task import Mask, SegmentationTask, class_
 from polyfuse.downstream.segmentation.truth import LabelledSet
 from polyfuse.downstream.spread import Spread, better_source
 from polyfuse.downstream.training.engine import Budget, Rgb, train_network
-from polyfuse.downstream.training.trials import TRAINED, Split, Trial, run_trials
+from polyfuse.downstream.training.trials import Split, Trial, run_folder, run_trials
 from polyfuse.errors import InputError
 
 
@@ -54,9 +54,8 @@ class SegmentationPlan:
     def network_of(self, row: Row, seed: int) -> nn.Module:
         """The trained network of a trial that is done, on the device."""
         same = next(one for one in self.train.contestants.rows if one.name == row.name)
-        folder = self.out / TRAINED / row.name / f"seed{seed}"
-        lessons = self.train.lessons(same)
-        return train_network(self.task, lessons, self.budget, seed, folder, device=self.device)
+        folder = run_folder(self.out, row, seed)
+        return train_network(self.task, self.train.lessons(same), self.budget, seed, folder, device=self.device)
 
 
 @dataclass(frozen=True)
@@ -202,4 +201,4 @@ def make_report(plan: SegmentationPlan, trials: Sequence[Trial]) -> Segmentation
 
 def _damaged(plan: SegmentationPlan, row: Row) -> str:
     """One line about results that are no results."""
-    return f"results in {plan.out / TRAINED / row.name} are damaged: delete that folder and run again"
+    return f"results in {run_folder(plan.out, row, 0).parent} are damaged: delete that folder and run again"

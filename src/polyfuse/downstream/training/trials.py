@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
+from urllib.parse import quote
 
 from torch import nn
 
@@ -100,7 +101,7 @@ def run_trials(
     for row, same in zip(train.contestants.rows, test.contestants.rows, strict=True):
         lessons, asked = train.lessons(row), test.lessons(same)
         for seed in range(seeds):
-            folder = out / TRAINED / row.name / f"seed{seed}"
+            folder = run_folder(out, row, seed)
             facts = f"{identity(task, lessons, budget, seed)} {asked.sha256(task)}"
             mark = hashlib.sha256(facts.encode()).hexdigest()
             answers = _read(folder / RESULT, mark, len(asked.pictures), say)
@@ -114,6 +115,12 @@ def run_trials(
                 document = {"schema": _SCHEMA, "identity": mark, "answers": answers}
                 write_text(folder / RESULT, json.dumps(document) + "\n", overwrite=True)
             yield Trial(row, seed, tuple(answers), was_there)
+
+
+def run_folder(out: Path, row: Row, seed: int) -> Path:
+    """Folder of a training; a name with other signs than letters, digits and a few more is spelled with % codes."""
+    name = quote(row.name, safe=" +")
+    return out / TRAINED / (name if name.strip(".") else name.replace(".", "%2E")) / f"seed{seed}"
 
 
 def _read(path: Path, mark: str, count: int, say: Callable[[str], None]) -> tuple[Any, ...] | None:

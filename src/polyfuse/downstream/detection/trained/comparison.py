@@ -21,7 +21,7 @@ from polyfuse.downstream.detection.truth import Truth
 from polyfuse.downstream.rows import Contestants, Row
 from polyfuse.downstream.spread import Spread, better_source, gain_cells, luck, mean_cells, plain
 from polyfuse.downstream.training.engine import Budget, Rgb, as_input
-from polyfuse.downstream.training.trials import TRAINED, Split, Trial, run_trials
+from polyfuse.downstream.training.trials import Split, Trial, run_folder, run_trials
 from polyfuse.errors import InputError
 from polyfuse.evaluation.report import versions
 from polyfuse.evaluation.tables import Cell, Grid, GridColumn, Section
@@ -182,7 +182,7 @@ def make_report(plan: DetectionPlan, trials: Sequence[Trial]) -> DetectionReport
 
 def _read(answer: Any, plan: DetectionPlan, row: Row) -> Found:
     """Boxes from an answer."""
-    where = f"{plan.out / TRAINED / row.name}"
+    where = str(run_folder(plan.out, row, 0).parent)
     try:
         values = np.array(answer, dtype=np.float64).reshape(-1, 6)
         labels = tuple(plan.task.labels[int(place)] for place in values[:, 5])

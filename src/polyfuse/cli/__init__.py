@@ -22,12 +22,12 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 VERBS = {
     "fuse": "Fuse one pair of pictures, every pair of two folders, or two clips.",
     "evaluate": "Score fused pictures by the metrics of the field.",
+    "downstream": "Measure what fused pictures are good for: detection, segmentation, targets.",
     "metrics": "List the metrics, or explain what one rewards.",
     "explain": "Draw how a model came to its result.",
     "models": "List, describe, check and import models.",
     "train": "Train a network by a recipe.",
     "ablate": "Train the rows of a paper's ablation study and compare.",
-    "downstream": "Compare inputs by what other programs make of them.",
     "demo": "Draw a scene, fuse it, and write sources and result.",
     "data": "Pack training data, or draw invented scenes with ground truth.",
     "doctor": "Print versions, kernels, threads, devices and extras.",

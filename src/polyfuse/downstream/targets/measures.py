@@ -89,11 +89,11 @@ def score_target(picture: NDArray[np.uint8], target: Mask) -> TargetScore:
 
 def ring_around(target: Mask) -> Mask:
     """Pixels above `GAP` and up to `RING` rows or columns, whichever are more, from the nearest target pixel."""
-    ring: Mask = _grown(target, RING) & ~_grown(target, GAP)
+    ring: Mask = grown(target, RING) & ~grown(target, GAP)
     return ring
 
 
-def _grown(target: Mask, pixels: int) -> Mask:
+def grown(target: Mask, pixels: int) -> Mask:
     """The target and all that is at most so many rows and columns from it."""
     value = torch.from_numpy(target).float()[None, None]
     grown: Mask = functional.max_pool2d(value, 2 * pixels + 1, 1, pixels)[0, 0].numpy() > 0

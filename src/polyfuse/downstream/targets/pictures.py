@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 
 from polyfuse.downstream.rows import Contestants
 from polyfuse.downstream.targets.comparison import TargetReport
-from polyfuse.downstream.targets.measures import Mask, salient
+from polyfuse.downstream.targets.measures import Mask, grown, salient
 from polyfuse.drawing.canvas import Canvas
 from polyfuse.drawing.panels import Panel, Row, sheet
 from polyfuse.io import atomic_path
 from polyfuse.transforms.colour import luma
 
 _PANEL, _COLUMNS = 3.8, 4
-_OUTLINE, _FOUND = (60, 230, 90), (255, 60, 40)
+_OUTLINE, _FOUND = (40, 230, 90), (255, 60, 40)
+_LINE = 2
+"""Pixels of the outline, all outside of the target."""
 _TINT = 0.55
 """Share of the colour where something is found."""
 
@@ -69,13 +71,5 @@ def marked(picture: NDArray[np.uint8], target: Mask) -> NDArray[np.uint8]:
     found = salient(luma(picture.astype(np.float64) / 255) * 255)
     shown = picture.astype(np.float64)
     shown[found] = (1 - _TINT) * shown[found] + _TINT * np.array(_FOUND)
-    shown[_outline(target)] = _OUTLINE
+    shown[grown(target, _LINE) & ~target] = _OUTLINE
     return np.rint(shown).astype(np.uint8)
-
-
-def _outline(target: Mask) -> Mask:
-    """Pixels beside the target, outside of it."""
-    padded = np.pad(target, 1)
-    near = padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
-    outline: Mask = near & ~target
-    return outline

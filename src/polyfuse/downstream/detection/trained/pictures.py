@@ -54,7 +54,7 @@ def draw(report: DetectionReport, contestants: Contestants, folder: Path, count:
                 panels[start : start + _COLUMNS])
             for start in range(0, len(panels), _COLUMNS)
         ]  # fmt: skip
-        text = f"seed {SEED}, boxes with a score from {SHOWN}; green: true and missed or found, blue: right, red: wrong"
+        text = f"seed {SEED}, boxes with a score from {SHOWN}; green: true, blue: found and right, red: found and wrong"
         canvas = sheet(pair.name, text, lines, _PANEL)
         path = folder / f"{pair.name.replace('/', '_')}.png"
         with atomic_path(path, overwrite=True) as temporary:

@@ -31,6 +31,7 @@ def grid(comparison: Comparison) -> Grid:
     columns = [GridColumn("AP50 ↑", "mean"), GridColumn("AP ↑", "mean"), GridColumn("recall ↑", "mean")]
     columns.append(GridColumn("AP50 to best source, 95 %", "difference"))
     labels = [label for label in comparison.truth.classes if label in comparison.rows[0].score.classes]
+    labels = labels if len(labels) > 1 else []  # of a single class the means say it all
     columns += [GridColumn(f"{label} AP50 ↑", f"class {label}") for label in labels]
     columns += [GridColumn(f"AP {size} ↑", "size") for size in SIZES]
     values = [_values(row, labels) for row in comparison.rows]
@@ -83,9 +84,8 @@ def _footer(comparison: Comparison) -> list[str]:
         f"AP50 at overlap 0.5, AP over overlaps 0.5 to 0.95, recall at a score of {comparison.recall_score:g}",
     ]
     if comparison.differences:
-        lines.append(
-            f"interval of {DRAWS} draws of pictures, the same for both rows, seed {SEED}: holding 0 it shows nothing"
-        )
+        lines.append(f"interval of {DRAWS} draws of pictures, the same for both rows, seed {SEED}")
+        lines.append("an interval that holds 0 shows no difference to the best source")
     return lines + list(comparison.notes)
 
 

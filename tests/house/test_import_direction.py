@@ -31,7 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "video": {"fusion", "registry", "families", "transforms", "io", "ops"},
     "explain": {"fusion", "registry", "families", "drawing", "io", "transforms", "ops"},
     "ablation": {"train", "evaluation", "fusion", "registry", "metrics", "data", "io"},
-    "downstream": {"fusion", "evaluation", "registry", "data", "drawing", "transforms", "io", "ops"},
+    "downstream": {"fusion", "evaluation", "registry", "train", "data", "drawing", "transforms", "io", "ops"},
     "demo": {"scenes", "fusion", "families", "metrics", "io", "transforms"},
 }
 # What a file of a wing may import, by its role: rooms, and "spec" for families/spec.py. Of other wings: nothing.

@@ -19,6 +19,7 @@ EXTRAS = {
     "plots": ("matplotlib",),
     "train": ("accelerate", "tensorboard"),
     "video": ("av",),
+    "downstream-transformers": ("transformers",),
 }
 """Each extra with the modules that it brings."""
 

@@ -1,0 +1,1 @@
+"""A small detector of our own, trained from scratch on each contestant's pictures."""

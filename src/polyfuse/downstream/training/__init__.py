@@ -1,0 +1,1 @@
+"""Small networks trained from scratch on each contestant's pictures, all under the same conditions."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from polyfuse.cli.downstream_options import NamedFile, RowArguments, by_name, given_pairs, row_options
+from polyfuse.cli.downstream_options import NamedFile, RowArguments, by_name, compare_options, given_pairs, row_options
 from polyfuse.cli.options import PATH, Arguments, talk_options
 from polyfuse.cli.output import json_document, speaker, table_width
 from polyfuse.cli.progress import progress
@@ -35,7 +35,7 @@ class DetectArguments(Arguments):
     split: Literal["train", "val", "test", "all"] | None
     at_random: bool
     check_leaks: bool
-    detector: tuple[str, Path] | None
+    detectors: tuple[tuple[str, Path], ...]
     predictions: tuple[tuple[str, Path], ...]
     classes: str | None
     merge: tuple[str, ...]
@@ -49,6 +49,19 @@ class DetectArguments(Arguments):
     threads: int | None
     workers: int
     quiet: bool
+    compare: tuple[str, ...]
+    dataset: str | None
+
+    @property
+    def detector(self) -> tuple[str, Path] | None:
+        """Description and file of the detector, if there is one.
+
+        Raises:
+            UsageError: If there are more.
+        """
+        if len(self.detectors) > 1:
+            raise UsageError("a run has one --detector: run the command once for each, with another --out.")
+        return self.detectors[0] if self.detectors else None
 
     def merges(self) -> dict[str, str]:
         """New name of a class by its old one.
@@ -74,7 +87,9 @@ class DetectArguments(Arguments):
 )
 @click.option(
     "--detector",
+    "detectors",
     type=NamedFile(),
+    multiple=True,
     metavar="NAME=FILE",
     help="Description and ONNX file, centernet=FILE.onnx; a description of your own ends in .toml.",
 )
@@ -86,6 +101,7 @@ class DetectArguments(Arguments):
     help="A row's boxes found elsewhere, as COCO JSON; repeat it.",
 )
 @row_options
+@compare_options
 @click.option(
     "-o",
     "--out",
@@ -159,12 +175,19 @@ def _detect(a: Path, b: Path | None, arguments: DetectArguments, rows: RowArgume
     from polyfuse.downstream.detection.report import check_ready
     from polyfuse.downstream.detection.run import compare
     from polyfuse.downstream.detection.scoring import require_coco_eval
+    from polyfuse.downstream.published import find_published
     from polyfuse.downstream.rows import find_contestants
     from polyfuse.drawing.canvas import require_matplotlib
 
     say = speaker(arguments.quiet)
     if arguments.detector is None and not arguments.predictions:
         raise UsageError("nothing detects: pass --detector NAME=FILE.onnx, or --predictions NAME=FILE.json.")
+    if arguments.compare and arguments.detector is not None:
+        raise UsageError(
+            "papers trained a detector for each method, and a frozen one compares with none of their numbers: drop "
+            "--compare, or pass --predictions of detectors that were trained so."
+        )
+    published, told_by_papers = find_published(arguments.compare, "detection", arguments.dataset, a)
     merge = arguments.merges()
     require_coco_eval()
     if arguments.pictures:
@@ -198,9 +221,14 @@ def _detect(a: Path, b: Path | None, arguments: DetectArguments, rows: RowArgume
         "merge": merge,
     }
     comparison = compare(
-        found, truth, counted=wanted, recall_score=arguments.score, settings=settings, notes=(*notes, *told)
+        found,
+        truth,
+        counted=wanted,
+        recall_score=arguments.score,
+        settings=settings,
+        notes=(*notes, *told, *told_by_papers),
     )
-    _show(comparison, contestants, arguments, document, say)
+    _show(replace(comparison, published=published), contestants, arguments, document, say)
 
 
 def _labelled_pairs(a: Path, b: Path | None, arguments: DetectArguments) -> tuple[list[Pair], Truth, tuple[str, ...]]:

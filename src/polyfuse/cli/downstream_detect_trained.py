@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from polyfuse.cli.downstream_options import row_options
+from polyfuse.cli.downstream_options import compare_options, row_options
 from polyfuse.cli.downstream_training import TrainingArguments, fuse_all, run_all, training_options, warn_of_overlap
 from polyfuse.cli.options import PATH, talk_options
 from polyfuse.cli.output import json_document, speaker, table_width
@@ -44,6 +44,7 @@ class DetectTrainedArguments(TrainingArguments):
     help="Folder of the comparison: fused pictures, trainings, report.",
 )
 @row_options
+@compare_options
 @click.option("--train-truth", type=PATH, metavar="PATH", help="Boxes of TRAIN; default is truth.json in it.")
 @click.option("--test-truth", type=PATH, metavar="PATH", help="Boxes of TEST; default is truth.json in it.")
 @training_options
@@ -71,6 +72,7 @@ def _detect(train: Path, test: Path, arguments: DetectTrainedArguments, document
 
     say = speaker(arguments.quiet)
     arguments.prepare()
+    published = arguments.published("detection", test, say)
     require_coco_eval()
     parts = [
         _found("train", train, arguments.train_split, arguments.train_list, arguments.train_truth, arguments),
@@ -86,7 +88,8 @@ def _detect(train: Path, test: Path, arguments: DetectTrainedArguments, document
         warn_of_overlap(parts[0][1], parts[1][1], say)
         fuse_all([rows for _, rows in parts], arguments, say)
         count = len(plan.test.contestants.rows) * plan.seeds
-        report = comparison.make_report(plan, run_all(plan.trials, count, arguments, say))
+        trials = run_all(plan.trials, count, arguments, say)
+        report = replace(comparison.make_report(plan, trials), published=published)
         document.update(comparison.document(report))
         markdown, csv = markdown_text(comparison.grid(report)), comparison.table_csv(report)
         paths = write_tables(arguments.out, markdown=markdown, csv=csv, document=comparison.document(report))

@@ -50,6 +50,19 @@ def row_options(command: Command) -> Command:
     )  # fmt: skip
 
 
+def compare_options(command: Command) -> Command:
+    """Which papers' rows stand below ours."""
+    return stack(
+        command,
+        [
+            click.option("--compare", multiple=True, metavar="PAPER",
+                         help="Add published rows: fnet, smfnet, daefuse; repeat it."),
+            click.option("--dataset", metavar="NAME",
+                         help="Data set for --compare; default is guessed from the path of the first folder."),
+        ],
+    )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class RowArguments(Arguments):
     """What `row_options` asks for."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from polyfuse.cli.downstream_options import row_options
+from polyfuse.cli.downstream_options import compare_options, row_options
 from polyfuse.cli.downstream_training import TrainingArguments, fuse_all, run_all, training_options, warn_of_overlap
 from polyfuse.cli.options import PATH, talk_options
 from polyfuse.cli.output import json_document, speaker, table_width
@@ -42,6 +42,7 @@ class SegmentArguments(TrainingArguments):
     help="Folder of the comparison: fused pictures, trainings, report.",
 )
 @row_options
+@compare_options
 @click.option(
     "--network",
     type=click.Choice(["unet", "segformer-b0"]),
@@ -78,6 +79,7 @@ def _segment(train: Path, test: Path, arguments: SegmentArguments, document: dic
 
     say = speaker(arguments.quiet)
     arguments.prepare()
+    published = arguments.published("segmentation", test, say)
     sets = [_found(train, arguments.train_split, arguments.train_list, arguments)]
     sets.append(_found(test, arguments.test_split, arguments.test_list, arguments))
     build_network(arguments.network, len(sets[0].classes.names))  # refuses early what needs a package that is missing
@@ -90,7 +92,7 @@ def _segment(train: Path, test: Path, arguments: SegmentArguments, document: dic
         )
         fuse_all([rows for _, rows in parts], arguments, say)
         count = len(plan.test.contestants.rows) * plan.seeds
-        report = make_report(plan, run_all(plan.trials, count, arguments, say))
+        report = replace(make_report(plan, run_all(plan.trials, count, arguments, say)), published=published)
         document.update(tables.document(report))
         grid = tables.grid(report)
         paths = write_tables(

@@ -14,9 +14,11 @@ from polyfuse.cli.options import PATH, Command, stack
 from polyfuse.cli.progress import progress
 
 if TYPE_CHECKING:
+    from polyfuse.downstream.published import Task
     from polyfuse.downstream.rows import Contestants, Row
     from polyfuse.downstream.training.engine import Budget
     from polyfuse.downstream.training.trials import Trial
+    from polyfuse.evaluation.published import PublishedTable
     from polyfuse.io import Pair
 
     Tell = Callable[[Row, int, int, float], None]
@@ -71,6 +73,17 @@ class TrainingArguments(RowArguments):
     threads: int | None
     as_json: bool
     quiet: bool
+    compare: tuple[str, ...]
+    dataset: str | None
+
+    def published(self, task: Task, folder: Path, say: Callable[[str], None]) -> tuple[PublishedTable, ...]:
+        """What papers print of the same, once it is said what their numbers are."""
+        from polyfuse.downstream.published import find_published
+
+        tables, notes = find_published(self.compare, task, self.dataset, folder)
+        for note in notes:
+            say(note)
+        return tables
 
     def budget(self) -> Budget:
         """The same for every row."""

@@ -14,6 +14,7 @@ from typing import Any
 from polyfuse._version import __version__
 from polyfuse.downstream.detection.run import Comparison, RowResult
 from polyfuse.downstream.detection.scoring import DRAWS, LEVEL, SEED, SIZES, ClassScore
+from polyfuse.downstream.published import published_document, with_published
 from polyfuse.errors import OutputError
 from polyfuse.evaluation.documents import markdown_text
 from polyfuse.evaluation.records import as_text
@@ -43,7 +44,8 @@ def grid(comparison: Comparison) -> Grid:
         cells.insert(3, Cell(_difference(comparison, row.name)))
         (trivial if row.kind in ("source", "baseline") else methods).append((row.name, tuple(cells)))
     sections = [Section("", tuple(methods)), Section("sources and baselines" if methods else "", tuple(trivial))]
-    return Grid(tuple(columns), tuple(s for s in sections if s.rows), tuple(_footer(comparison)), "row")
+    table = Grid(tuple(columns), tuple(s for s in sections if s.rows), tuple(_footer(comparison)), "row")
+    return with_published(table, comparison.published)
 
 
 def _values(row: RowResult, labels: Sequence[str]) -> list[float]:
@@ -100,6 +102,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
         "bootstrap": {"draws": DRAWS, "level": LEVEL, "seed": SEED},
         "rows": [_row(comparison, row) for row in comparison.rows],
         "pictures": list(comparison.truth.boxes),
+        "published": published_document(comparison.published),
         "notes": list(comparison.notes),
     }
 

@@ -27,6 +27,7 @@ from polyfuse.downstream.detection.scoring import (
 from polyfuse.downstream.detection.truth import Truth
 from polyfuse.downstream.rows import SOURCES, Contestants, Row
 from polyfuse.errors import InputError
+from polyfuse.evaluation.published import PublishedTable
 from polyfuse.io import Pair
 
 DETECTIONS = "detections"
@@ -71,6 +72,8 @@ class Comparison:
     """What was compared and how, for records."""
     notes: tuple[str, ...] = ()
     """What the user should know."""
+    published: tuple[PublishedTable, ...] = ()
+    """What papers print of the same, below our rows."""
 
 
 def open_detector(

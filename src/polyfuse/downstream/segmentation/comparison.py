@@ -22,6 +22,7 @@ from polyfuse.downstream.spread import Spread, better_source
 from polyfuse.downstream.training.engine import Budget, Rgb, train_network
 from polyfuse.downstream.training.trials import Split, Trial, run_folder, run_trials
 from polyfuse.errors import InputError
+from polyfuse.evaluation.published import PublishedTable
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,6 +155,8 @@ class SegmentationReport:
     """Trainings of each row."""
     network: NetworkName
     """Which network."""
+    published: tuple[PublishedTable, ...] = ()
+    """What papers print of the same, below our rows."""
 
     @property
     def to_beat(self) -> int:

@@ -8,6 +8,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+from polyfuse.downstream.published import published_document, with_published
 from polyfuse.downstream.segmentation.comparison import SegmentationReport
 from polyfuse.downstream.spread import gain_cells, luck, mean_cells, plain
 from polyfuse.evaluation.report import versions
@@ -30,7 +31,8 @@ def grid(report: SegmentationReport) -> Grid:
     ]
     rows = tuple((row.row.name, tuple(column[place] for column in cells)) for place, row in enumerate(report.rows))
     groups = [GridColumn(heading, heading) for heading in headings]
-    return Grid(tuple(groups), (Section("", rows),), tuple(_footer(report)), names="input")
+    table = Grid(tuple(groups), (Section("", rows),), tuple(_footer(report)), names="input")
+    return with_published(table, report.published)
 
 
 def _footer(report: SegmentationReport) -> list[str]:
@@ -78,6 +80,7 @@ def document(report: SegmentationReport) -> dict[str, Any]:
         "train_pairs": report.num_train,
         "test_pairs": list(report.names),
         "better_source": report.rows[report.to_beat].row.name,
+        "published": published_document(report.published),
         "rows": [_row(report, index) for index in range(len(report.rows))],
         "versions": versions(),
     }

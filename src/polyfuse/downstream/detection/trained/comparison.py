@@ -18,11 +18,13 @@ from polyfuse.downstream.detection.scoring import FEW, RowScore, counted_classes
 from polyfuse.downstream.detection.trained.network import decode
 from polyfuse.downstream.detection.trained.task import DetectionTask, Marked, marked
 from polyfuse.downstream.detection.truth import Truth
+from polyfuse.downstream.published import published_document, with_published
 from polyfuse.downstream.rows import Contestants, Row
 from polyfuse.downstream.spread import Spread, better_source, gain_cells, luck, mean_cells, plain
 from polyfuse.downstream.training.engine import Budget, Rgb, as_input
 from polyfuse.downstream.training.trials import Split, Trial, run_folder, run_trials
 from polyfuse.errors import InputError
+from polyfuse.evaluation.published import PublishedTable
 from polyfuse.evaluation.report import versions
 from polyfuse.evaluation.tables import Cell, Grid, GridColumn, Section
 from polyfuse.io.pairs import listed
@@ -146,6 +148,8 @@ class DetectionReport:
     """Of each training."""
     seeds: int
     """Trainings of each row."""
+    published: tuple[PublishedTable, ...] = ()
+    """What papers print of the same, below our rows."""
 
     @property
     def to_beat(self) -> int:
@@ -202,7 +206,8 @@ def grid(report: DetectionReport) -> Grid:
     ]
     rows = tuple((row.row.name, tuple(cells[place] for _, cells in columns)) for place, row in enumerate(report.rows))
     headings = tuple(GridColumn(heading, heading) for heading, _ in columns)
-    return Grid(headings, (Section("", rows),), tuple(_footer(report)), names="input")
+    table = Grid(headings, (Section("", rows),), tuple(_footer(report)), names="input")
+    return with_published(table, report.published)
 
 
 def _footer(report: DetectionReport) -> list[str]:
@@ -246,6 +251,7 @@ def document(report: DetectionReport) -> dict[str, Any]:
         "train_pairs": report.num_train,
         "test_pairs": list(report.truth.boxes),
         "better_source": report.rows[report.to_beat].row.name,
+        "published": published_document(report.published),
         "rows": [
             {
                 "name": row.row.name,

@@ -184,6 +184,7 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "moments lost": lambda state: state["optimisers"]["fuser"].pop("state"),
     "moments empty": lambda state: state["optimisers"]["fuser"]["state"][0].clear(),
     "groups": lambda state: state["optimisers"]["fuser"].update(param_groups=5),
+    "groups of tensors": lambda state: state["optimisers"]["fuser"].update(param_groups=[torch.zeros(3)]),
     "optimiser lost": lambda state: state.update(optimisers={}),
     "average": lambda state: state.update(average=None),
     "stage": lambda state: state.update(stage=-1),

@@ -217,7 +217,8 @@ def _fill_optimiser(optimiser: torch.optim.Optimizer, values: dict[str, Any], na
     trained = [value for group in optimiser.param_groups for value in group["params"]]
     wanted = MOMENTS[type(optimiser)]
     try:
-        fits = [group["params"] for group in values["param_groups"]] == [group["params"] for group in own] and all(
+        groups = [group["params"] if isinstance(group, dict) else None for group in values["param_groups"]]
+        fits = groups == [group["params"] for group in own] and all(
             state.keys() == wanted
             and all(_like(v, torch.tensor(0.0) if key == "step" else trained[index]) for key, v in state.items())
             for index, state in values["state"].items()

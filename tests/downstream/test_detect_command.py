@@ -212,8 +212,8 @@ def test_published_rows_stand_below_those_of_trained_detectors_alone(polyfuse: R
     assert (frozen.code, "a frozen one compares with none of their numbers" in frozen.problem) == (2, True)
     entries = [{"image_id": 0, "category_id": 1, "bbox": [0, 0, 16, 16], "score": 0.5}]
     Path("mine.json").write_text(json.dumps(entries), encoding="utf-8")
-    call = ("downstream", "detect", "ir", "vi", "--truth", "boxes.json", "-o", "out", "--pictures", "0")
-    call = (*call, "--predictions", "mine=mine.json", "--compare", "daefuse")
+    where = ("downstream", "detect", "ir", "vi", "--truth", "boxes.json", "-o", "out", "--pictures", "0")
+    call = (*where, "--predictions", "mine=mine.json", "--compare", "daefuse")
     unknown = polyfuse(*call)
     assert (unknown.code, "for M3FD alone and the data set is not known" in unknown.problem) == (2, True)
     assert polyfuse(*call, "--dataset", "MFNet").code == 2

@@ -86,7 +86,7 @@ def _scores() -> Seed:
         (run.folder / "scores.json").write_bytes(content)
 
     def read(path: str, rng: Random) -> bool:
-        with patch("polyfuse.ablation.work._weights_sha256", lambda run: "w"):
+        with patch("polyfuse.ablation.work.weights_sha256", lambda path: "w"):
             comparison = compare(study, base, runs, pictures, "TNO")
         terminal_text(grid(comparison), width=100, styled=False)
         return len(comparison.lines[1].values) > 0

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import signal
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from polyfuse.train import loop as loop_module
 from polyfuse.train.checkpoint import NEWEST, PREVIOUS, load_checkpoint, save_checkpoint
 from polyfuse.train.export import export
 from polyfuse.train.journal import read_log
+from polyfuse.train.state import _fill_optimiser
 from polyfuse.weights.store import load_weights
 
 WriteRecipe = Callable[..., Path]
@@ -184,7 +186,6 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "moments lost": lambda state: state["optimisers"]["fuser"].pop("state"),
     "moments empty": lambda state: state["optimisers"]["fuser"]["state"][0].clear(),
     "groups": lambda state: state["optimisers"]["fuser"].update(param_groups=5),
-    "groups of tensors": lambda state: state["optimisers"]["fuser"].update(param_groups=[torch.zeros(3)]),
     "optimiser lost": lambda state: state.update(optimisers={}),
     "average": lambda state: state.update(average=None),
     "stage": lambda state: state.update(stage=-1),
@@ -554,3 +555,13 @@ def test_metrics_are_those_of_the_sample_pictures(recipe: Recipe, tmp_path: Path
     assert (len(sheets), logged["step"]) == (3, [12])
     for name in ("SF", "SSIM"):
         assert logged[name][0] == pytest.approx(float(torch.cat([values[name] for values in found]).mean()), rel=1e-5)
+
+
+def test_groups_that_are_tensors_are_refused_without_a_warning() -> None:
+    optimiser = torch.optim.Adam([torch.zeros(2, requires_grad=True)])
+    values = optimiser.state_dict() | {"param_groups": [torch.zeros(3)]}
+    with warnings.catch_warnings(record=True) as warned:  # an error in its place is lost within torch
+        warnings.simplefilter("always")
+        with pytest.raises(InputError, match="its moments of fuser are not those of the run"):
+            _fill_optimiser(optimiser, values, "fuser")
+    assert warned == []

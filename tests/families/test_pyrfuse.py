@@ -2,6 +2,8 @@
 
 import json
 import re
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -24,15 +26,20 @@ SIZES = [(1, 1), (1, 9), (7, 2), (17, 33), (16, 24), (97, 130)]
 ROUNDING = 2e-6
 
 
+def last_of(convolutions: nn.Sequential) -> nn.Conv2d:
+    """The pointwise convolution at the end."""
+    return cast(nn.Conv2d, convolutions[-1])
+
+
 def fresh(config: PyrFuseConfig | None = None, *, loud: bool = False) -> PyrFuse:
     """A network of seeded weights; loud ones correct by as much as the energies say."""
     with torch.random.fork_rng():
         torch.manual_seed(3)
         model = PyrFuse(config)
         if loud:
-            for last in (model.detail[-1], model.base[-1]):
-                nn.init.normal_(last.weight)
-                nn.init.normal_(last.bias)
+            for last in (last_of(model.detail), last_of(model.base)):
+                for parameter in last.parameters():
+                    nn.init.normal_(parameter)
     return model.eval().requires_grad_(False)
 
 
@@ -72,22 +79,20 @@ def test_no_detail_of_a_source_is_amplified_and_nothing_else_is_added(model: Pyr
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_identical_sources_come_back_where_nothing_is_kept_twice(model: PyrFuse, size: tuple[int, int]) -> None:
     a, _ = random_pair(1, 1, *size)
-    last = model.detail[-1]
+    last = last_of(model.detail)
+    assert last.bias is not None
     last.weight[1], last.bias[1] = 0, -100  # o = 0: the details are chosen, not added
     torch.testing.assert_close(model(a, a), a, rtol=0, atol=ROUNDING)
 
 
 def test_identical_sources_come_back_with_details_of_one_plus_what_is_kept() -> None:
     model, (a, _) = fresh(), random_pair(1, 1, 33, 50)
-    last = model.detail[-1]
-    last.weight[1] = 0
-    expected, base = a, a
-    for level in model.fuse(a, a).levels:
-        base = level.coarser_a
-    for shape in reversed([x.detail_a.shape for x in model.fuse(a, a).levels]):
-        base = expand(base, shape)
-    expected = base + 1.3 * (a - base)
-    torch.testing.assert_close(model(a, a), expected, rtol=0, atol=ROUNDING)
+    last_of(model.detail).weight[1] = 0  # o = 0.3 everywhere
+    levels = model.fuse(a, a).levels
+    base = levels[-1].coarser_a
+    for level in reversed(levels):
+        base = expand(base, level.detail_a.shape)
+    torch.testing.assert_close(model(a, a), base + 1.3 * (a - base), rtol=0, atol=ROUNDING)
 
 
 def test_constant_sources_give_a_constant_between_them(model: PyrFuse) -> None:
@@ -104,9 +109,9 @@ def test_fresh_network_keeps_more_structure_than_the_laplacian_pyramid() -> None
     kept = {}
     for name, network in (("fresh", fresh()), ("laplacian", Laplacian())):
         fused = network(a[None, None], b[None, None])[0].clamp(0, 1)
-        parts = [scales(x.double()) for x in (fused, a[None], b[None])]
-        strongest = [stronger(x, y) for x, y in zip(*parts[1:], strict=True)]
-        shares = [kept_share(*pictures, best) for *pictures, best in zip(*parts, strongest, strict=True)]
+        of_fused, of_a, of_b = (scales(x.double()) for x in (fused, a[None], b[None]))
+        strongest = [stronger(x, y) for x, y in zip(of_a, of_b, strict=True)]
+        shares = [kept_share(*each) for each in zip(of_fused, of_a, of_b, strongest, strict=True)]
         kept[name] = float(visibility(shares, strongest).kept)
     assert kept["fresh"] > kept["laplacian"] > 0.3
 
@@ -158,7 +163,7 @@ def test_tiled_picture_is_the_whole_one(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(tiled.image, whole.image, rtol=0, atol=1e-5)
 
 
-def test_configuration_round_trips_and_weights_make_the_network_they_hold(tmp_path) -> None:
+def test_configuration_round_trips_and_weights_make_the_network_they_hold(tmp_path: Path) -> None:
     config = PyrFuseConfig(levels=4, channels=6, context=2, keep_black=True)
     assert PyrFuseConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
     model, path = fresh(config), tmp_path / "w.safetensors"
@@ -171,7 +176,7 @@ def test_configuration_round_trips_and_weights_make_the_network_they_hold(tmp_pa
 
 
 @pytest.mark.parametrize("wrong", [{"levels": 2}, {"levels": 9}, {"channels": 0}, {"context": 0}, {"levels": 4.0}])
-def test_configuration_of_no_network_is_a_usage_error(wrong: dict[str, int]) -> None:
+def test_configuration_of_no_network_is_a_usage_error(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=r"correct (it|them)\."):
         PyrFuseConfig(**wrong)
 

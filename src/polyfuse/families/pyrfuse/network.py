@@ -1,4 +1,4 @@
-"""PyrFuse: chooses inside a Laplacian pyramid whose detail to take. Ours; no paper describes it (spec pyrfuse).
+"""PyrFuse: chooses inside a Laplacian pyramid whose detail to take. Ours; no paper describes it (spec pyrfuse 1 to 3).
 
 Both sources are taken apart by the pyramid of Burt and Adelson (1983). At each level, coarse to fine,
 

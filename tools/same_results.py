@@ -41,6 +41,7 @@ TRAINED = {
         "daefuse-cpu", "stages.0.steps=2", "stages.1.steps=2",
         "stages.1.losses.fidelity=1.0", "stages.1.losses.brightness=1.0",
     ],
+    "pyrfuse": ["pyrfuse-cpu", "stages.0.steps=2"],
 }  # fmt: skip
 """Run and recipe with its changes."""
 

@@ -188,8 +188,34 @@ def test_exposure_changes_half_of_the_pictures_by_gain_and_shift_within_range(ma
     np.testing.assert_array_equal(a, again)
 
 
+def test_haze_lies_over_one_picture_of_its_share_of_the_pairs(make_pack: MakePack) -> None:
+    board = (np.indices((64, 64)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    pack, config = make_pack(board), CropConfig(size=64, haze=0.5)
+    a, b = Batches([pack], config, 200, seed=1).get(0)
+    untouched = {name: np.isin(planes, (0, 1)).all(axis=(1, 2, 3)) for name, planes in (("a", a), ("b", b))}
+    assert not (~untouched["a"] & ~untouched["b"]).any()
+    for clear in untouched.values():
+        assert 30 < (~clear).sum() < 70
+    assert 0 <= a.min() <= a.max() <= 1
+    hazed = a[~untouched["a"], 0]
+    left = np.abs(np.diff(hazed, axis=2))  # contrast of black and white neighbours
+    assert left.min() < 0.1 < 0.9 < left.max()  # here smoke hides nearly all of it, there nothing
+    assert np.abs(np.diff(left, axis=2)).max() < 0.3  # the mask is smooth
+    np.testing.assert_array_equal(a, Batches([pack], config, 200, seed=1).get(0)[0])
+
+
+def test_haze_that_is_off_changes_no_other_choice(make_pack: MakePack, rng: np.random.Generator) -> None:
+    pack = make_pack(rng.integers(0, 256, (40, 40), dtype=np.uint8))
+    plain, rare = (
+        Batches([pack], CropConfig(size=32, gamma_jitter=0.3, haze=share), 4, seed=2).get(3)[0]
+        for share in (0.0, 1e-12)
+    )
+    np.testing.assert_array_equal(plain, rare)
+
+
 @pytest.mark.parametrize(
-    "options", [{"halve": 1.5}, {"noise": -0.1}, {"gain_jitter": 1.0}, {"size": 0}, {"patch": 2.0}]
+    "options",
+    [{"halve": 1.5}, {"noise": -0.1}, {"gain_jitter": 1.0}, {"size": 0}, {"patch": 2.0}, {"haze": -0.1}, {"haze": 1.1}],
 )
 def test_options_that_describe_no_crop_are_usage_errors(options: dict[str, float]) -> None:
     with pytest.raises(UsageError):

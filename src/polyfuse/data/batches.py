@@ -57,6 +57,9 @@ class CropConfig:
     """Share of the pictures, each on its own, with a square of 3/8 of the side in black.  # ours, for DAE-Fuse"""
     blank: float = 0.0
     """Share of the pictures without such a square, each on its own, that are black all over.  # ours, for DAE-Fuse"""
+    haze: float = 0.0
+    """Share of the pairs of which one picture, either of them, lies behind smoke: it fades to an even grey of 0.3 to 1
+    by a smooth random mask of up to 0.98.  # ours, for PyrFuse"""
 
     twin: int = 0
     """Every second crop shows what the one before does, this many pixels further to the right, with noise of its own,
@@ -74,9 +77,9 @@ class CropConfig:
             raise UsageError("min_range must be in [0, 1): correct it.")
         if not 0 <= self.gain_jitter < 1:
             raise UsageError("gain_jitter must be in [0, 1): correct it.")
-        shares = (self.halve, self.exposure, self.patch, self.blank)
+        shares = (self.halve, self.exposure, self.patch, self.blank, self.haze)
         if not 0 <= min(shares) <= max(shares) <= 1:
-            raise UsageError("halve, exposure, patch and blank are shares, in [0, 1]: correct them.")
+            raise UsageError("halve, exposure, patch, blank and haze are shares, in [0, 1]: correct them.")
 
     @property
     def cut(self) -> int:
@@ -149,6 +152,8 @@ class Batches:
         crop = crop[:, : self.config.size, left : left + self.config.size]
         if self.config.gamma_jitter or self.config.gain_jitter:
             crop = np.stack([self._jittered(plane, rng) for plane in crop])
+        if self.config.haze:
+            crop = self._hazed(crop, rng)
         if self.config.noise:
             grain = np.random.default_rng((self.seed, 2, number)) if self.config.twin else rng
             crop = np.stack([self._noisy(plane, grain) for plane in crop])
@@ -214,6 +219,15 @@ class Batches:
         jittered: NDArray[np.float64] = plane**gamma * (1 - self.config.gain_jitter * rng.uniform(0, 1))
         return jittered
 
+    def _hazed(self, crop: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+        """The pair, one of it behind smoke; the same numbers are drawn whatever the share."""
+        hazed, strength, grey = rng.uniform((0, 0.3, 0.3), (1, 0.98, 1))
+        source, mask = int(rng.integers(2)), strength * _smoke(self.config.size, rng)
+        if hazed < self.config.haze:
+            crop = crop.copy()
+            crop[source] += mask * (grey - crop[source])
+        return crop
+
     def _noisy(self, plane: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
         """One picture with the grain of another camera, still in [0, 1]."""
         deviation = rng.uniform(0, self.config.noise)
@@ -231,6 +245,24 @@ class Batches:
         elif blank < self.config.blank:
             ranged[:] = 0
         return ranged
+
+
+def _smoke(side: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """A smooth random mask, (side, side) in [0, 1], with places that are clear and places that are thick all over.
+
+    Octaves of bilinear noise: grids of 2, 4 and 8 cells a side, each with half the weight of the one before.
+    """
+    total = np.zeros((side, side))
+    for octave in range(1, 4):
+        grid = rng.uniform(size=(2**octave + 1, 2**octave + 1))
+        place = (np.arange(side) + 0.5) * 2**octave / side
+        cell = place.astype(int)
+        toward = place - cell
+        rows = grid[cell] * (1 - toward)[:, None] + grid[cell + 1] * toward[:, None]
+        total += 0.5**octave * (rows[:, cell] * (1 - toward) + rows[:, cell + 1] * toward)
+    low, high = total.min(), total.max()
+    mask: NDArray[np.float64] = np.clip(2 * (total - low) / max(high - low, 1e-12) - 0.5, 0, 1)
+    return mask
 
 
 @lru_cache(maxsize=4)

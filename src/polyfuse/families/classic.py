@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from polyfuse.families.spec import FusionModel, ModelSpec
+from polyfuse.ops.pyramid import expand, shrink
 
 LEVELS = 4
-KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 
 
 class Average(FusionModel):
@@ -68,36 +67,12 @@ class Laplacian(FusionModel):
         """Fuse a and b, each (N, 1, H, W); the result has the same shape."""
         details = []
         for _ in range(LEVELS):
-            smaller_a, smaller_b = _shrink(a), _shrink(b)
-            detail_a, detail_b = a - _expand(smaller_a, a.shape), b - _expand(smaller_b, b.shape)
+            smaller_a, smaller_b = shrink(a), shrink(b)
+            detail_a, detail_b = a - expand(smaller_a, a.shape), b - expand(smaller_b, b.shape)
             larger, smaller = torch.maximum(detail_a, detail_b), torch.minimum(detail_a, detail_b)
             details.append(torch.where(detail_a + detail_b > 0, larger, smaller))  # by magnitude, ties symmetric
             a, b = smaller_a, smaller_b
         fused = (a + b) * 0.5
         for detail in reversed(details):
-            fused = detail + _expand(fused, detail.shape)
+            fused = detail + expand(fused, detail.shape)
         return fused
-
-
-def _shrink(x: Tensor) -> Tensor:
-    """Low-pass and keep every second pixel: (N, 1, H, W) to (N, 1, ceil(H / 2), ceil(W / 2))."""
-    kernel = torch.tensor(KERNEL, dtype=x.dtype, device=x.device)
-    x = functional.conv2d(functional.pad(x, (2, 2, 0, 0), mode="replicate"), kernel[None, None, None], stride=(1, 2))
-    return functional.conv2d(
-        functional.pad(x, (0, 0, 2, 2), mode="replicate"), kernel[None, None, :, None], stride=(2, 1)
-    )
-
-
-def _expand(x: Tensor, shape: torch.Size) -> Tensor:
-    """Double the size by bilinear-like interpolation and cut to `shape`.
-
-    Zeros are put between the pixels and blurred with twice the kernel per direction; one pixel of replicated border is
-    expanded along, so that a constant stays constant up to the edge.
-    """
-    x = functional.pad(x, (1, 1, 1, 1), mode="replicate")
-    spread = x.new_zeros(x.shape[0], 1, 2 * x.shape[-2], 2 * x.shape[-1])
-    spread[..., ::2, ::2] = x
-    kernel = torch.tensor(KERNEL, dtype=x.dtype, device=x.device) * 2
-    spread = functional.conv2d(spread, kernel[None, None, None], padding=(0, 2))
-    spread = functional.conv2d(spread, kernel[None, None, :, None], padding=(2, 0))
-    return spread[..., 2 : 2 + shape[-2], 2 : 2 + shape[-1]]

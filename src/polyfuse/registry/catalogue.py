@@ -113,6 +113,14 @@ FAMILIES: dict[str, Family] = {
             "arXiv 2409.10080",
             has=("training", "study", "explained"),
         ),
+        Family(
+            "pyrfuse",
+            f"{_WINGS}.pyrfuse",
+            "PyrFuse",
+            "chooses inside a Laplacian pyramid",
+            "ours",
+            has=("training", "explained"),
+        ),
     )
 }
 """All families by name; lists keep this order."""

@@ -45,17 +45,21 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "fnet-t": {},
     "smfnet": {"channels": 8, "heads": 2, "base_blocks": 1, "depth": 1},
     "daefuse": {"size": "tiny"},
+    "pyrfuse": {"levels": 3, "channels": 2, "context": 1},
 }
 """Options of the smallest network of each family."""
+SMALLEST_CROP = {"pyrfuse": 32}
+"""Side of the crops of families whose losses need more than 8 pixels."""
 _PREAMBLE = struct.Struct("<8sQQ")
 
 
 def recipe_of(family: str) -> dict[str, Any]:
     """A recipe of a family as plain values: all of its stages, all groups of keys."""
-    kinds = ["fusion"] if family == "fnet-t" else ["reconstruction", "fusion"]
+    side = SMALLEST_CROP.get(family, 8)
+    kinds = ["fusion"] if family in ("fnet-t", "pyrfuse") else ["reconstruction", "fusion"]
     return {
         "name": f"{family}.test", "family": family, "model": SMALLEST[family], "seed": 3, "ema": 0.9,
-        "data": {"train": ["x.pack"], "luma": "full", "batch": 2, "crop": {"size": 8, "twin": 0, "min_range": 0.1}},
+        "data": {"train": ["x.pack"], "luma": "full", "batch": 2, "crop": {"size": side, "twin": 0, "min_range": 0.1}},
         "stages": [
             {
                 "kind": kind, "steps": 6, "losses": {"brightness": 0.5} if kind == "fusion" else {},
@@ -64,7 +68,7 @@ def recipe_of(family: str) -> dict[str, Any]:
             }
             for kind in kinds
         ],
-        "rhythm": {"log_every": 2, "validate_every": 3, "validation_crop": 16, "checkpoint_minutes": 1.5},
+        "rhythm": {"log_every": 2, "validate_every": 3, "validation_crop": max(16, side), "checkpoint_minutes": 1.5},
     }  # fmt: skip
 
 

@@ -1,0 +1,89 @@
+"""PyrFuse as a `FusionModel`: its declared facts, and what a result is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from polyfuse.families.pyrfuse.network import PyrFuseConfig, PyrFuseNetwork
+from polyfuse.families.spec import FusionModel, ModelSpec, Observer, check_pair
+from polyfuse.ops.black import keep_black
+
+
+class PyrFuse(PyrFuseNetwork, FusionModel):
+    """The network.
+
+    Args:
+        config: Configuration; default is the one that weights are trained for.
+    """
+
+    @classmethod
+    def from_configuration(cls, values: dict[str, Any]) -> PyrFuse:
+        """A fresh network of a configuration as weights files hold it."""
+        return cls(PyrFuseConfig.from_json(values))
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Declared facts of this configuration."""
+        radius, step = self.config.reach, 2**self.config.levels
+        return ModelSpec(
+            family="pyrfuse",
+            parameters=sum(p.numel() for p in self.parameters()),
+            macs_per_pixel=self._macs_per_pixel(),
+            receptive_radius=radius,
+            halo=-(-radius // step) * step,
+            multiple_of=step,
+            # measured on a CPU, 300 to 2,500 pixels a side: 294 to 330 bytes a pixel beside 32 to 45 MB
+            bytes_per_pixel=320,
+            fixed_bytes=48 << 20,
+        )
+
+    def _macs_per_pixel(self) -> int:
+        """Multiply-accumulates of one output pixel: a level has a quarter of the pixels of the next finer one."""
+        context = self.config.context
+        learned, base = (sum(p.numel() for p in net.parameters() if p.ndim > 1) for net in (self.detail, self.base))
+        # Five taps a direction; of a shrunk map the second direction has half of the columns and of the rows, and an
+        # expanded one is filtered at full size. Shrunk: a, b and four features; expanded: a, b, the picture, the rest.
+        shrunk, blurred, expanded = 6, 3, 3 + 2 + context
+        filters = 3.75 * shrunk + 10 * blurred + 10 * expanded
+        total = sum(0.25**level * (filters + learned / 4) for level in range(self.config.levels))
+        return round(total - 10 * context + 0.25**self.config.levels * base)  # the finest hands no context on
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Fuse a and b, each (N, 1, H, W) in [0, 1].
+
+        Returns:
+            (N, 1, H, W), not clamped.
+
+        Raises:
+            InputError: If the shapes differ or are not (N, 1, H, W).
+        """
+        check_pair(a, b)
+        fused = self.fuse(a, b).fused
+        return keep_black(fused, a, b) if self.config.keep_black else fused
+
+    @torch.no_grad()
+    def explain(self, a: Tensor, b: Tensor, observe: Observer | None = None) -> dict[str, Tensor]:
+        """What was chosen, level by level; level 0 is the finest.
+
+        Args:
+            a: (N, 1, H, W) in [0, 1].
+            b: Same shape.
+            observe: Unused, nothing is too large to keep.
+
+        Returns:
+            "fused"; "base_weight", share of a's base at the coarsest level; and of each level, at its own size,
+            "weight_0", share of a's detail, "kept_0", share of the other one's kept too, "from_a_0" and "from_b_0",
+            what either gave; all (N, 1, h, w).
+        """
+        check_pair(a, b)
+        made = self.fuse(a, b)
+        fused = keep_black(made.fused, a, b) if self.config.keep_black else made.fused
+        found = {"fused": fused, "base_weight": made.base_weight}
+        for index, (level, choice) in enumerate(zip(made.levels, made.choices, strict=True)):
+            found[f"weight_{index}"], found[f"kept_{index}"] = choice.weight, choice.kept
+            found[f"from_a_{index}"] = choice.factor_a * level.detail_a
+            found[f"from_b_{index}"] = choice.factor_b * level.detail_b
+        return found

@@ -1,0 +1,120 @@
+"""Structure of the locally stronger source: three terms for a network that has to choose. Ours (spec pyrfuse 5).
+
+Which source is the stronger one at a place is decided by its local variance less what its noise adds, and the fused
+picture is asked for its structure there, for some of the weaker one's, and for the brightness of the larger base. This
+is not the metric VIS or LOST: those have other windows and another form, know no noise, and no loss imports a metric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from polyfuse.ops.padding import reflect_pad
+
+NUM_SCALES = 4
+"""The picture, and means of blocks of 2x2, 4x4 and 8x8 pixels."""
+BOX = 7
+"""Side of the box of local means, pixels."""
+SMALLEST = 32
+"""Shortest side whose last scale still fills half a box."""
+FLAT = 2e-4
+"""Keeps the likeness of two flat places at 1; variance, white is 1."""
+LEAST_STRONGER, LEAST_WEAKER = 1e-5, 1e-6
+"""Added to the excess variance, so that flat places count a little; variance, white is 1."""
+NOISE_MARGIN = 2.0
+"""How often the noise variance is taken off the local variance."""
+QUIET_SHARE = 0.3
+"""Quantile of the absolute diagonal difference that tells the noise: texture rarely reaches it."""
+OF_NORMAL = 0.385
+"""That quantile of the absolute value of a standard normal variable."""
+BASE_SIDE = 16
+"""Side of the blocks whose means are the base, pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class StrongerTerms:
+    """Unweighted terms, scalars that are not negative."""
+
+    structure: Tensor
+    """1 - likeness to the stronger source, weighted by its contrast; 0 for a copy of it."""
+    weaker: Tensor
+    """The same for the weaker source, over the contrast of the stronger one."""
+    base: Tensor
+    """Mean absolute difference of the 16x16 means of the fused picture from the larger ones of a and b."""
+
+
+def stronger_terms(
+    fused: Tensor, a: Tensor, b: Tensor, *, batch_mean: Callable[[Tensor], Tensor] = lambda mean: mean
+) -> StrongerTerms:
+    """How far a fused picture is from the structure of the locally stronger source.
+
+    At each scale, with var and cov over boxes of 7x7 pixels, borders mirrored: the excess of a source is
+    max(0, var - 2 noise variance), the stronger source s has the larger one (a on a tie), and
+
+        structure = mean(sqrt(excess_s + 1e-5) (1 - (2 cov(fused, s) + C) / (var_fused + var_s + C))) / mean(sqrt(...))
+
+    with C = 2e-4; `weaker` is the same of the other source with 1e-6, over the same mean. Terms are means over scales.
+    Differentiable in `fused`, but for `base` where a mean is met exactly.
+
+    Args:
+        fused: (N, 1, H, W), sides of 32 or more, not clamped.
+        a: Same shape, in [0, 1].
+        b: Same shape, in [0, 1].
+        batch_mean: Turns a mean over this part of the batch into the mean over all processes that share it.
+
+    Returns:
+        The terms.
+
+    Source: ours.
+    """
+    means = [functional.avg_pool2d(x, BASE_SIDE) for x in (fused, a, b)]
+    base = (means[0] - torch.maximum(means[1], means[2])).abs().mean()
+    noise_a, noise_b = noise_variance(a), noise_variance(b)
+    structure, weaker = [], []
+    for scale in range(NUM_SCALES):
+        if scale:
+            fused, a, b = (functional.avg_pool2d(x, 2) for x in (fused, a, b))
+            noise_a, noise_b = noise_a / 4, noise_b / 4  # means of four values that are noisy on their own
+        unlike_a, excess_a = _unlike(fused, a, noise_a)
+        unlike_b, excess_b = _unlike(fused, b, noise_b)
+        is_a = excess_a >= excess_b
+        weights = (torch.maximum(excess_a, excess_b) + LEAST_STRONGER).sqrt()
+        weights_weaker = (torch.minimum(excess_a, excess_b) + LEAST_WEAKER).sqrt()
+        contrast = batch_mean(weights.mean())
+        structure.append((weights * torch.where(is_a, unlike_a, unlike_b)).mean() / contrast)
+        weaker.append((weights_weaker * torch.where(is_a, unlike_b, unlike_a)).mean() / contrast)
+    return StrongerTerms(torch.stack(structure).mean(), torch.stack(weaker).mean(), base)
+
+
+def noise_variance(picture: Tensor) -> Tensor:
+    """Variance of the noise of each picture, (N, 1, H, W), sides of 3 or more, to (N, 1, 1, 1).
+
+    The second difference along both diagonals leaves ramps and edges along rows and columns out; of its absolute values
+    a low quantile belongs to places without texture.
+
+    Source: ours.
+    """
+    kernel = torch.tensor([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=picture.dtype, device=picture.device) / 6
+    values = functional.conv2d(picture, kernel[None, None]).abs().flatten(1)
+    quiet = values.kthvalue(int(QUIET_SHARE * values.shape[1]) + 1, dim=1).values
+    return (quiet / OF_NORMAL).square()[:, None, None, None]
+
+
+def _unlike(fused: Tensor, source: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """1 - likeness of the fused picture to a source, and the excess variance of the source, (N, 1, h, w) each."""
+    mean_fused, mean_source = _box(fused), _box(source)
+    variance_fused = (_box(fused.square()) - mean_fused.square()).clamp_min(0)
+    variance = (_box(source.square()) - mean_source.square()).clamp_min(0)
+    covariance = _box(fused * source) - mean_fused * mean_source
+    unlike = 1 - (2 * covariance + FLAT) / (variance_fused + variance + FLAT)
+    return unlike, (variance - NOISE_MARGIN * noise).clamp_min(0)
+
+
+def _box(x: Tensor) -> Tensor:
+    """Mean over 7x7 pixels, border mirrored."""
+    return functional.avg_pool2d(reflect_pad(x, BOX // 2), BOX, 1)

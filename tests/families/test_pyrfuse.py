@@ -1,0 +1,216 @@
+"""What PyrFuse promises for any weights and any input, and how it looks before training."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from polyfuse import fuse, load
+from polyfuse.errors import InputError, UsageError
+from polyfuse.families.classic import Laplacian
+from polyfuse.families.pyrfuse import PyrFuse, PyrFuseConfig
+from polyfuse.families.pyrfuse.explained import PyrFuseFindings, find
+from polyfuse.ops.pyramid import blur, expand, shrink
+from polyfuse.ops.visibility import kept_share, scales, stronger, visibility
+from polyfuse.scenes import SceneConfig, render_scene
+from polyfuse.weights.store import WeightsInfo, save_weights
+
+SMALL = PyrFuseConfig(levels=3, channels=4, context=3)
+SIZES = [(1, 1), (1, 9), (7, 2), (17, 33), (16, 24), (97, 130)]
+ROUNDING = 2e-6
+
+
+def last_of(convolutions: nn.Sequential) -> nn.Conv2d:
+    """The pointwise convolution at the end."""
+    return cast(nn.Conv2d, convolutions[-1])
+
+
+def fresh(config: PyrFuseConfig | None = None, *, loud: bool = False) -> PyrFuse:
+    """A network of seeded weights; loud ones correct by as much as the energies say."""
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        model = PyrFuse(config)
+        if loud:
+            for last in (last_of(model.detail), last_of(model.base)):
+                for parameter in last.parameters():
+                    nn.init.normal_(parameter)
+    return model.eval().requires_grad_(False)
+
+
+@pytest.fixture(params=[PyrFuseConfig(), SMALL], ids=str)
+def model(request: pytest.FixtureRequest) -> PyrFuse:
+    return fresh(request.param, loud=True)
+
+
+def random_pair(*shape: int) -> tuple[Tensor, Tensor]:
+    a, b = torch.rand(2, *shape, generator=torch.Generator().manual_seed(5))
+    return a, b
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_any_size_works_and_the_pictures_of_a_batch_do_not_touch(model: PyrFuse, size: tuple[int, int]) -> None:
+    a, b = random_pair(2, 1, *size)
+    both = model(a, b)
+    assert (both.shape, both.dtype) == (a.shape, torch.float32)
+    # sums may be ordered otherwise for a batch
+    torch.testing.assert_close(both[1:], model(a[1:], b[1:]), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_no_detail_of_a_source_is_amplified_and_nothing_else_is_added(model: PyrFuse, size: tuple[int, int]) -> None:
+    a, b = random_pair(1, 1, *size)
+    made = model.fuse(a, b)
+    fused = made.base_weight * made.levels[-1].coarser_a + (1 - made.base_weight) * made.levels[-1].coarser_b
+    for level, choice in zip(reversed(made.levels), reversed(made.choices), strict=True):
+        for factor in (choice.factor_a, choice.factor_b):
+            assert 0 <= factor.min() <= factor.max() <= 1 + 1e-6
+        torch.testing.assert_close(choice.factor_a + choice.factor_b, 1 + choice.kept, rtol=0, atol=ROUNDING)
+        detail = choice.factor_a * level.detail_a + choice.factor_b * level.detail_b
+        fused = detail + expand(fused, detail.shape)
+    torch.testing.assert_close(made.fused, fused, rtol=0, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_identical_sources_come_back_where_nothing_is_kept_twice(model: PyrFuse, size: tuple[int, int]) -> None:
+    a, _ = random_pair(1, 1, *size)
+    last = last_of(model.detail)
+    assert last.bias is not None
+    last.weight[1], last.bias[1] = 0, -100  # o = 0: the details are chosen, not added
+    torch.testing.assert_close(model(a, a), a, rtol=0, atol=ROUNDING)
+
+
+def test_identical_sources_come_back_with_details_of_one_plus_what_is_kept() -> None:
+    model, (a, _) = fresh(), random_pair(1, 1, 33, 50)
+    last_of(model.detail).weight[1] = 0  # o = 0.3 everywhere
+    levels = model.fuse(a, a).levels
+    base = levels[-1].coarser_a
+    for level in reversed(levels):
+        base = expand(base, level.detail_a.shape)
+    torch.testing.assert_close(model(a, a), base + 1.3 * (a - base), rtol=0, atol=ROUNDING)
+
+
+def test_constant_sources_give_a_constant_between_them(model: PyrFuse) -> None:
+    a, b = torch.full((1, 1, 40, 37), 0.2), torch.full((1, 1, 40, 37), 0.7)
+    fused = model(a, b)
+    assert 0.2 - 1e-6 <= fused.min() <= fused.max() <= 0.7 + 1e-6
+    assert fused.max() - fused.min() < 1e-5
+
+
+def test_fresh_network_keeps_more_structure_than_the_laplacian_pyramid() -> None:
+    scene = render_scene(SceneConfig(width=192, height=128, seed=1))
+    luma = scene.visible @ np.array([0.299, 0.587, 0.114])
+    a, b = (torch.from_numpy(x.astype(np.float32) / np.iinfo(scene.visible.dtype).max) for x in (scene.thermal, luma))
+    kept = {}
+    for name, network in (("fresh", fresh()), ("laplacian", Laplacian())):
+        fused = network(a[None, None], b[None, None])[0].clamp(0, 1)
+        of_fused, of_a, of_b = (scales(x.double()) for x in (fused, a[None], b[None]))
+        strongest = [stronger(x, y) for x, y in zip(of_a, of_b, strict=True)]
+        shares = [kept_share(*each) for each in zip(of_fused, of_a, of_b, strongest, strict=True)]
+        kept[name] = float(visibility(shares, strongest).kept)
+    assert kept["fresh"] > kept["laplacian"] > 0.3
+
+
+@pytest.mark.parametrize("levels", [3, 4])
+def test_pixel_reaches_as_far_as_declared_and_no_further(levels: int) -> None:
+    model = fresh(PyrFuseConfig(levels=levels, channels=4, context=2))
+    radius = model.spec.receptive_radius
+    assert radius is not None
+    width, reached = 2 * radius + 2 ** (levels + 1) + 40, 0
+    for place in range(radius + 9, radius + 9 + 2**levels):  # every place on the coarse grid
+        for source in (0, 1):
+            pair = torch.rand(2, 1, 1, 1, width)
+            pair[source, ..., place] = torch.nan  # what it touches is no number, however little it would change
+            touched = model(*pair)[0, 0, 0].isnan().nonzero()
+            reached = max(reached, int((touched - place).abs().max()))
+    assert reached == radius
+
+
+def test_halo_covers_the_reach_in_whole_steps_of_the_grid(model: PyrFuse) -> None:
+    spec = model.spec
+    assert spec.halo % spec.multiple_of == 0
+    assert spec.receptive_radius is not None
+    assert 0 <= spec.halo - spec.receptive_radius < spec.multiple_of == 2**model.config.levels
+
+
+def test_declared_multiply_accumulates_are_those_that_are_counted(model: PyrFuse) -> None:
+    with FlopCounterMode(display=False) as counter:
+        model(*random_pair(1, 1, 512, 512))
+    counted = counter.get_total_flops() / 2 / 512**2
+    assert model.spec.macs_per_pixel == pytest.approx(counted, rel=0.01)  # the padding of the pyramid
+
+
+@pytest.mark.parametrize("keep_black", [False, True])
+def test_black_in_both_stays_exactly_black_if_asked_for(keep_black: bool) -> None:
+    model, (a, b) = fresh(PyrFuseConfig(keep_black=keep_black), loud=True), random_pair(1, 1, 40, 40)
+    a[..., 10:20], b[..., 5:15] = 0, 0
+    black = (a == 0) & (b == 0)
+    fused = model(a, b)
+    assert (fused[black].abs().max().item() == 0) is keep_black
+    assert (fused[~black] != 0).all()
+
+
+def test_tiled_picture_is_the_whole_one(rng: np.random.Generator) -> None:
+    a, b = rng.random((2, 21, 517), dtype=np.float32)
+    model = fresh(SMALL, loud=True)
+    whole, tiled = fuse(a, b, model=model, memory=1 << 40), fuse(a, b, model=model, tile=100)
+    assert (whole.record["run"]["tiles"], tiled.record["run"]["tiles"] > 1) == (1, True)
+    np.testing.assert_allclose(tiled.image, whole.image, rtol=0, atol=1e-5)
+
+
+def test_configuration_round_trips_and_weights_make_the_network_they_hold(tmp_path: Path) -> None:
+    config = PyrFuseConfig(levels=4, channels=6, context=2, keep_black=True)
+    assert PyrFuseConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+    model, path = fresh(config), tmp_path / "w.safetensors"
+    save_weights(path, model.state_dict(), WeightsInfo("pyrfuse.test", "pyrfuse", model.configuration()))
+    loaded = load("auto", weights=path)
+    assert (loaded.spec.family, loaded.configuration()) == ("pyrfuse", config.to_json())
+    pair = random_pair(1, 1, 20, 30)
+    with torch.no_grad():
+        assert torch.equal(loaded(*pair), model(*pair))
+
+
+@pytest.mark.parametrize("wrong", [{"levels": 2}, {"levels": 9}, {"channels": 0}, {"context": 0}, {"levels": 4.0}])
+def test_configuration_of_no_network_is_a_usage_error(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=r"correct (it|them)\."):
+        PyrFuseConfig(**wrong)
+
+
+def test_sources_of_two_sizes_are_refused() -> None:
+    with pytest.raises(InputError, match=r"\(1, 1, 4, 4\) and b \(1, 1, 4, 5\)"):
+        fresh(SMALL)(torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 4, 5))
+
+
+def test_explained_names_are_the_documented_ones_and_the_picture_is_the_networks(model: PyrFuse) -> None:
+    a, b = random_pair(1, 1, 21, 30)
+    explained = model.explain(a, b)
+    named = set(re.findall(r'"([a-z_]+?)(?:_0)?"', PyrFuse.explain.__doc__ or ""))
+    assert {re.sub(r"_\d$", "", name) for name in explained} == named
+    assert torch.equal(explained["fused"], model(a, b))
+    assert explained["weight_1"].shape == (1, 1, 11, 15)
+
+
+def test_shares_say_which_source_gave_the_detail() -> None:
+    flat, textured = torch.full((1, 1, 32, 32), 0.5), random_pair(1, 1, 32, 32)[0]
+    findings = find(fresh(), textured, flat)
+    assert isinstance(findings, PyrFuseFindings)
+    numbers = json.loads(json.dumps(findings.numbers()))
+    assert len(numbers["levels"]) == 5
+    assert all(level["share_of_a"] > 0.99 for level in numbers["levels"][:3])
+    other = find(fresh(), flat, textured).numbers()
+    assert all(level["share_of_a"] < 0.01 for level in other["levels"][:3])
+    assert find(fresh(), flat, flat).share_of_a(0) == 0.5
+
+
+@pytest.mark.parametrize("step", [blur, shrink])
+def test_pyramid_treats_each_channel_by_itself_and_keeps_constants(step) -> None:
+    x = random_pair(2, 3, 13, 10)[0]
+    torch.testing.assert_close(step(x)[:, 1:2], step(x[:, 1:2]), rtol=0, atol=ROUNDING)
+    torch.testing.assert_close(expand(step(x), x.shape)[:, 1:2], expand(step(x[:, 1:2]), x.shape), rtol=0, atol=1e-6)
+    flat = torch.full((1, 2, 9, 7), 0.3)
+    torch.testing.assert_close(expand(shrink(flat), flat.shape), flat, rtol=0, atol=ROUNDING)

@@ -101,3 +101,14 @@ def test_a_batch_counts_as_one_picture_however_it_is_shared_out() -> None:
     whole, halves = stronger_terms(fused, a, b), [shared(part) for part in shares]
     for name in ("structure", "weaker", "base"):
         torch.testing.assert_close(sum(getattr(half, name) for half in halves) / 2, getattr(whole, name))
+
+
+def test_a_base_is_free_where_a_source_has_structure() -> None:
+    dark, bright = picture(0) - picture(0).mean() + 0.3, flat(0.9)
+    over_structure = stronger_terms(dark, dark, bright).base
+    over_flat = stronger_terms(flat(0.3), flat(0.3), bright).base
+    assert over_flat.item() == pytest.approx(0.6, abs=1e-9)
+    torch.testing.assert_close(over_structure, over_flat, rtol=0.1, atol=0)  # all blocks alike: the mean of the weights
+    half = torch.cat([dark[..., : SIDE // 2], flat(0.9)[..., SIDE // 2 :]], dim=-1)
+    source = torch.cat([dark[..., : SIDE // 2], flat(0.3)[..., SIDE // 2 :]], dim=-1)
+    assert stronger_terms(half, source, bright).base < 0.3 * over_flat

@@ -1,7 +1,7 @@
 """Structure of the locally stronger source: three terms for a network that has to choose. Ours (spec pyrfuse 5).
 
 Which source is the stronger one at a place is decided by its local variance less what its noise adds, and the fused
-picture is asked for its structure there, for some of the weaker one's, and for the brightness of the larger base. This
+picture is asked for its structure there, for some of the weaker one's, and for the brighter base where both are flat. This
 is not the metric VIS or LOST: those have other windows and another form, know no noise, and no loss imports a metric.
 """
 
@@ -34,6 +34,8 @@ OF_NORMAL = 0.385
 """That quantile of the absolute value of a standard normal variable."""
 BASE_SIDE = 16
 """Side of the blocks whose means are the base, pixels."""
+FLAT_BLOCK = 5e-4
+"""Variance of both sources together at which a block counts half in the base; white is 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +47,8 @@ class StrongerTerms:
     weaker: Tensor
     """The same for the weaker source, over the contrast of the stronger one."""
     base: Tensor
-    """Mean absolute difference of the 16x16 means of the fused picture from the larger ones of a and b."""
+    """Mean absolute difference of the 16x16 means of the fused picture from the larger ones of a and b, where both are
+    flat: a bright sky stays bright, and smoke may give way to what the other source sees in it."""
 
 
 def stronger_terms(
@@ -72,8 +75,7 @@ def stronger_terms(
 
     Source: ours.
     """
-    means = [functional.avg_pool2d(x, BASE_SIDE) for x in (fused, a, b)]
-    base = (means[0] - torch.maximum(means[1], means[2])).abs().mean()
+    base = _base(fused, a, b, batch_mean)
     noise_a, noise_b = noise_variance(a), noise_variance(b)
     structure, weaker = [], []
     for scale in range(NUM_SCALES):
@@ -89,6 +91,15 @@ def stronger_terms(
         structure.append((weights * torch.where(is_a, unlike_a, unlike_b)).mean() / contrast)
         weaker.append((weights_weaker * torch.where(is_a, unlike_b, unlike_a)).mean() / contrast)
     return StrongerTerms(torch.stack(structure).mean(), torch.stack(weaker).mean(), base)
+
+
+def _base(fused: Tensor, a: Tensor, b: Tensor, batch_mean: Callable[[Tensor], Tensor]) -> Tensor:
+    """Distance of the means of blocks from the larger source's; blocks in which a source has structure count less."""
+    mean_fused, mean_a, mean_b = (functional.avg_pool2d(x, BASE_SIDE) for x in (fused, a, b))
+    squares = functional.avg_pool2d(a.square(), BASE_SIDE) + functional.avg_pool2d(b.square(), BASE_SIDE)
+    variance = (squares - mean_a.square() - mean_b.square()).clamp_min(0)
+    weights = FLAT_BLOCK / (FLAT_BLOCK + variance)
+    return (weights * (mean_fused - torch.maximum(mean_a, mean_b)).abs()).mean() / batch_mean(weights.mean())
 
 
 def noise_variance(picture: Tensor) -> Tensor:

@@ -4,11 +4,12 @@ Both sources are taken apart by the pyramid of Burt and Adelson (1983). At each 
 
     w = sigmoid(power log(energy a / energy b) + 2 correction)      share of a's detail
     o = sigmoid(kept)                                               share of the other one's that is kept too
-    detail = (w + o (1 - w)) detail a + ((1 - w) + o w) detail b
+    r = max(0, correlation of both details)                         what both show does not count twice
+    detail = ((w + o (1 - w)) detail a + ((1 - w) + o w) detail b) / (1 + o r)
 
 and `correction` and `kept` come from three convolutions of a few local measurements. The base, what is left at the
 coarsest level, is a weighted mean of both bases. Nothing else adds to the picture: every detail comes from a source,
-with a factor in [0, 1], and is at the place where the source has it.
+with a factor in [0, 1], and is at the place where the source has it. Two equal sources come back as they are.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from polyfuse.ops.pyramid import blur, expand, shrink
 LEAST_LEVELS = 3  # energies of the base are gathered from the third level on
 FINEST_FOR_BASE = 2  # the two finest levels are noise more than structure
 STEADY = 1e-6  # energy, white is 1: below it sources count as equally flat
+TINY = 1e-12  # energy: keeps the correlation finite where a detail is zero
 FLAT = 1e-4  # energy of the base below which brightness decides more than structure
 BRIGHTER = 30.0  # where both bases are flat: steepness of the choice of the brighter one
 POWER, KEPT = 2.0, 0.3  # of a fresh network
@@ -115,16 +117,18 @@ class Choice:
     """Share of a's detail, w, in [0, 1]."""
     kept: Tensor
     """Share of the other one's detail that is kept too, o, in [0, 1]."""
+    alike: Tensor
+    """Local correlation of both details where it is positive, in [0, 1]: what both show does not count twice."""
 
     @property
     def factor_a(self) -> Tensor:
         """Factor of a's detail, in [0, 1]."""
-        return self.weight + self.kept * (1 - self.weight)
+        return (self.weight + self.kept * (1 - self.weight)) / (1 + self.kept * self.alike)
 
     @property
     def factor_b(self) -> Tensor:
         """Factor of b's detail, in [0, 1]."""
-        return (1 - self.weight) + self.kept * self.weight
+        return ((1 - self.weight) + self.kept * self.weight) / (1 + self.kept * self.alike)
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,9 +197,10 @@ class PyrFuseNetwork(nn.Module):
         # at the finest level nobody is left to hand the context to
         found = expand(found[:, :2] if is_finest else found, level.detail_a.shape)
         correction, kept, context = found.tensor_split([1, 2], dim=1)
-        energy_a, energy_b = level.energies[:, :1], level.energies[:, 1:2]
+        energy_a, energy_b, product = level.energies.split(1, dim=1)
         weight = torch.sigmoid(self.power * _log_ratio(energy_a, energy_b) + 2 * correction)
-        return Choice(weight, torch.sigmoid(kept)), context
+        alike = (product / (energy_a.sqrt() * energy_b.sqrt() + TINY)).clamp(0, 1)
+        return Choice(weight, torch.sigmoid(kept), alike), context
 
 
 def _log_ratio(energy_a: Tensor, energy_b: Tensor) -> Tensor:

@@ -9,9 +9,10 @@ import torch
 from PIL import Image
 
 from polyfuse.errors import InputError, UsageError
-from polyfuse.explain import Explanation, explain
+from polyfuse.explain import Explanation, explain, save
 from polyfuse.families.fnet.explained.findings import FNetFindings, Part
 from polyfuse.families.fnet.network import FNet, FNetConfig
+from polyfuse.families.pyrfuse import PyrFuse, PyrFuseConfig
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions, fuse
 from polyfuse.io import Picture
@@ -97,7 +98,7 @@ def test_model_with_nothing_to_show_is_refused_with_those_that_have_something(
     model: str, pair: tuple[Path, Path]
 ) -> None:
     with pytest.raises(
-        UsageError, match=rf"model {model} has nothing to show but its result.* smfnet, daefuse with --model"
+        UsageError, match=rf"model {model} has nothing to show but its result.* smfnet, daefuse, pyrfuse with --model"
     ):
         explain(*pair, model=model)
 
@@ -149,3 +150,12 @@ def test_content_of_files_and_pictures_of_pillow_are_explained_too(
     with Image.open(pair[1]) as visible:
         explained = explain(pair[0].read_bytes(), visible, model=network)
     np.testing.assert_array_equal(explained.fused, explanation.fused)
+
+
+def test_pyrfuse_is_drawn_and_told_in_numbers(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    model = PyrFuse(PyrFuseConfig(levels=3, channels=4, context=2)).eval()
+    written = [path.name for path in save(explain(*pair, model=model), tmp_path / "out")]
+    assert written == ["overview.png", "numbers.json"]
+    told = (tmp_path / "out/numbers.json").read_text(encoding="utf-8")
+    assert told.count('"share_of_a"') == 3
+    assert '"base_weight_of_a"' in told

@@ -58,10 +58,10 @@ def test_noise_is_not_taken_for_structure() -> None:
     assert stronger_terms(noisy, wave, noisy).structure > 0.5
 
 
-@pytest.mark.parametrize("name", ["structure", "weaker", "base"])
+@pytest.mark.parametrize("name", ["structure", "weaker", "base", "excess"])
 def test_gradients_are_those_of_finite_differences(name: str) -> None:
     a, b = picture(0, SMALLEST), picture(1, SMALLEST)
-    fused = (0.6 * a + 0.3 * b).requires_grad_()
+    fused = (2.6 * a + 0.3 * b - 0.9).requires_grad_()  # beyond 0 and 1 in places
     (gradient,) = torch.autograd.grad(getattr(stronger_terms(fused, a, b), name), fused)
     for seed in range(3):
         way = torch.randn(fused.shape, generator=torch.Generator().manual_seed(seed), dtype=fused.dtype)
@@ -99,7 +99,7 @@ def test_a_batch_counts_as_one_picture_however_it_is_shared_out() -> None:
         return stronger_terms(fused[part], a[part], b[part], batch_mean=lambda _: next(given))
 
     whole, halves = stronger_terms(fused, a, b), [shared(part) for part in shares]
-    for name in ("structure", "weaker", "base"):
+    for name in ("structure", "weaker", "base", "excess"):
         torch.testing.assert_close(sum(getattr(half, name) for half in halves) / 2, getattr(whole, name))
 
 
@@ -112,3 +112,9 @@ def test_a_base_is_free_where_a_source_has_structure() -> None:
     half = torch.cat([dark[..., : SIDE // 2], flat(0.9)[..., SIDE // 2 :]], dim=-1)
     source = torch.cat([dark[..., : SIDE // 2], flat(0.3)[..., SIDE // 2 :]], dim=-1)
     assert stronger_terms(half, source, bright).base < 0.3 * over_flat
+
+
+def test_what_would_be_cut_off_is_told() -> None:
+    assert stronger_terms(picture(0), picture(0), flat()).excess == 0
+    assert stronger_terms(flat(1.25), flat(), flat()).excess.item() == pytest.approx(0.25)
+    assert stronger_terms(flat(-0.5), flat(), flat()).excess.item() == pytest.approx(0.5)

@@ -35,7 +35,7 @@ def make_recipe(write_recipe: Callable[..., Path], large_pack: Path) -> Callable
 def test_losses_fall_and_the_weights_fuse(make_recipe, tmp_path: Path) -> None:
     paths = train(make_recipe(steps=25), tmp_path / "run")
     log = read_log(tmp_path / "run/log-fusion.csv")
-    assert {"structure", "weaker", "base", "total"} <= set(log)
+    assert {"structure", "weaker", "base", "excess", "total"} <= set(log)
     assert sum(log["total"][-4:]) < 0.98 * sum(log["total"][:4])
     model = registry.load("pyrfuse", weights=paths[0])
     assert model.configuration() == SMALL | {"keep_black": False}
@@ -48,9 +48,9 @@ def test_losses_are_the_weighted_terms_and_may_have_attached_ones(make_recipe) -
     a, b = torch.rand(2, 1, 1, 40, 40, generator=torch.Generator().manual_seed(4))
     losses = stage.validate(parts, Batch(a, b))
     terms = stronger_terms(parts[FUSER](a, b), a, b)
-    assert list(losses) == ["structure", "weaker", "base", "brightness"]
+    assert list(losses) == ["structure", "weaker", "base", "excess", "brightness"]
     torch.testing.assert_close(losses["structure"], terms.structure)
-    torch.testing.assert_close(losses["weaker"], 0.3 * terms.weaker)
+    torch.testing.assert_close(losses["weaker"], 0.25 * terms.weaker)
     torch.testing.assert_close(losses["base"], 0.5 * terms.base)
 
 

@@ -49,6 +49,8 @@ class StrongerTerms:
     base: Tensor
     """Mean absolute difference of the 16x16 means of the fused picture from the larger ones of a and b, where both are
     flat: a bright sky stays bright, and smoke may give way to what the other source sees in it."""
+    excess: Tensor
+    """Mean of what lies below 0 or above 1 and would be cut off: details on a base that leaves them no room."""
 
 
 def stronger_terms(
@@ -76,6 +78,7 @@ def stronger_terms(
     Source: ours.
     """
     base = _base(fused, a, b, batch_mean)
+    excess = (fused - fused.clamp(0, 1)).abs().mean()
     noise_a, noise_b = noise_variance(a), noise_variance(b)
     structure, weaker = [], []
     for scale in range(NUM_SCALES):
@@ -90,7 +93,7 @@ def stronger_terms(
         contrast = batch_mean(weights.mean())
         structure.append((weights * torch.where(is_a, unlike_a, unlike_b)).mean() / contrast)
         weaker.append((weights_weaker * torch.where(is_a, unlike_b, unlike_a)).mean() / contrast)
-    return StrongerTerms(torch.stack(structure).mean(), torch.stack(weaker).mean(), base)
+    return StrongerTerms(torch.stack(structure).mean(), torch.stack(weaker).mean(), base, excess)
 
 
 def _base(fused: Tensor, a: Tensor, b: Tensor, batch_mean: Callable[[Tensor], Tensor]) -> Tensor:

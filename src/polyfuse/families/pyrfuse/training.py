@@ -14,7 +14,7 @@ from polyfuse.train.stage import FUSER, Batch, LoadFrozen, Parts, Stage, Trainin
 from polyfuse.train.strict import read_strict
 
 KIND = "fusion"
-DEFAULTS = {"structure": 1.0, "weaker": 0.3, "base": 0.1}
+DEFAULTS = {"structure": 1.0, "weaker": 0.25, "base": 0.1, "excess": 10.0}
 """Weights of the losses unless a recipe gives others."""
 
 
@@ -48,6 +48,7 @@ def _fusion(config: StageConfig) -> Stage:
             "structure": weights["structure"] * terms.structure,
             "weaker": weights["weaker"] * terms.weaker,
             "base": weights["base"] * terms.base,
+            "excess": weights["excess"] * terms.excess,
         }
         return own | attached_terms(fused, batch, weights)
 

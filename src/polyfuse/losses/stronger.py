@@ -1,8 +1,9 @@
-"""Structure of the locally stronger source: three terms for a network that has to choose. Ours (spec pyrfuse 5).
+"""Structure of the locally stronger source: four terms for a network that has to choose. Ours (spec pyrfuse 5).
 
-Which source is the stronger one at a place is decided by its local variance less what its noise adds, and the fused
-picture is asked for its structure there, for some of the weaker one's, and for the brighter base where both are flat. This
-is not the metric VIS or LOST: those have other windows and another form, know no noise, and no loss imports a metric.
+Which source is the stronger one at a place is decided by its local variance less what its noise adds. The fused picture
+is asked for its structure there, for some of the weaker one's, for the brighter base where both are flat, and to stay
+between black and white. This is not the metric VIS or LOST: those have other windows and another form, know no noise,
+and no loss imports a metric.
 """
 
 from __future__ import annotations

@@ -55,6 +55,7 @@ const METRIC_FORMULAS = (() => {
     lostmax: String.raw`\mathrm{LOST}_{\max} = \max(\mathrm{LOST}_A, \mathrm{LOST}_B)`,
     flatsd: String.raw`\mathrm{FlatSD} = \sqrt{\operatorname*{mean}_{\text{flat blocks}} v}`,
     cd: String.raw`\mathrm{CD} = \operatorname{mean} \arctan \frac{\lVert f \times b \rVert}{f \cdot b}`,
+    rank: String.raw`\mathrm{Rank} = \operatorname{corr}\bigl(\operatorname{ranks}(\bar F_k), \operatorname{ranks}(\bar B_k)\bigr), \quad k \in \text{blocks inside}`,
     ...Object.fromEntries(["none", "gradient", "edge", "dct", "wavelet"].map((name) => [`fmi_${name}`, `\\mathrm{FMI} = ${window3}`])),
   }
 })()

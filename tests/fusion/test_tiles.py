@@ -147,7 +147,7 @@ def empty_process(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("empty_process")
 def test_memory_budget_chooses_tiles(rng: np.random.Generator) -> None:
     a, b = rng.integers(0, 256, (2, 300, 900), dtype=np.uint8)
-    whole, small = (fuse(a, b, model="laplacian", memory=memory) for memory in (1 << 30, 20 << 20))
+    whole, small = (fuse(a, b, model="laplacian", memory=memory) for memory in (1 << 30, 10 << 20))
     assert small.record["run"]["tiles"] > whole.record["run"]["tiles"] == 1
     check_picture(small.image, whole.image)
 

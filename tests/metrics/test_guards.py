@@ -1,4 +1,4 @@
-"""FlatSD and CD, which guard VIS and LOST: noise and wrong colours are seen, and nothing else."""
+"""FlatSD, CD and Rank, which guard other metrics: noise, wrong colours and inverted regions are seen."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from polyfuse.metrics import UndefinedMetricWarning, cd, flatsd
+from polyfuse.metrics import UndefinedMetricWarning, cd, flatsd, rank
 
 SIZE = 96
 
@@ -114,3 +114,33 @@ def test_colour_deviation_of_a_batch_with_one_grey_picture_is_that_of_each() -> 
     together = cd(a, a, b, data_range=255)
     assert together.tolist() == [of(cd, a[i : i + 1], a[i : i + 1], b[i : i + 1]) for i in range(2)]
     assert together.min() > 1
+
+
+def blocks(*levels: float) -> Tensor:
+    """Two rows of blocks of 8x8 pixels, both alike."""
+    return torch.tensor(levels, dtype=torch.float64).repeat_interleave(8).expand(1, 1, 16, 8 * len(levels))
+
+
+def test_order_of_brightness_is_spearmans_correlation_over_blocks() -> None:
+    b = blocks(20, 40, 60, 80, 100)
+    assert of(rank, b.square() / 255, b, b) == pytest.approx(1)
+    assert of(rank, 255 - b, b, b) == pytest.approx(-1)
+    # one pair of neighbours exchanged among five: 1 - 6 * 2 / (5 * 24); twice as many blocks change nothing
+    assert of(rank, blocks(20, 60, 40, 80, 100), b, b) == pytest.approx(0.9)
+    # ties share their mean rank: 0.5 0.5 2 3 4 against 0 1 2 3 4 make products of 9.5 and squares of 9.5 and 10
+    assert of(rank, blocks(30, 30, 60, 80, 100), b, b) == pytest.approx(9.5 / math.sqrt(9.5 * 10))
+
+
+def test_order_of_brightness_leaves_the_background_out() -> None:
+    inside = blocks(20, 40, 60)
+    padded = torch.cat([inside, blocks(0, 9, 5)], dim=3)
+    fused = torch.cat([inside, blocks(200, 100, 0)], dim=3)
+    assert of(rank, fused, padded, padded) == pytest.approx(1)
+    # bright in a alone, those blocks count
+    assert of(rank, fused, torch.full_like(padded, 90), padded) < 0.5
+
+
+def test_no_order_of_brightness_is_no_value_and_said() -> None:
+    for b in (blocks(20, 20, 20, 20), blocks(20, 5), blocks(3, 4, 5, 6)):
+        with pytest.warns(UndefinedMetricWarning, match="no order of brightness"):
+            assert math.isnan(of(rank, b, b, b))

@@ -14,7 +14,7 @@ from polyfuse.registry.catalogue import FAMILIES, Feature, names_with
 METRICS = (
     "EN", "SD", "SF", "AG", "EI", "MI", "NMI", "CE", "TE", "NCIE", "SCD", "CC", "MSE", "RMSE", "PSNR", "VIF",
     "VIFF", "Qabf", "Nabf", "Labf", "Qabf_petrovic", "Nabf_petrovic", "QG", "QSF", "SSIM", "MS_SSIM",
-    "MEF_MS_SSIM", "QY", "QS", "QW", "QC", "Qcb", "Qcv", "VIS", "LOST", "LOSTmax", "FlatSD", "CD",
+    "MEF_MS_SSIM", "QY", "QS", "QW", "QC", "Qcb", "Qcv", "VIS", "LOST", "LOSTmax", "FlatSD", "CD", "Rank",
     "FMI_none", "FMI_gradient", "FMI_edge", "FMI_dct", "FMI_wavelet",
 )  # fmt: skip
 """Names of the metrics, as in `polyfuse.metrics.METRICS`, which needs torch."""

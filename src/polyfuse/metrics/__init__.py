@@ -37,6 +37,7 @@ from polyfuse.metrics.qs import qs
 from polyfuse.metrics.qsf import qsf
 from polyfuse.metrics.qw import qw
 from polyfuse.metrics.qy import qy
+from polyfuse.metrics.rank import rank
 from polyfuse.metrics.rmse import rmse
 from polyfuse.metrics.scd import scd
 from polyfuse.metrics.sd import sd
@@ -96,6 +97,7 @@ __all__ = [
     "qsf",
     "qw",
     "qy",
+    "rank",
     "rmse",
     "scd",
     "score",

@@ -42,6 +42,7 @@ from polyfuse.metrics.qs import qs
 from polyfuse.metrics.qsf import qsf
 from polyfuse.metrics.qw import qw
 from polyfuse.metrics.qy import qy
+from polyfuse.metrics.rank import rank
 from polyfuse.metrics.rmse import rmse
 from polyfuse.metrics.scd import scd
 from polyfuse.metrics.sd import sd
@@ -59,7 +60,7 @@ _ORDER = (
     *(qabf, nabf, labf, qabf_petrovic, nabf_petrovic, qg, qsf),
     *(ssim, ms_ssim, mef_ssim, qy, qs, qw, qc),
     *(qcb, qcv),
-    *(vis, lost, lostmax, flatsd, cd),
+    *(vis, lost, lostmax, flatsd, cd, rank),
     *(fmi_none, fmi_gradient, fmi_edge, fmi_dct, fmi_wavelet),
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ORDER}

@@ -1,7 +1,8 @@
 """The pyramid of Burt and Adelson: shrink, expand, and the blur that both are made of.
 
 The kernel is (1, 4, 6, 4, 1) / 16 in both directions. Pixel (i, j) of a smaller level lies on pixel (2 i, 2 j) of the
-larger one, and borders repeat the edge pixel.
+larger one, and borders repeat the edge pixel. The kernel is the sum of two neighbours taken four times, and sums of
+whole pictures are an order of magnitude faster on a CPU than convolutions with one channel.
 
 Source: Burt and Adelson 1983; the treatment of the border is ours.
 """
@@ -12,24 +13,38 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+SUMS = 4
+"""How often two neighbours are added in either direction; the sum of the kernel's values is 2 to that power."""
+SCALE = 1 / 4**SUMS
+"""Of all weights of the two directions together: a power of 2, so that a constant stays what it is."""
 
 
 def blur(x: Tensor) -> Tensor:
     """Low-pass: (N, C, H, W) to the same shape, each channel by itself."""
-    return _low_pass(x, 1)
+    x = functional.pad(x, (2, 2, 2, 2), mode="replicate")
+    for _ in range(SUMS):
+        x = x[..., :-1, :] + x[..., 1:, :]
+    for _ in range(SUMS):
+        x = x[..., :-1] + x[..., 1:]
+    return x * SCALE
 
 
 def shrink(x: Tensor) -> Tensor:
     """Low-pass and keep every second pixel: (N, C, H, W) to (N, C, ceil(H / 2), ceil(W / 2))."""
-    return _low_pass(x, 2)
+    x = functional.pad(x, (2, 2, 2, 2), mode="replicate")
+    for _ in range(SUMS - 1):
+        x = x[..., :-1, :] + x[..., 1:, :]
+    x = x[..., :-1:2, :] + x[..., 1::2, :]
+    for _ in range(SUMS - 1):
+        x = x[..., :-1] + x[..., 1:]
+    return (x[..., :-1:2] + x[..., 1::2]) * SCALE
 
 
 def expand(x: Tensor, shape: torch.Size) -> Tensor:
     """Double the size by bilinear-like interpolation and cut to the last two sides of `shape`.
 
-    Zeros are put between the pixels and blurred with twice the kernel per direction; one pixel of replicated border is
-    expanded along, so that a constant stays constant up to the edge.
+    What twice the kernel per direction makes of pixels with zeros between them: (1, 6, 1) / 8 where a pixel is,
+    (1, 1) / 2 between two. One pixel of replicated border is expanded along, so that a constant stays one to the edge.
 
     Args:
         x: (N, C, h, w).
@@ -38,24 +53,10 @@ def expand(x: Tensor, shape: torch.Size) -> Tensor:
     Returns:
         (N, C, H, W).
     """
-    num, channels = x.shape[:2]
     x = functional.pad(x, (1, 1, 1, 1), mode="replicate")
-    spread = x.new_zeros(num * channels, 1, 2 * x.shape[-2], 2 * x.shape[-1])
-    spread[..., ::2, ::2] = x.flatten(0, 1)[:, None]
-    kernel = torch.tensor(KERNEL, dtype=x.dtype, device=x.device) * 2
-    spread = functional.conv2d(spread, kernel[None, None, None], padding=(0, 2))
-    spread = functional.conv2d(spread, kernel[None, None, :, None], padding=(2, 0))
-    cut = spread[..., 2 : 2 + shape[-2], 2 : 2 + shape[-1]]
-    return cut.reshape(num, channels, *cut.shape[-2:])
-
-
-def _low_pass(x: Tensor, step: int) -> Tensor:
-    """Blur (N, C, H, W) and keep every `step`-th row and column."""
-    num, channels = x.shape[:2]
-    kernel = torch.tensor(KERNEL, dtype=x.dtype, device=x.device)
-    x = x.reshape(num * channels, 1, *x.shape[-2:])
-    x = functional.conv2d(functional.pad(x, (2, 2, 0, 0), mode="replicate"), kernel[None, None, None], stride=(1, step))
-    x = functional.conv2d(
-        functional.pad(x, (0, 0, 2, 2), mode="replicate"), kernel[None, None, :, None], stride=(step, 1)
-    )
-    return x.reshape(num, channels, *x.shape[-2:])
+    between = x[..., :-1, :] + x[..., 1:, :]
+    on = between[..., :-1, :] + between[..., 1:, :] + 4 * x[..., 1:-1, :]
+    x = torch.stack((on, 4 * between[..., 1:, :]), dim=-2).flatten(-3, -2)[..., : shape[-2], :]
+    between = x[..., :-1] + x[..., 1:]
+    on = between[..., :-1] + between[..., 1:] + 4 * x[..., 1:-1]
+    return torch.stack((on, 4 * between[..., 1:]), dim=-1).flatten(-2)[..., : shape[-1]] / 64

@@ -204,10 +204,28 @@ def test_haze_lies_over_one_picture_of_its_share_of_the_pairs(make_pack: MakePac
     np.testing.assert_array_equal(a, Batches([pack], config, 200, seed=1).get(0)[0])
 
 
-def test_haze_that_is_off_changes_no_other_choice(make_pack: MakePack, rng: np.random.Generator) -> None:
+def test_glare_dazzles_b_alone_in_its_share_of_the_pairs(make_pack: MakePack) -> None:
+    board = (80 + 40 * (np.indices((64, 64)).sum(axis=0) % 2)).astype(np.uint8)
+    pack, config = make_pack(board), CropConfig(size=64, glare=0.5)
+    a, b = Batches([pack], config, 200, seed=1).get(0)
+    assert np.isin(np.rint(255 * a), (80, 120)).all()
+    dazzled = b[~np.isin(np.rint(255 * b), (135, 175)).all(axis=(1, 2, 3)), 0]  # b is the negative of a
+    assert 70 < len(dazzled) < 130
+    assert (dazzled == 1).any()
+    assert dazzled.max() == 1
+    left = np.abs(np.diff(dazzled, axis=2))  # 40 levels between neighbours, where no light falls
+    assert left.min() == 0
+    assert left.mean() < 0.9 * 40 / 255
+    np.testing.assert_array_equal(b, Batches([pack], config, 200, seed=1).get(0)[1])
+
+
+@pytest.mark.parametrize("option", ["haze", "glare"])
+def test_haze_or_glare_that_is_off_changes_no_other_choice(
+    make_pack: MakePack, rng: np.random.Generator, option: str
+) -> None:
     pack = make_pack(rng.integers(0, 256, (40, 40), dtype=np.uint8))
     plain, rare = (
-        Batches([pack], CropConfig(size=32, gamma_jitter=0.3, haze=share), 4, seed=2).get(3)[0]
+        Batches([pack], CropConfig(size=32, gamma_jitter=0.3, **{option: share}), 4, seed=2).get(3)[0]  # type: ignore[arg-type]
         for share in (0.0, 1e-12)
     )
     np.testing.assert_array_equal(plain, rare)
@@ -215,7 +233,15 @@ def test_haze_that_is_off_changes_no_other_choice(make_pack: MakePack, rng: np.r
 
 @pytest.mark.parametrize(
     "options",
-    [{"halve": 1.5}, {"noise": -0.1}, {"gain_jitter": 1.0}, {"size": 0}, {"patch": 2.0}, {"haze": -0.1}, {"haze": 1.1}],
+    [
+        {"halve": 1.5},
+        {"noise": -0.1},
+        {"gain_jitter": 1.0},
+        {"size": 0},
+        {"patch": 2.0},
+        {"haze": 1.1},
+        {"glare": -0.1},
+    ],
 )
 def test_options_that_describe_no_crop_are_usage_errors(options: dict[str, float]) -> None:
     with pytest.raises(UsageError):

@@ -166,7 +166,7 @@ def test_checkpoint_from_before_there_were_these_keys_is_gone_on_with(
     state = load_checkpoint(tmp_path / "run", print)
     for stage in state["recipe"]["stages"]:
         del stage["crop"], stage["options"], stage["optimiser"]["kind"], stage["optimiser"]["halvings"]
-    for key in ("exposure", "patch", "blank", "haze"):
+    for key in ("exposure", "patch", "blank", "haze", "glare"):
         del state["recipe"]["data"]["crop"][key]
     del state["recipe"]["rhythm"]["monitor_every"]
     save_checkpoint(tmp_path / "run", state)

@@ -60,6 +60,9 @@ class CropConfig:
     haze: float = 0.0
     """Share of the pairs of which one picture, either of them, lies behind smoke: it fades to an even grey of 0.3 to 1
     by a smooth random mask of up to 0.98.  # ours, for PyrFuse"""
+    glare: float = 0.0
+    """Share of the pairs whose b is dazzled by a lamp, often beyond the edge, whose halo leaves white and takes
+    the contrast around it; a, which sees heat, is not.  # ours, for PyrFuse"""
 
     twin: int = 0
     """Every second crop shows what the one before does, this many pixels further to the right, with noise of its own,
@@ -77,9 +80,9 @@ class CropConfig:
             raise UsageError("min_range must be in [0, 1): correct it.")
         if not 0 <= self.gain_jitter < 1:
             raise UsageError("gain_jitter must be in [0, 1): correct it.")
-        shares = (self.halve, self.exposure, self.patch, self.blank, self.haze)
+        shares = (self.halve, self.exposure, self.patch, self.blank, self.haze, self.glare)
         if not 0 <= min(shares) <= max(shares) <= 1:
-            raise UsageError("halve, exposure, patch, blank and haze are shares, in [0, 1]: correct them.")
+            raise UsageError("halve, exposure, patch, blank, haze and glare are shares, in [0, 1]: correct them.")
 
     @property
     def cut(self) -> int:
@@ -154,6 +157,8 @@ class Batches:
             crop = np.stack([self._jittered(plane, rng) for plane in crop])
         if self.config.haze:
             crop = self._hazed(crop, rng)
+        if self.config.glare:
+            crop = self._dazzled(crop, rng)
         if self.config.noise:
             grain = np.random.default_rng((self.seed, 2, number)) if self.config.twin else rng
             crop = np.stack([self._noisy(plane, grain) for plane in crop])
@@ -226,6 +231,19 @@ class Batches:
         if hazed < self.config.haze:
             crop = crop.copy()
             crop[source] += mask * (grey - crop[source])
+        return crop
+
+    def _dazzled(self, crop: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+        """The pair, b with a lamp in or beside it; the same numbers are drawn whatever the share."""
+        dazzled, row, column, radius, strength = rng.uniform((0, -0.1, -0.1, 0.05, 0.6), (1, 1.1, 1.1, 0.45, 2.5))
+        stretch = np.exp(rng.normal(0, 0.5))
+        if dazzled >= self.config.glare:
+            return crop
+        rows, columns = np.mgrid[: self.config.size, : self.config.size] / self.config.size
+        away = ((rows - row) ** 2 / stretch + (columns - column) ** 2 * stretch) / radius**2
+        light = strength * (np.exp(-2 * away) + 0.25 / (1 + 4 * away))
+        crop = crop.copy()
+        crop[1] = np.clip(crop[1] * (1 - np.minimum(light, 1) / 2) + light, 0, 1)
         return crop
 
     def _noisy(self, plane: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -15,8 +15,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from polyfuse.ops.padding import reflect_pad
-
 NUM_SCALES = 4
 """The picture, and means of blocks of 2x2, 4x4 and 8x8 pixels."""
 BOX = 7
@@ -37,6 +35,10 @@ BASE_SIDE = 16
 """Side of the blocks whose means are the base, pixels."""
 FLAT_BLOCK = 5e-4
 """Variance of both sources together at which a block counts half in the base; white is 1."""
+LEAK = 0.1
+"""Share of what lies below 0 or above 1 that structure still sees, so that it has a gradient there."""
+SHARES = {"structure": 1.0, "weaker": 0.25, "base": 0.1, "excess": 30.0}
+"""Shares of the terms in `stronger_loss`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +67,8 @@ def stronger_terms(
         structure = mean(sqrt(excess_s + 1e-5) (1 - (2 cov(fused, s) + C) / (var_fused + var_s + C))) / mean(sqrt(...))
 
     with C = 2e-4; `weaker` is the same of the other source with 1e-6, over the same mean. Terms are means over scales.
-    Differentiable in `fused`, but for `base` where a mean is met exactly.
+    What lies beyond black and white would be cut off: structure and weaker see a tenth of it. Differentiable in
+    `fused`, but for `base` where a mean is met exactly, and at black and white.
 
     Args:
         fused: (N, 1, H, W), sides of 32 or more, not clamped.
@@ -79,15 +82,18 @@ def stronger_terms(
     Source: ours.
     """
     base = _base(fused, a, b, batch_mean)
-    excess = (fused - fused.clamp(0, 1)).abs().mean()
+    shown = fused.clamp(0, 1)
+    excess = (fused - shown).abs().mean()
+    fused = shown + LEAK * (fused - shown)
     noise_a, noise_b = noise_variance(a), noise_variance(b)
     structure, weaker = [], []
     for scale in range(NUM_SCALES):
         if scale:
             fused, a, b = (functional.avg_pool2d(x, 2) for x in (fused, a, b))
             noise_a, noise_b = noise_a / 4, noise_b / 4  # means of four values that are noisy on their own
-        unlike_a, excess_a = _unlike(fused, a, noise_a)
-        unlike_b, excess_b = _unlike(fused, b, noise_b)
+        moments = _moments(fused)
+        unlike_a, excess_a = _unlike(moments, a, noise_a)
+        unlike_b, excess_b = _unlike(moments, b, noise_b)
         is_a = excess_a >= excess_b
         weights = (torch.maximum(excess_a, excess_b) + LEAST_STRONGER).sqrt()
         weights_weaker = (torch.minimum(excess_a, excess_b) + LEAST_WEAKER).sqrt()
@@ -95,6 +101,14 @@ def stronger_terms(
         structure.append((weights * torch.where(is_a, unlike_a, unlike_b)).mean() / contrast)
         weaker.append((weights_weaker * torch.where(is_a, unlike_b, unlike_a)).mean() / contrast)
     return StrongerTerms(torch.stack(structure).mean(), torch.stack(weaker).mean(), base, excess)
+
+
+def stronger_loss(
+    fused: Tensor, a: Tensor, b: Tensor, *, batch_mean: Callable[[Tensor], Tensor] = lambda mean: mean
+) -> Tensor:
+    """The terms of `stronger_terms` in the shares of `SHARES`, one scalar; the arguments are the same."""
+    terms = stronger_terms(fused, a, b, batch_mean=batch_mean)
+    return torch.stack([share * getattr(terms, name) for name, share in SHARES.items()]).sum()
 
 
 def _base(fused: Tensor, a: Tensor, b: Tensor, batch_mean: Callable[[Tensor], Tensor]) -> Tensor:
@@ -120,16 +134,30 @@ def noise_variance(picture: Tensor) -> Tensor:
     return (quiet / OF_NORMAL).square()[:, None, None, None]
 
 
-def _unlike(fused: Tensor, source: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """1 - likeness of the fused picture to a source, and the excess variance of the source, (N, 1, h, w) each."""
-    mean_fused, mean_source = _box(fused), _box(source)
-    variance_fused = (_box(fused.square()) - mean_fused.square()).clamp_min(0)
-    variance = (_box(source.square()) - mean_source.square()).clamp_min(0)
-    covariance = _box(fused * source) - mean_fused * mean_source
+def _unlike(fused: tuple[Tensor, Tensor, Tensor], source: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """1 - likeness of the fused picture, as of `_moments`, to a source, and the excess variance of the source."""
+    picture, mean_fused, variance_fused = fused
+    _, mean, variance = _moments(source)
+    covariance = _box(picture * source) - mean_fused * mean
     unlike = 1 - (2 * covariance + FLAT) / (variance_fused + variance + FLAT)
     return unlike, (variance - NOISE_MARGIN * noise).clamp_min(0)
 
 
+def _moments(picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """A picture, its local mean and its local variance, (N, 1, h, w) each."""
+    mean = _box(picture)
+    return picture, mean, (_box(picture.square()) - mean.square()).clamp_min(0)
+
+
 def _box(x: Tensor) -> Tensor:
-    """Mean over 7x7 pixels, border mirrored."""
-    return functional.avg_pool2d(reflect_pad(x, BOX // 2), BOX, 1)
+    """Mean over 7x7 pixels, border mirrored; sides of 4 or more."""
+    x = functional.pad(x, (BOX // 2,) * 4, mode="reflect")
+    return _sums(_sums(x, -2), -1) / BOX**2
+
+
+def _sums(x: Tensor, axis: int) -> Tensor:
+    """Sums of 7 neighbours along an axis, from sums of 2 and 4: twice as fast as pooling, gradient included."""
+    size = x.shape[axis] - BOX + 1
+    two = x.narrow(axis, 0, size + 5) + x.narrow(axis, 1, size + 5)
+    four = two.narrow(axis, 0, size) + two.narrow(axis, 2, size)
+    return four + two.narrow(axis, 4, size) + x.narrow(axis, 6, size)

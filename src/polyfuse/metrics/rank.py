@@ -39,14 +39,16 @@ def _spearman(x: Tensor, y: Tensor) -> Tensor:
     ranks = ranks - ranks.mean(dim=1, keepdim=True)
     lengths = torch.linalg.vector_norm(ranks, dim=1)
     # 0 / 0 of a constant series is no number, as wanted
-    return (ranks[0] @ ranks[1] / lengths.prod()).clamp(-1, 1)
+    found: Tensor = (ranks[0] @ ranks[1] / lengths.prod()).clamp(-1, 1)
+    return found
 
 
 def _ranks(values: Tensor) -> Tensor:
     """Places in ascending order, from 0; equal values share the mean of theirs."""
     _, group, counts = values.unique(return_inverse=True, return_counts=True)
     last = counts.cumsum(0).to(values.dtype)
-    return (last - (counts + 1) / 2)[group]
+    places: Tensor = (last - (counts + 1) / 2)[group]
+    return places
 
 
 rank = Metric(

@@ -26,7 +26,8 @@ def blur(x: Tensor) -> Tensor:
         x = x[..., :-1, :] + x[..., 1:, :]
     for _ in range(SUMS):
         x = x[..., :-1] + x[..., 1:]
-    return x * SCALE
+    blurred: Tensor = x * SCALE
+    return blurred
 
 
 def shrink(x: Tensor) -> Tensor:
@@ -37,7 +38,8 @@ def shrink(x: Tensor) -> Tensor:
     x = x[..., :-1:2, :] + x[..., 1::2, :]
     for _ in range(SUMS - 1):
         x = x[..., :-1] + x[..., 1:]
-    return (x[..., :-1:2] + x[..., 1::2]) * SCALE
+    shrunk: Tensor = (x[..., :-1:2] + x[..., 1::2]) * SCALE
+    return shrunk
 
 
 def expand(x: Tensor, shape: torch.Size) -> Tensor:

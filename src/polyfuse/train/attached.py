@@ -11,8 +11,10 @@ from dataclasses import replace
 from torch import Tensor
 
 from polyfuse.errors import UsageError
-from polyfuse.losses.fidelity import SMALLEST, fidelity_loss
+from polyfuse.losses import fidelity, stronger
+from polyfuse.losses.fidelity import fidelity_loss
 from polyfuse.losses.steadiness import RIM, steadiness
+from polyfuse.losses.stronger import stronger_loss
 from polyfuse.losses.terms import brightness_distance
 from polyfuse.train.recipe import Recipe, StageConfig
 from polyfuse.train.stage import FUSER, Batch, LoadFrozen, Parts, Stage, Training, Turn
@@ -21,8 +23,11 @@ from polyfuse.train.strict import check_known
 ATTACHED: dict[str, Callable[[Tensor, Batch], Tensor]] = {
     "fidelity": lambda fused, batch: fidelity_loss(fused, batch.a, batch.b, batch_mean=batch.mean),
     "brightness": lambda fused, batch: brightness_distance(fused, batch.a, batch.b),
+    "stronger": lambda fused, batch: stronger_loss(fused, batch.a, batch.b, batch_mean=batch.mean),
 }
 """Losses of the fused picture for which every stage that fuses takes a weight; 0 by default, then not computed."""
+SMALLEST = {"fidelity": fidelity.SMALLEST, "stronger": stronger.SMALLEST}
+"""Shortest side of the crops that a loss can be computed of, pixels; the others take any."""
 RECONSTRUCTION = "reconstruction"
 """Kind of the stages that make no fused picture."""
 
@@ -73,8 +78,9 @@ def stages_of(training: Training, recipe: Recipe, load_frozen: LoadFrozen) -> li
     """
     stages = training.stages(recipe, load_frozen)
     side = min(recipe.data.crop.size, recipe.rhythm.validation_crop)
-    if side < SMALLEST and any(stage.losses.get("fidelity") for stage in recipe.stages):
-        raise UsageError(f"crops of {side} pixels are too small for the loss fidelity: use {SMALLEST} or more.")
+    for name, smallest in SMALLEST.items():
+        if side < smallest and any(stage.losses.get(name) for stage in recipe.stages):
+            raise UsageError(f"crops of {side} pixels are too small for the loss {name}: use {smallest} or more.")
     return [steadied(stage, recipe, index) for index, stage in enumerate(stages)]
 
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from polyfuse.errors import UsageError
 from polyfuse.families.pyrfuse import PyrFuse, PyrFuseConfig
-from polyfuse.losses.stronger import SMALLEST, stronger_terms
+from polyfuse.losses.stronger import SHARES, SMALLEST, stronger_terms
 from polyfuse.train.attached import attached_terms, loss_weights
 from polyfuse.train.fusion_stage import draw
 from polyfuse.train.recipe import Recipe, StageConfig
@@ -14,8 +14,6 @@ from polyfuse.train.stage import FUSER, Batch, LoadFrozen, Parts, Stage, Trainin
 from polyfuse.train.strict import read_strict
 
 KIND = "fusion"
-DEFAULTS = {"structure": 1.0, "weaker": 0.25, "base": 0.1, "excess": 10.0}
-"""Weights of the losses unless a recipe gives others."""
 
 
 def _build(recipe: Recipe) -> dict[str, nn.Module]:
@@ -39,17 +37,12 @@ def _stages(recipe: Recipe, load_frozen: LoadFrozen) -> list[Stage]:
 
 def _fusion(config: StageConfig) -> Stage:
     """The stage as `config` wants it."""
-    weights = loss_weights(config, DEFAULTS)
+    weights = loss_weights(config, SHARES)
 
     def losses(parts: Parts, batch: Batch) -> dict[str, Tensor]:
         fused = draw(parts, batch)
         terms = stronger_terms(fused, batch.a, batch.b, batch_mean=batch.mean)
-        own = {
-            "structure": weights["structure"] * terms.structure,
-            "weaker": weights["weaker"] * terms.weaker,
-            "base": weights["base"] * terms.base,
-            "excess": weights["excess"] * terms.excess,
-        }
+        own = {name: weights[name] * getattr(terms, name) for name in SHARES}
         return own | attached_terms(fused, batch, weights)
 
     turn = Turn(FUSER, (FUSER,), losses, config.optimiser)

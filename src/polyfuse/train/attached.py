@@ -11,8 +11,9 @@ from dataclasses import replace
 from torch import Tensor
 
 from polyfuse.errors import UsageError
-from polyfuse.losses import fidelity, stronger
+from polyfuse.losses import fidelity, order, stronger
 from polyfuse.losses.fidelity import fidelity_loss
+from polyfuse.losses.order import order_distance
 from polyfuse.losses.steadiness import RIM, steadiness
 from polyfuse.losses.stronger import stronger_loss
 from polyfuse.losses.terms import brightness_distance
@@ -23,10 +24,11 @@ from polyfuse.train.strict import check_known
 ATTACHED: dict[str, Callable[[Tensor, Batch], Tensor]] = {
     "fidelity": lambda fused, batch: fidelity_loss(fused, batch.a, batch.b, batch_mean=batch.mean),
     "brightness": lambda fused, batch: brightness_distance(fused, batch.a, batch.b),
+    "order": lambda fused, batch: order_distance(fused, batch.a, batch.b),
     "stronger": lambda fused, batch: stronger_loss(fused, batch.a, batch.b, batch_mean=batch.mean),
 }
 """Losses of the fused picture for which every stage that fuses takes a weight; 0 by default, then not computed."""
-SMALLEST = {"fidelity": fidelity.SMALLEST, "stronger": stronger.SMALLEST}
+SMALLEST = {"fidelity": fidelity.SMALLEST, "order": order.SIDE, "stronger": stronger.SMALLEST}
 """Shortest side of the crops that a loss can be computed of, pixels; the others take any."""
 RECONSTRUCTION = "reconstruction"
 """Kind of the stages that make no fused picture."""

@@ -1,4 +1,4 @@
-"""The loss of fidelity: in any network's fusing stage where the recipe gives it a weight, and in no other."""
+"""Losses for every family: in any network's fusing stage where the recipe gives them a weight, and in no other."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +10,8 @@ import torch
 
 from polyfuse.errors import UsageError
 from polyfuse.losses.fidelity import fidelity_loss
+from polyfuse.losses.order import order_distance
+from polyfuse.losses.stronger import stronger_loss
 from polyfuse.losses.terms import brightness_distance
 from polyfuse.registry.catalogue import names_with
 from polyfuse.registry.trained import load_frozen, training_of
@@ -61,12 +63,18 @@ def test_crops_without_a_sample_on_its_last_scale_are_refused(recipe_of: Callabl
         check_recipe(recipe_of("fnet", 3.0, side=40))
 
 
+LOSSES = {"brightness": brightness_distance, "order": order_distance, "stronger": stronger_loss}
+
+
+@pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("family", names_with("training"))
-def test_brightness_attaches_to_every_fusing_stage_too(recipe_of: Callable[..., Recipe], family: str) -> None:
+def test_other_losses_attach_to_every_fusing_stage_too(
+    recipe_of: Callable[..., Recipe], family: str, name: str
+) -> None:
     plain = recipe_of(family, 0.0)
-    recipe = replace(plain, stages=(replace(plain.stages[0], losses={"brightness": 300.0}),))
+    recipe = replace(plain, stages=(replace(plain.stages[0], losses={name: 300.0}),))
     (stage,) = stages_of(training_of(family), recipe, load_frozen)
     parts = training_of(family).build(recipe)
     a, b = torch.rand(2, 2, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     losses = stage.validate(parts, Batch(a, b))
-    torch.testing.assert_close(losses["brightness"], 300 * brightness_distance(parts[FUSER](a, b), a, b))
+    torch.testing.assert_close(losses[name], 300 * LOSSES[name](parts[FUSER](a, b), a, b))

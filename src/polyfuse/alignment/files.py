@@ -22,6 +22,7 @@ SCHEMA = 1
 """Version of the document."""
 MAX_FILE = 1 << 24
 """Largest warp file that is read, bytes; one with the hashes of ten thousand frames has two million."""
+_GEOMETRY = ("model", "matrix", "radial_a", "radial_b", "size_a", "size_b")
 _NEEDED = ("schema", "model", "matrix", "size_a", "size_b")
 _KNOWN = (*_NEEDED, "polyfuse", "radial_a", "radial_b", "found", "residual", "confidence", "sources", "details")
 
@@ -43,6 +44,11 @@ def to_json(warp: Warp) -> dict[str, Any]:
         "sources": {"a": list(warp.hashes_a), "b": list(warp.hashes_b)},
         "details": dict(warp.details),
     }
+
+
+def geometry(warp: Warp) -> dict[str, Any]:
+    """The part of the document that decides where pixels go."""
+    return {key: value for key, value in to_json(warp).items() if key in _GEOMETRY}
 
 
 def from_json(values: object, name: str = "the warp") -> Warp:

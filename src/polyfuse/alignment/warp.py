@@ -77,7 +77,7 @@ class Warp:
         for name, size in (("a", self.size_a), ("b", self.size_b)):
             if len(size) != 2 or not all(isinstance(side, int) and 1 <= side <= MOST_SIDE for side in size):
                 raise InputError(f"the warp's size of {name} is {size}: give width and height in pixels")
-        if abs(matrix[2, 2]) < _SMALLEST * np.abs(matrix).max():
+        if abs(matrix[2, 2]) <= _SMALLEST * np.abs(matrix).max():
             raise InputError("the matrix of the warp sends the corner of a to infinity: make the warp again")
         matrix /= matrix[2, 2]
         _check_kind(matrix, self.kind)

@@ -69,6 +69,7 @@ def fuse_clips(a: Path, b: Path, arguments: FuseArguments, document: dict[str, A
             print_path(f"{in_a}  +  {in_b}  ->  {target}")
         return
     arguments.model.check_weights_stay([target], sidecars=not files.no_sidecar)
+    arguments.pictures.check_warp_stays([target], sidecars=not files.no_sidecar)
     limit_flow(clips.temporal, arguments.model.threads)
     model = arguments.model.load(say)
     document["model"] = model.provenance.name

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from polyfuse.cli.completion import complete_metrics
-from polyfuse.cli.options import PATH, Arguments, talk_options
+from polyfuse.cli.options import PATH, Arguments, talk_options, two_cameras
 from polyfuse.cli.output import json_document, speaker, table_width
 from polyfuse.cli.progress import progress
 from polyfuse.errors import PartialError, UsageError
 
 if TYPE_CHECKING:
+    from polyfuse.alignment import Warp
     from polyfuse.evaluation import Collected, Item, Method, Report, Task
     from polyfuse.evaluation.published import PublishedTable
 
@@ -43,6 +44,8 @@ class EvaluateArguments(Arguments):
     on_error: Literal["stop", "skip"]
     overwrite: bool
     quiet: bool
+    warp: Path | None
+    frame: Literal["a", "b"]
 
     @property
     def wants_json(self) -> bool:
@@ -63,7 +66,22 @@ class EvaluateArguments(Arguments):
             "match": self.match,
             "device": self.device,
             "on_error": self.on_error,
+            **({} if self.warp is None else {"warp": str(self.warp), "frame": self.frame}),
         }
+
+    def read_warp(self) -> Warp | None:
+        """The warp, read.
+
+        Raises:
+            UsageError: If a frame is chosen without one.
+        """
+        if self.warp is None:
+            if self.frame != "b":
+                raise UsageError("--frame says on whose pixels a warped pair is: pass --warp as well, or drop it.")
+            return None
+        from polyfuse.alignment import read_warp
+
+        return read_warp(self.warp)
 
 
 @click.command("evaluate")
@@ -110,6 +128,7 @@ class EvaluateArguments(Arguments):
     help="What to do about a picture that is missing or damaged.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace existing files in --out.")
+@two_cameras
 @talk_options
 def command(paths: tuple[Path, ...], named: tuple[str, ...], **values: Any) -> None:
     """Score FUSED, made from A (infrared, MRI) and B (visible, CT, PET, SPECT).
@@ -182,6 +201,8 @@ def _evaluate(
         arguments.device,
         arguments.max_pixels or DEFAULT_MAX_PIXELS,
         arguments.strict,
+        arguments.read_warp(),
+        arguments.frame,
     )
     collected = _score(items, task, arguments, say)
     settings = arguments.settings(methods, a, b)

@@ -170,6 +170,7 @@ def _explain_folders(
     document: dict[str, Any],
 ) -> None:
     """Measure the pairs of two folders and print the table; `document` gets what `--json` prints."""
+    from polyfuse.alignment.apply import check_pairs_fit
     from polyfuse.explain import check_claims_ready, check_ready, claims_text, measure_claims, save_claims
     from polyfuse.io import check_sizes
 
@@ -180,7 +181,10 @@ def _explain_folders(
         check_claims_ready(out, overwrite=arguments.overwrite)
         for pair in pairs if arguments.draw else ():
             check_ready(out / pair.name, overwrite=arguments.overwrite)
-    if options.resize is None:
+    if options.warp is not None:
+        in_roles = [pair.swapped() if options.swap else pair for pair in pairs]
+        check_pairs_fit(options.aligning, in_roles, page=options.page, max_pixels=options.max_pixels)
+    elif options.resize is None:
         check_sizes(pairs, page=options.page, max_pixels=options.max_pixels)
     model = model_arguments.load(say)
     with progress(len(pairs), say, tell_failures=False, quiet=arguments.quiet) as shown:

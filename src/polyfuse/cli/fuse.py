@@ -58,6 +58,7 @@ def command(a: Path | None, b: Path | None, ir: Path | None, vi: Path | None, **
 
 def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str, Any]) -> None:
     """Find the pairs and fuse them; `document` gets what became of each."""
+    from polyfuse.alignment.apply import check_pairs_fit
     from polyfuse.fusion import Writing, fuse_pairs
     from polyfuse.fusion.batch import in_roles
     from polyfuse.io import check_sizes
@@ -71,7 +72,10 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
     temporal = _checked_temporal(arguments.clips.temporal, many, files)
     jobs = _jobs(pairs, files, many)
     skip = many and files.on_error == "skip"
-    if options.resize is None and not skip:
+    if options.warp is not None and not skip:
+        swapped = [pair for pair, _ in in_roles(jobs, options)]
+        check_pairs_fit(options.aligning, swapped, page=options.page, max_pixels=options.max_pixels)
+    elif options.resize is None and not skip:
         check_sizes(pairs, page=options.page, max_pixels=options.max_pixels)
     if files.dry_run:
         listed = in_roles(jobs, options)
@@ -81,6 +85,7 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
                 print_path(f"{pair.a}  +  {pair.b}  ->  {path}")
         return
     arguments.model.check_weights_stay((path for _, path in jobs), sidecars=not files.no_sidecar)
+    arguments.pictures.check_warp_stays((path for _, path in jobs), sidecars=not files.no_sidecar)
     limit_flow(temporal, arguments.model.threads)
     model = arguments.model.load(say)
     document["model"] = model.provenance.name

@@ -101,6 +101,18 @@ def model_options(command: Command) -> Command:
     )  # fmt: skip
 
 
+def two_cameras(command: Command) -> Command:
+    """How sources of two cameras are brought together."""
+    return stack(
+        command,
+        [
+            click.option("--warp", type=PATH, metavar="FILE", help="How A lies on B, a file of `polyfuse align`."),
+            click.option("--frame", type=click.Choice(["a", "b"]), default="b", show_default=True,
+                         help="With --warp: source whose size and pixels the result has."),
+        ],
+    )  # fmt: skip
+
+
 def picture_options(command: Command) -> Command:
     """How pictures are read, mapped and coloured."""
     return stack(
@@ -126,6 +138,7 @@ def picture_options(command: Command) -> Command:
                          show_default=True, help="Depth of the result; same is the deeper source's."),
             click.option("--resize", type=click.Choice(["a", "b"]), help="Resample it to the other one's size."),
             click.option("--resize-anyway", is_flag=True, help="Resize to another aspect ratio too, with distortion."),
+            two_cameras,
             click.option("--page", type=click.IntRange(0), default=0, metavar="N", help="Page of a TIFF, from 0."),
             click.option("--max-pixels", type=click.IntRange(1), metavar="N", help="Refuse pictures with more pixels."),
             click.option("--strict", is_flag=True, help="Refuse damaged JPEGs, which are filled in otherwise."),
@@ -145,6 +158,22 @@ def talk_options(command: Command) -> Command:
             click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error."),
         ],
     )
+
+
+def _check_stays(needed: Path | None, results: Iterable[Path], sidecars: bool, what: str) -> None:
+    """Refuse a result, or its sidecar, that would replace a file which a run needs.
+
+    Raises:
+        OutputError: Naming it, and saying `what` it is.
+    """
+    if needed is None:
+        return
+    from polyfuse.fusion.sidecar import sidecar_path
+    from polyfuse.io.atomic import check_all_apart
+
+    written = list(results)
+    written += [sidecar_path(path) for path in written] if sidecars else []
+    check_all_apart(written, [needed], what)
 
 
 @dataclass(frozen=True)
@@ -191,14 +220,7 @@ class ModelArguments(Arguments):
         Raises:
             OutputError: Naming it.
         """
-        if self.weights is None:
-            return
-        from polyfuse.fusion.sidecar import sidecar_path
-        from polyfuse.io.atomic import check_all_apart
-
-        written = list(results)
-        written += [sidecar_path(path) for path in written] if sidecars else []
-        check_all_apart(written, [self.weights], "the file of weights and would be replaced")
+        _check_stays(self.weights, results, sidecars, "the file of weights and would be replaced")
 
     def load(self, say: Callable[[str], None]) -> FusionModel:
         """Set the number of threads and return the model, ready to run.
@@ -248,6 +270,16 @@ class PictureArguments(Arguments):
     tile: int | None = None
     memory: int | None = None
     strict: bool = False
+    warp: Path | None = None
+    frame: Literal["a", "b"] = "b"
+
+    def check_warp_stays(self, results: Iterable[Path], *, sidecars: bool) -> None:
+        """Refuse a result, or its sidecar, that would replace the warp file.
+
+        Raises:
+            OutputError: Naming it.
+        """
+        _check_stays(self.warp, results, sidecars, "the warp file and would be replaced")
 
     def fuse_options(self) -> FuseOptions:
         """The same for the library.
@@ -276,4 +308,6 @@ class PictureArguments(Arguments):
             page=self.page,
             max_pixels=DEFAULT_MAX_PIXELS if self.max_pixels is None else self.max_pixels,
             strict=self.strict,
+            warp=self.warp,
+            frame=self.frame,
         )

@@ -18,11 +18,15 @@ from typing import Literal
 
 import torch
 
+from polyfuse.alignment import Warp
+from polyfuse.alignment.resample import Frame
 from polyfuse.errors import InputError, PolyfuseError
 from polyfuse.evaluation.baselines import score_baselines
-from polyfuse.evaluation.scoring import Evaluation, Scorer, check_size, choose_metrics, damage_notes, read_tensor
+from polyfuse.evaluation.scoring import Evaluation, Scorer, as_tensor, choose_metrics, damage_notes
+from polyfuse.evaluation.sources import brought_together
 from polyfuse.evaluation.triples import Item, Method
-from polyfuse.io import DEFAULT_MAX_PIXELS
+from polyfuse.io import DEFAULT_MAX_PIXELS, read_picture
+from polyfuse.io.source import shown
 from polyfuse.metrics import find_protocol
 from polyfuse.ops.devices import check_device
 
@@ -51,6 +55,10 @@ class Task:
     """Largest width times height accepted."""
     strict: bool = False
     """Whether damaged JPEGs are refused instead of filled in."""
+    warp: Warp | None = None
+    """How a lies on b, where they come from two cameras."""
+    frame: Frame = "b"
+    """With a warp: the source on whose pixels the fused pictures are."""
 
 
 @dataclass(frozen=True)
@@ -183,22 +191,22 @@ def score_item(item: Item, task: Task) -> Scored:
         return Scored(item, error=InputError(reasons.pop())) if len(reasons) == 1 else Scored(item, errors=errors)
     rules, metrics = find_protocol(task.protocol), choose_metrics(task.metrics, task.protocol)
     evaluations: dict[Method, Evaluation] = {}
-    read = partial(read_tensor, rules=rules, device=task.device, max_pixels=task.max_pixels, strict=task.strict)
+    read = partial(read_picture, max_pixels=task.max_pixels, strict=task.strict)
     try:
-        sources = [read(path) for path in (item.pair.a, item.pair.b)]
-        (picture_a, a), (picture_b, b) = sources
-        check_size(picture_a, picture_b, ("a", "b"))
+        picture_a, picture_b = read(item.pair.a), read(item.pair.b)
+        pair = brought_together(picture_a, picture_b, task.warp, task.frame)
+        a, b = (as_tensor(picture, rules, task.device, shown(picture.path or "")) for picture in (pair.a, pair.b))
         baselines = score_baselines(a, b, metrics, task.protocol) if task.baselines else {}
     except (PolyfuseError, MemoryError, RuntimeError) as error:
         return Scored(item, error=_as_polyfuse_error(error, item.name))
     score = Scorer(a, b, metrics, task.protocol)
     for method, path in item.fused.items():
         try:
-            picture, fused = read(path)
-            check_size(picture, picture_a, ("fused", "a"))
+            picture = read(path)
+            fused = as_tensor(pair.cut(picture), rules, task.device, shown(path))
             pictures = {"fused": picture, "a": picture_a, "b": picture_b}
             damaged = (note for name, one in pictures.items() for note in damage_notes(one, name))
-            evaluations[method] = score(fused).with_notes(damaged)
+            evaluations[method] = score(fused).with_notes((*pair.notes, *damaged))
         except (PolyfuseError, MemoryError, RuntimeError) as error:
             errors[method] = _as_polyfuse_error(error, item.name)
     digests = (picture_a.sha256 or "", picture_b.sha256 or "")

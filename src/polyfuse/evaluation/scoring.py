@@ -14,8 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from polyfuse.errors import InputError
-from polyfuse.io import DEFAULT_MAX_PIXELS, Picture, Source, read_picture
+from polyfuse.alignment import Warp, read_warp
+from polyfuse.alignment.resample import Frame
+from polyfuse.errors import InputError, UsageError
+from polyfuse.evaluation.sources import brought_together, check_size
+from polyfuse.io import Picture, Source
 from polyfuse.io.channels import GREY_NOTE
 from polyfuse.io.damage import DAMAGE_NOTE
 from polyfuse.io.given import as_picture, is_plain, plain_array
@@ -100,6 +103,8 @@ def evaluate(
     device: str | torch.device = "cpu",
     data_range: float | None = None,
     strict: bool = False,
+    warp: Warp | str | os.PathLike[str] | None = None,
+    frame: Frame = "b",
 ) -> Evaluation:
     """Score one fused picture against its two sources.
 
@@ -114,6 +119,9 @@ def evaluate(
         device: Where to compute.
         data_range: Value of white, where it is not the default of the type.
         strict: Refuse damaged JPEGs, which are filled in otherwise, with a note.
+        warp: How a lies on b where they come from two cameras: a `Warp` or its file. What is scored is then the largest
+            rectangle that both have. Sources and `fused` are no tensors then.
+        frame: With a warp: the source whose size and pixels the fused picture has.
 
     Raises:
         InputError: If a picture cannot be read, the sizes differ, or values are out of range.
@@ -128,11 +136,33 @@ def evaluate(
     chosen, rules = choose_metrics(metrics, protocol), find_protocol(protocol)
     named = {"fused": fused, "a": a, "b": b}
     pictures = {name: _as_picture(source, name, strict) for name, source in named.items()}
+    together = () if warp is None else _brought_together(pictures, warp, frame)
     tensors = {name: as_tensor(picture, rules, device, name) for name, picture in pictures.items()}
     for name in ("a", "b"):
         check_size(pictures["fused"], pictures[name], ("fused", name))
     scored = Scorer(tensors["a"], tensors["b"], chosen, protocol, data_range=data_range)(tensors["fused"])
-    return scored.with_notes(note for name, picture in pictures.items() for note in damage_notes(picture, name))
+    damaged = (note for name, picture in pictures.items() for note in damage_notes(picture, name))
+    return scored.with_notes((*together, *damaged))
+
+
+def _brought_together(
+    pictures: dict[str, Picture | NDArray[Any] | Tensor], warp: Warp | str | os.PathLike[str], frame: Frame
+) -> tuple[str, ...]:
+    """Warp and cut the three pictures, in their place; returns notes.
+
+    Raises:
+        UsageError: If one is a tensor.
+        InputError: If a size is not the warp's.
+    """
+    whole: dict[str, Picture] = {}
+    for name, picture in pictures.items():
+        if isinstance(picture, Tensor):
+            raise UsageError(f"{name} is a tensor, and a warp is for pictures and arrays: pass tensor.numpy().")
+        whole[name] = picture if isinstance(picture, Picture) else Picture(np.ascontiguousarray(picture))
+    ready = warp if isinstance(warp, Warp) else read_warp(warp)
+    pair = brought_together(whole["a"], whole["b"], ready, frame)
+    pictures.update(fused=pair.cut(whole["fused"]), a=pair.a, b=pair.b)
+    return pair.notes
 
 
 def choose_metrics(names: Iterable[str] | None, protocol: str) -> tuple[Metric, ...]:
@@ -156,23 +186,6 @@ def choose_metrics(names: Iterable[str] | None, protocol: str) -> tuple[Metric, 
 def _shown(metrics: Sequence[Metric]) -> list[Metric]:
     """These metrics, and those that are shown beside every protocol."""
     return [*metrics, *(metric for metric in METRICS.values() if metric.everywhere and metric not in metrics)]
-
-
-def read_tensor(
-    path: str | os.PathLike[str],
-    rules: Protocol,
-    device: str | torch.device,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
-    *,
-    strict: bool = False,
-) -> tuple[Picture, Tensor]:
-    """A picture file and its (1, C, H, W) tensor.
-
-    Raises:
-        InputError: If the file is no picture, or, with `strict`, a damaged JPEG.
-    """
-    picture = read_picture(path, max_pixels=max_pixels, strict=strict)
-    return picture, as_tensor(picture, rules, device, shown(path))
 
 
 def damage_notes(picture: object, name: str) -> tuple[str, ...]:
@@ -216,22 +229,6 @@ def as_tensor(
     if tensor.ndim != 4 or tensor.shape[0] != 1:
         raise InputError(f"{name} is a tensor of shape {tuple(tensor.shape)}: give one picture at a time.")
     return tensor.to(device)
-
-
-def check_size(fused: object, source: object, names: tuple[str, str]) -> None:
-    """Refuse pictures of different size; the message has their file names, or `names` where they have none.
-
-    Raises:
-        InputError: With both names and sizes.
-    """
-    if not isinstance(fused, Picture) or not isinstance(source, Picture):
-        return  # tensors are compared when they are prepared
-    if (fused.height, fused.width) != (source.height, source.width):
-        texts = [
-            f"{shown(picture.path) if picture.path else name} is {picture.width}x{picture.height}"
-            for picture, name in zip((fused, source), names, strict=True)
-        ]
-        raise InputError(f"{texts[0]} but {texts[1]}: resize or align them first.")
 
 
 class Scorer:

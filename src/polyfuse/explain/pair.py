@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polyfuse.alignment.apply import shared_part
 from polyfuse.errors import UsageError
 from polyfuse.families.spec import FusionModel, Provenance
 from polyfuse.fusion import FuseOptions, Source
@@ -34,7 +35,9 @@ class Pair:
     b: Picture
     """Second source, same size."""
     full_size: tuple[int, int]
-    """Height and width before the pictures were reduced."""
+    """Height and width before the pictures were cut and reduced."""
+    window: tuple[slice, slice]
+    """Rows and columns that were looked at: all, or with a warp the largest rectangle that both sources have."""
     conventions: Conventions
     """Ranges, colour and polarity."""
     notes: tuple[str, ...]
@@ -58,6 +61,9 @@ class Pair:
             "sources": {
                 name: {"path": None if p.path is None else str(p.path), "sha256": p.sha256, "dtype": p.array.dtype.name}
                 for name, p in (("a", self.a), ("b", self.b))
+            },
+            "window": {
+                name: [part.start, part.stop] for name, part in zip(("rows", "columns"), self.window, strict=True)
             },
             "size": {"width": self.full_size[1], "height": self.full_size[0]},
             "explained_size": {"width": self.a.width, "height": self.a.height},
@@ -84,16 +90,19 @@ def read_pair(a: Source, b: Source, options: FuseOptions, provenance: Provenance
     full_a, full_b = as_picture(a, options, "a"), as_picture(b, options, "b")
     names = _names(full_a, full_b)
     full_a, full_b, size_notes = same_size(full_a, full_b, options)
-    conventions, notes = decide(full_a, full_b, options, provenance)
     full_size = full_a.height, full_a.width
-    size = _reduced(*full_size, max_side)
-    if size != full_size:
+    full_a, full_b, window = shared_part(full_a, full_b)
+    conventions, notes = decide(full_a, full_b, options, provenance)
+    if (full_a.height, full_a.width) != full_size:
+        notes += (f"explained in {full_a.width}x{full_a.height} of {full_size[1]}x{full_size[0]}, which both have",)
+    size = _reduced(full_a.height, full_a.width, max_side)
+    if size != (full_a.height, full_a.width):
         notes += (
             f"explained at {size[1]}x{size[0]}, the pictures have {full_a.width}x{full_a.height}: "
             "--max-side 0 takes them as they are",
         )
     one, other = (replace(picture, array=resize(picture.array, size)) for picture in (full_a, full_b))
-    return Pair(names, one, other, full_size, conventions, (*size_notes, *notes))
+    return Pair(names, one, other, full_size, window, conventions, (*size_notes, *notes))
 
 
 def maker_of(model: FusionModel) -> dict[str, Any]:

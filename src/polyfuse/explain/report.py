@@ -174,7 +174,8 @@ def _foreign(fused: Source, pair: Pair, options: FuseOptions) -> tuple[NDArray[n
             "fused picture of this pair, at its size."
         )
     full = measure_range(picture.array, parse_range("full"), name=_name(picture))
-    pixels = quantise(to_unit(resize(picture.array, (pair.a.height, pair.a.width)), full), 8)
+    seen = np.ascontiguousarray(picture.array[pair.window])
+    pixels = quantise(to_unit(resize(seen, (pair.a.height, pair.a.width)), full), 8)
     return pixels, {
         "model": None,
         "fused": {

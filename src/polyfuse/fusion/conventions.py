@@ -108,8 +108,8 @@ def decide(
         InputError: If a range does not fit its picture.
     """
     range_a, range_b = ranges or (
-        measure_range(a.array, parse_range(options.range), name=str(a.path or "a")),
-        measure_range(b.array, parse_range(options.range_b), name=str(b.path or "b")),
+        measure_range(_counting(a), parse_range(options.range), name=str(a.path or "a")),
+        measure_range(_counting(b), parse_range(options.range_b), name=str(b.path or "b")),
     )
     notes = [
         *_range_notes("a", a, range_a, options.range, "--range"),
@@ -133,6 +133,11 @@ def decide(
         range_a, range_b, carrier, "full", luma_b, rendering, dtype, reference, rounded_a, options.polarity
     )
     return conventions, (*notes, *colour_notes, *depth_notes)
+
+
+def _counting(picture: Picture) -> Pixels:
+    """The pixels that a range is measured on: all, or those that a warped picture really has."""
+    return picture.array if picture.coverage is None else picture.array[picture.coverage > 0][None]
 
 
 def _blank_notes(name: str, picture: Picture) -> list[str]:
@@ -222,6 +227,18 @@ def _seen(pixels: Pixels, conventions: Conventions, source: Literal["a", "b"]) -
     if convention == "studio":
         unit = np.float32(STUDIO_BLACK) + unit * np.float32(STUDIO_WHITE - STUDIO_BLACK)
     return unit
+
+
+def alone(pixels: Pixels, conventions: Conventions, source: Literal["a", "b"]) -> NDArray[np.float32]:
+    """Fused luma of a window where there is nothing but `source`, (h, w): such that the result shows it as it is."""
+    seen = model_input(pixels, conventions, source)
+    given, wanted = conventions.luma_a if source == "a" else conventions.luma_b, conventions.luma_b
+    if conventions.carrier == "a":
+        wanted = conventions.luma_a
+    black, white = np.float32(STUDIO_BLACK), np.float32(STUDIO_WHITE)
+    if given != wanted:
+        seen = black + seen * (white - black) if wanted == "studio" else (seen - black) / (white - black)
+    return seen
 
 
 def finished(fused: NDArray[np.float32], carrier: Pixels | None, conventions: Conventions) -> Pixels:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from polyfuse.errors import InputError
 from polyfuse.families.spec import FusionModel
-from polyfuse.fusion.conventions import Conventions, Pixels, finished, model_input
+from polyfuse.fusion.conventions import Conventions, Pixels, alone, finished, model_input
 from polyfuse.fusion.options import FuseOptions
 from polyfuse.fusion.record import make_record
 from polyfuse.fusion.stretch import OutputRange, stretch_of, stretched
@@ -73,13 +73,15 @@ class Fuser:
         carrier = self.conventions.carrier_of(a.array, b.array)
         if self.stretch is not None:
             plane, num_tiles = self.plane(a, b, on_tile)
-            return self.finish(plane, carrier), num_tiles
+            plane = self.completed(self.stretched(plane, coverage_of(a, b)), a, b)
+            return finished(plane, carrier, self.conventions), num_tiles
         # Without a stretch each tile is finished by itself, so the luma of the whole picture is never held.
         shape = (a.height, a.width) if carrier is None else (a.height, a.width, 3)
         image = np.empty(shape, self.conventions.dtype)
         num_tiles = 0
         for tile, fused in self._fused_tiles(a, b, image.nbytes, on_tile):
             window = None if carrier is None else carrier[tile.inner]
+            fused = self.completed(fused, a, b, tile.inner)
             image[tile.inner] = finished(fused, window, self.conventions)
             num_tiles += 1
         return image, num_tiles
@@ -97,11 +99,40 @@ class Fuser:
             num_tiles += 1
         return plane, num_tiles
 
-    def stretched(self, plane: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Raw output with black at 0 and white at 1, or as it is where no stretch is wanted."""
+    def stretched(self, plane: NDArray[np.float32], coverage: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """Raw output with black at 0 and white at 1, or as it is where no stretch is wanted.
+
+        Args:
+            plane: (H, W).
+            coverage: Of the same size; what it gives no weight is not measured. None: all is.
+        """
         if self.output_range is not None:
             return self.output_range.stretch(plane)
+        if coverage is not None and self.stretch is not None:
+            return OutputRange.measured(plane[coverage > 0], self.stretch).stretch(plane)
         return stretched(plane, self.model.spec, self.options.stretch)
+
+    def completed(
+        self, fused: NDArray[np.float32], a: Picture, b: Picture, window: tuple[slice, slice] | None = None
+    ) -> NDArray[np.float32]:
+        """Fused luma that fades to the other source where a warp left one of them without pixels.
+
+        Args:
+            fused: Luma after its stretch, (h, w): of the whole pictures or of a window.
+            a: First source.
+            b: Second source, of the same size.
+            window: Rows and columns; None for all.
+
+        Returns:
+            The same, in [0, 1] if anything was changed.
+        """
+        part = (slice(None), slice(None)) if window is None else window
+        coverage = coverage_of(a, b)
+        if coverage is None or (weight := coverage[part]).min() == 1:
+            return fused
+        source: Literal["a", "b"] = "b" if a.coverage is not None else "a"
+        other = alone((b if source == "b" else a).array[part], self.conventions, source)
+        return weight * np.clip(fused, 0, 1) + (1 - weight) * other
 
     def finish(self, plane: NDArray[np.float32], carrier: Pixels | None) -> Pixels:
         """Stretch a raw output and give it the colour and the depth of the result.
@@ -166,6 +197,11 @@ class Fuser:
             yield from blended(outputs, a.height, a.width, spec.halo)
         else:
             yield from ((tile, output[tile.crop]) for tile, output in outputs)
+
+
+def coverage_of(a: Picture, b: Picture) -> NDArray[np.float32] | None:
+    """How much the one of two pictures counts that was warped; None if it has all pixels, or neither was."""
+    return a.coverage if a.coverage is not None else b.coverage
 
 
 def _run(model: FusionModel, a: torch.Tensor, b: torch.Tensor, uses: Uses) -> NDArray[np.float32]:

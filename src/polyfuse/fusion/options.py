@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import asdict, dataclass, fields, replace
+import os
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any, Literal, get_args, get_type_hints
 
+from polyfuse.alignment import Warp, read_warp
+from polyfuse.alignment.files import geometry
 from polyfuse.errors import UsageError
 from polyfuse.fusion.stretch import parse_stretch
 from polyfuse.io import DEFAULT_MAX_PIXELS
@@ -44,6 +47,10 @@ class FuseOptions:
     """Source to resample to the other one's size where sizes differ."""
     resize_anyway: bool = False
     """Resample even to another aspect ratio, which distorts the picture."""
+    warp: Warp | str | os.PathLike[str] | None = None
+    """How a lies on b where they come from two cameras: a `Warp` or its file, which is read at once."""
+    frame: Literal["a", "b"] = "b"
+    """With a warp: the source whose size and pixels the result has; the other one is resampled."""
     tile: int | None = None
     """Side of the tiles in pixels; None chooses from `memory`."""
     memory: int | None = None
@@ -56,7 +63,9 @@ class FuseOptions:
     """Refuse JPEGs whose scans are damaged; else parts of them are filled in, with a note."""
 
     def __post_init__(self) -> None:
-        """Refuse values that no run could honour."""
+        """Read the warp, and refuse values that no run could honour."""
+        if self.warp is not None and not isinstance(self.warp, Warp):
+            object.__setattr__(self, "warp", read_warp(self.warp))
         parse_range(self.range)
         parse_range(self.range_b)
         if self.stretch != "auto":
@@ -65,6 +74,10 @@ class FuseOptions:
             value = getattr(self, name)
             if value not in allowed and not (name == "resize" and value is None):
                 raise UsageError(f"{name} cannot be {value!r}: use one of {', '.join(map(repr, allowed))}.")
+        if self.warp is not None and self.resize is not None:
+            raise UsageError("a warp brings both sources to one size: drop --resize, or --warp.")
+        if self.warp is None and self.frame != "b":
+            raise UsageError("frame says whose pixels a warped pair gets: pass --warp as well, or drop --frame.")
         if self.tile is not None and self.tile < 16:
             raise UsageError(f"tile {self.tile} is too small: use at least 16 pixels.")
         if self.page < 0 or self.max_pixels < 1:
@@ -85,15 +98,25 @@ class FuseOptions:
         return replace(self, **changes)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain dictionary for the sidecar."""
-        return asdict(self)
+        """Plain dictionary for the sidecar; without a warp, what belongs to one is left out."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        if self.warp is None:
+            return {name: value for name, value in values.items() if name not in ("warp", "frame")}
+        return {**values, "warp": geometry(self.aligning)}
+
+    @property
+    def aligning(self) -> Warp:
+        """The warp, where there is one."""
+        if not isinstance(self.warp, Warp):
+            raise UsageError("no warp is given: pass --warp.")
+        return self.warp
 
 
 @cache
 def _choices() -> dict[str, tuple[str, ...]]:
     """The values of each option that has a fixed set of them. Cached: reading type hints takes a millisecond."""
     hints, choices_of = get_type_hints(FuseOptions), {}
-    for name in ("polarity", "luma", "gamut", "colour_from", "bit_depth", "resize"):
+    for name in ("polarity", "luma", "gamut", "colour_from", "bit_depth", "resize", "frame"):
         choices = [choice for hint in (hints[name], *get_args(hints[name])) for choice in get_args(hint)]
         texts = (choice for choice in (choices or get_args(hints[name])) if isinstance(choice, str))
         choices_of[name] = tuple(dict.fromkeys(texts))

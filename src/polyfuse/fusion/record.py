@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from polyfuse._version import __version__
+from polyfuse.alignment.apply import applied
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion.conventions import Conventions
 from polyfuse.fusion.options import FuseOptions
@@ -39,6 +40,7 @@ def make_record(
         "sources": {"a": _source(a), "b": _source(b)},
         "settings": settings(model, options),
         **conventions.to_json(),
+        **({} if options.warp is None else {"warp": applied(options.aligning, options.frame)}),
         "run": {
             "tiles": num_tiles,
             "exact": num_tiles == 1 or not model.spec.blended,

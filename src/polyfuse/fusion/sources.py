@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
+from polyfuse.alignment.apply import aligned
 from polyfuse.errors import InputError, UsageError
 from polyfuse.fusion.options import FuseOptions
 from polyfuse.io import Picture, Source
@@ -85,22 +86,25 @@ def _tensor_to_array(tensor: torch.Tensor, name: str) -> NDArray[Any]:
 
 
 def same_size(a: Picture, b: Picture, options: FuseOptions) -> tuple[Picture, Picture, tuple[str, ...]]:
-    """Both pictures at one size, and notes: if one of them was damaged, or resampled.
+    """Both pictures at one size, and notes: if one of them was damaged, warped or resampled.
 
     Raises:
-        InputError: If the sizes differ and `options.resize` names no source to resample, or if their shapes differ too
-            and `options.resize_anyway` is off.
+        InputError: If the sizes are not those of `options.warp`. Without a warp: if the sizes differ and
+            `options.resize` names no source to resample, or their shapes differ too and `options.resize_anyway` is off.
     """
     damage = tuple(
         f"{shown(picture.path or name)}: {DAMAGE_NOTE}"
         for name, picture in (("a", a), ("b", b))
         if DAMAGE_NOTE in picture.notes
     )
+    if options.warp is not None:
+        a, b, notes = aligned(a, b, options.aligning, options.frame)
+        return a, b, (*damage, *notes)
     if (a.height, a.width) == (b.height, b.width):
         return a, b, damage
     if options.resize is None:
         raise InputError(
-            f"a is {a.width}x{a.height} but b is {b.width}x{b.height}: pass --resize a or b, or align them first."
+            f"a is {a.width}x{a.height} but b is {b.width}x{b.height}: pass --resize a or b, or for two cameras --warp."
         )
     changed, kept = (a, b) if options.resize == "a" else (b, a)
     off = abs(changed.height - changed.width * kept.height / kept.width)

@@ -47,6 +47,8 @@ class Picture:
     """What reading did, for example "alpha channel ignored" or "EXIF orientation 6 applied"."""
     stamp: Stamp | None = None
     """Size and time of the file when it was read."""
+    coverage: NDArray[Any] | None = None
+    """How much each pixel counts, (H, W) float32 in [0, 1], where a warp left parts without; None: all in full."""
 
     def __post_init__(self) -> None:
         """Refuse arrays that are no picture, so that no caller has to check again."""

@@ -135,7 +135,7 @@ class _FramesRun:
             for a, b in ahead(map(files.pair, range(start, len(self._jobs))), reader):
                 began = time.perf_counter()
                 one, other, size_notes = same_size(a, b, self._options)
-                image = fusion(one.array, other.array)
+                image = fusion(one, other)
                 seconds = time.perf_counter() - began
                 record = fusion.fuser.record(one, other, num_tiles=1, seconds=seconds)
                 record["settings"] = self._made_by

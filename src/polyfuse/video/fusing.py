@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyfuse.fusion.conventions import Pixels, finished, model_input
-from polyfuse.fusion.fuser import Fuser
+from polyfuse.fusion.fuser import Fuser, coverage_of
 from polyfuse.fusion.sources import same_size
 from polyfuse.fusion.stretch import OutputRange
 from polyfuse.io import Picture
+from polyfuse.transforms.ranges import RangeSpec
 from polyfuse.video.temporal import TemporalFilter
 
 RANGE_FRAMES = 64
@@ -50,13 +51,18 @@ class FrameFusion:
         """
         how = self.fuser.stretch
         if how is not None:
-            planes = (self.fuser.plane(*self._same_size(*pair))[0] for pair in pairs)
-            output_range = reduce(OutputRange.joined, (OutputRange.measured(plane, how) for plane in planes))
+            measured = (self._output_range(*self._same_size(*pair), how) for pair in pairs)
+            output_range = reduce(OutputRange.joined, measured)
             self.fuser = replace(self.fuser, output_range=output_range)
 
-    def __call__(self, a: Pixels, b: Pixels) -> Pixels:
-        """The next frame in the result's depth and colour, (H, W) or (H, W, 3)."""
-        return self.finish(*self.plane(a, b))
+    def _output_range(self, a: Picture, b: Picture, how: RangeSpec) -> OutputRange:
+        """Range of the raw output of two frames of one size, where both have pixels."""
+        plane, coverage = self.fuser.plane(a, b)[0], coverage_of(a, b)
+        return OutputRange.measured(plane if coverage is None else plane[coverage > 0], how)
+
+    def __call__(self, a: Picture, b: Picture) -> Pixels:
+        """The next frame in the result's depth and colour, (H, W) or (H, W, 3), from two frames of one size."""
+        return self.finish(*self._plane(a, b))
 
     def plane(self, a: Pixels, b: Pixels) -> tuple[NDArray[np.float32], Pixels | None]:
         """Fuse the next frame up to its luma.
@@ -68,13 +74,17 @@ class FrameFusion:
         Returns:
             Fused luma, (H, W), stretched and filtered, and the pixels its colour comes from; None for a grey result.
         """
-        one, other = self._same_size(a, b)
+        return self._plane(*self._same_size(a, b))
+
+    def _plane(self, one: Picture, other: Picture) -> tuple[NDArray[np.float32], Pixels | None]:
+        """The same for frames of one size."""
         conventions = self.fuser.conventions
         raw, _ = self.fuser.plane(one, other)
         plane = self.fuser.stretched(raw)
         if self._filter is not None:
             seen_a, seen_b = model_input(one.array, conventions, "a"), model_input(other.array, conventions, "b")
             plane = self._filter(np.clip(plane, 0, 1), seen_a, seen_b)
+        plane = self.fuser.completed(plane, one, other)
         return plane, conventions.carrier_of(one.array, other.array)
 
     def finish(self, plane: NDArray[np.float32], carrier: Pixels | None) -> Pixels:

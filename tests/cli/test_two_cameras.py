@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from polyfuse.alignment import Warp, write_warp
+from polyfuse.explain import explain_lost
+from polyfuse.fusion import FuseOptions
 from polyfuse.io import read_picture, write_picture
 
 Runner = Callable[..., Any]
@@ -91,18 +93,16 @@ def test_scores_are_of_the_part_that_both_have(polyfuse: Runner, cameras: Path) 
 
 
 def test_explanation_is_of_the_part_that_both_have(polyfuse: Runner, cameras: Path, tmp_path: Path) -> None:
-    words = ("explain", "ir/1.png", "vi/1.png", "--warp", "warp.json", "--lost")
-    ran = polyfuse(*words, "-o", "lost", "--model", "average")
-    numbers = json.loads((tmp_path / "lost" / "numbers.json").read_text())
-    assert ran.code == 0
+    options = FuseOptions(warp=cameras)
+    explained = explain_lost("ir/1.png", "vi/1.png", model="average", options=options)
+    numbers = explained.numbers()
     (top, bottom), (left, right) = numbers["window"]["rows"], numbers["window"]["columns"]
     assert (numbers["size"]["width"], numbers["explained_size"]["width"]) == (128, right - left)
     assert 80 <= right - left <= 96
     assert bottom - top == 72
     polyfuse("fuse", "ir/1.png", "vi/1.png", "--warp", "warp.json", "--model", "average", "-o", "f.png")
-    assert polyfuse(*words, "-o", "again", "--fused", "f.png").code == 0
-    again = json.loads((tmp_path / "again" / "numbers.json").read_text())
-    assert again["measures"]["VIS"] == pytest.approx(numbers["measures"]["VIS"], abs=1e-6)
+    again = explain_lost("ir/1.png", "vi/1.png", fused="f.png", options=options)
+    assert (again.fused == explained.fused).all()
 
 
 def test_clips_are_warped(polyfuse: Runner, cameras: Path, tmp_path: Path) -> None:

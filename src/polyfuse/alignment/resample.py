@@ -52,6 +52,8 @@ class Resampler:
         self._side = self._samples()
         self._kept: list[tuple[slice, list[Points]]] | None = None
         covered = np.concatenate([self._inside(strip) for strip, _ in self._strips(1)])
+        self.inside = covered
+        """Which pixels of the result lie on one of the source, (H, W)."""
         self.covered = float(covered.mean())
         """Share of the result's pixels that the source has."""
         self.coverage: NDArray[np.float32] | None = None if covered.all() else _faded(covered, self.edge)

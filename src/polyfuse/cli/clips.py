@@ -57,6 +57,8 @@ def fuse_clips(a: Path, b: Path, arguments: FuseArguments, document: dict[str, A
     from polyfuse.video import ClipOptions, fuse_clip
 
     files, clips = arguments.files, arguments.clips
+    if arguments.pictures.radiometric:
+        raise UsageError("clips hold no temperatures: drop --radiometric, --keep-temperature and degrees in --range.")
     say = speaker(files.quiet)
     options = arguments.pictures.fuse_options()
     clip = ClipOptions(clips.temporal, clips.codec, clips.crf, not clips.no_sound)

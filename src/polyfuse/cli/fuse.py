@@ -35,12 +35,14 @@ def command(a: Path | None, b: Path | None, ir: Path | None, vi: Path | None, **
     """Fuse A (infrared, near-infrared, MRI) with B (visible, CT, PET, SPECT).
 
     A and B are two files, or two folders whose files are matched by stem; or A alone is a CSV file with the columns
-    a, b (or ir, vi) and optionally name, or with --pair-by a folder; or two video clips. Written paths go to stdout,
-    everything else to stderr.
+    a, b (or ir, vi) and optionally name, with --pair-by a folder, or a radiometric JPEG that holds both pictures (with
+    --radiometric a folder of them); or two video clips. Written paths go to stdout, everything else to stderr.
     """
     with json_document(values["as_json"]) as document:
         if (a is None) == (ir is None) or (b is not None and vi is not None):
             raise UsageError("give A and B once each, as arguments or as --ir and --vi.")
+        first, second = a or ir or Path(), b or vi
+        values["radiometric"] = _is_radiometric(first, second, values)
         arguments = FuseArguments(
             ModelArguments.taken_from(values),
             PictureArguments.taken_from(values),
@@ -49,11 +51,20 @@ def command(a: Path | None, b: Path | None, ir: Path | None, vi: Path | None, **
         )
         if arguments.files.verify and not arguments.files.resume:
             raise UsageError("--verify says how --resume looks at files: pass both, or neither.")
-        first, second = a or ir or Path(), b or vi
         if are_clips(first, second, arguments.clips) and second is not None:
             fuse_clips(first, second, arguments, document)
         else:
             _fuse(first, second, arguments, document)
+
+
+def _is_radiometric(a: Path, b: Path | None, values: dict[str, Any]) -> bool:
+    """Whether the raw plane of A is wanted: so it was said, nothing else makes sense of A, or degrees are asked for."""
+    from polyfuse.radiometric.temperature import parse_degrees
+
+    alone = b is None and values["pair_by"] is None and a.suffix.lower() in (".jpg", ".jpeg")
+    return bool(
+        values["radiometric"] or values["keep_temperature"] or alone or parse_degrees(values["range_"]) is not None
+    )
 
 
 def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str, Any]) -> None:
@@ -61,6 +72,7 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
     from polyfuse.alignment.apply import check_pairs_fit
     from polyfuse.fusion import Writing, fuse_pairs
     from polyfuse.fusion.batch import in_roles
+    from polyfuse.fusion.thermal import celsius_path
     from polyfuse.io import check_sizes
     from polyfuse.io.source import counted
     from polyfuse.video import fuse_frames
@@ -68,11 +80,14 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
     files = arguments.files
     say = speaker(files.quiet)
     options = arguments.pictures.fuse_options()
-    pairs, many = _pairs(a, b, files)
+    pairs, many = _pairs(a, b, files, radiometric=options.radiometric)
     temporal = _checked_temporal(arguments.clips.temporal, many, files)
     jobs = _jobs(pairs, files, many)
     skip = many and files.on_error == "skip"
-    if options.warp is not None and not skip:
+    if options.radiometric:
+        if temporal != "none":
+            raise UsageError("--temporal does not go with radiometric files: drop it.")
+    elif options.warp is not None and not skip:
         swapped = [pair for pair, _ in in_roles(jobs, options)]
         check_pairs_fit(options.aligning, swapped, page=options.page, max_pixels=options.max_pixels)
     elif options.resize is None and not skip:
@@ -90,7 +105,9 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
     model = arguments.model.load(say)
     document["model"] = model.provenance.name
     results = document["results"] = []
-    writing = Writing(files.overwrite, files.resume, not files.no_sidecar, files.quality, files.verify)
+    writing = Writing(
+        files.overwrite, files.resume, not files.no_sidecar, files.quality, files.verify, files.keep_temperature
+    )
     failures: list[tuple[str, PolyfuseError]] = []
     with progress(len(jobs), say, tell_failures=skip, quiet=files.quiet) as shown:
         if temporal == "none":
@@ -104,6 +121,8 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
                 failures.append((outcome.pair.name, outcome.error))
             elif not files.as_json:
                 shown.result(outcome.path)
+                if files.keep_temperature:
+                    shown.result(celsius_path(outcome.path))
     if failures and skip:
         raise _summary([name for name, _ in failures], len(jobs))
     if failures and many:
@@ -133,12 +152,19 @@ def _checked_temporal(temporal: str, many: bool, files: FileArguments) -> str:
     return temporal
 
 
-def _pairs(a: Path, b: Path | None, files: FileArguments) -> tuple[list[Pair], bool]:
-    """The pairs, and whether they were given as a folder or list."""
-    from polyfuse.io import find_marked_pairs, find_pairs, pairs_from_csv
+def _pairs(a: Path, b: Path | None, files: FileArguments, *, radiometric: bool) -> tuple[list[Pair], bool]:
+    """The pairs, and whether they were given as a folder or list; a radiometric file alone is paired with itself."""
+    from polyfuse.io import Pair, find_marked_pairs, find_pairs, pairs_from_csv
+    from polyfuse.io.pairs import list_pictures
 
     if files.pair_by is not None:
         return find_marked_pairs(a, b, files.pair_by, recursive=files.recursive), True
+    if b is None and radiometric and a.is_dir():
+        pictures = list_pictures(a, recursive=files.recursive)
+        named = [(path.relative_to(a).with_suffix("").as_posix(), path) for path in pictures]
+        return [Pair(name, path, path) for name, path in named if path.suffix.lower() in (".jpg", ".jpeg")], True
+    if b is None and a.suffix.lower() in (".jpg", ".jpeg"):
+        return [Pair(a.stem, a, a)], False
     if b is None:
         if a.suffix.lower() != ".csv":
             more = " If it holds both, pass --pair-by, for example _ir,_vi." if a.is_dir() else ""

@@ -49,6 +49,10 @@ def file_options(command: Command) -> Command:
                          help="With --resume: compare hashes, not only size and time of the files."),
             click.option("--overwrite", is_flag=True, help="Replace existing results."),
             click.option("--no-sidecar", is_flag=True, help="Write no .json beside the results."),
+            click.option("--radiometric", is_flag=True,
+                         help="Take raw counts or temperatures of A, a thermal camera's own JPEG, not its picture."),
+            click.option("--keep-temperature", is_flag=True,
+                         help="Write degrees Celsius of a radiometric A beside each result, as 32-bit TIFF."),
             click.option("--dry-run", is_flag=True, help="List the pairs and write nothing."),
         ],
     )  # fmt: skip
@@ -87,6 +91,7 @@ class FileArguments(Arguments):
     overwrite: bool
     no_sidecar: bool
     dry_run: bool
+    keep_temperature: bool
     as_json: bool
     quiet: bool
 

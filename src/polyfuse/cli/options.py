@@ -120,7 +120,7 @@ def picture_options(command: Command) -> Command:
         [
             click.option("--range", "range_", default="auto", metavar="SPEC", show_default=True,
                          help="Values of A that become black and white: full, minmax, percentile[:LO,HI] or LO,HI; "
-                         "auto is percentile for 16-bit grey, else full."),
+                         "auto is percentile for 16-bit grey, else full; in degrees for radiometric files: 10C,40C."),
             click.option("--range-b", default="full", metavar="SPEC", show_default=True, help="The same for B."),
             click.option("--polarity", type=click.Choice(["white-hot", "black-hot"]), default="white-hot",
                          show_default=True, help="Whether warm is bright or dark in A."),
@@ -272,6 +272,7 @@ class PictureArguments(Arguments):
     strict: bool = False
     warp: Path | None = None
     frame: Literal["a", "b"] = "b"
+    radiometric: bool = False
 
     def check_warp_stays(self, results: Iterable[Path], *, sidecars: bool) -> None:
         """Refuse a result, or its sidecar, that would replace the warp file.
@@ -310,4 +311,5 @@ class PictureArguments(Arguments):
             strict=self.strict,
             warp=self.warp,
             frame=self.frame,
+            radiometric=self.radiometric,
         )

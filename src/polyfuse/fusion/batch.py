@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from polyfuse.errors import InputError, OutputError, PolyfuseError
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion.fuser import OnTile
@@ -19,10 +22,11 @@ from polyfuse.fusion.pair import fuse_pictures
 from polyfuse.fusion.record import settings
 from polyfuse.fusion.result import Result
 from polyfuse.fusion.sidecar import RESULT, damage_note, earlier_record, is_damaged, sidecar_path
-from polyfuse.fusion.sources import as_picture
-from polyfuse.io import Pair, Picture, read_picture
+from polyfuse.fusion.thermal import Sources, celsius, celsius_path, completed, read_sources
+from polyfuse.io import Pair, read_picture
 from polyfuse.io.atomic import check_all_apart, check_free
 from polyfuse.io.source import shown
+from polyfuse.io.write import write_measured
 
 AHEAD = 2
 """Pairs read ahead, and results waiting to be written."""
@@ -63,6 +67,8 @@ class Writing:
     """For JPEG and WebP, 1 to 100."""
     verify: bool = False
     """With `resume`, tell by hashes whether sources and results are unchanged, not by size and time."""
+    temperature: bool = False
+    """Write the temperatures of a radiometric file beside each result, as a TIFF of floats in degrees Celsius."""
 
 
 def fuse_pairs(
@@ -137,7 +143,8 @@ class _PairsRun:
         self._model, self._options, self._on_tile = model, options, on_tile
         self._reader, self._writer = reader, writer
         self._to_read = iter([job for job in jobs if job[1] not in kept])
-        self._reads: dict[Path, Future[tuple[Picture, Picture]]] = {}
+        self._reads: dict[Path, Future[Sources]] = {}
+        self._made_by = settings(model, options)
 
     def outcomes(self, on_error: Literal["stop", "skip"]) -> Iterator[Outcome]:
         """What became of each pair, in order."""
@@ -159,30 +166,29 @@ class _PairsRun:
     def _read_ahead(self) -> None:
         """Have the sources of the next pairs read."""
         while len(self._reads) < AHEAD and (job := next(self._to_read, None)) is not None:
-            self._reads[job[1]] = self._reader.submit(_read, job[0], self._options)
+            self._reads[job[1]] = self._reader.submit(read_sources, job[0], self._options)
 
     def _fuse(self, pair: Pair, path: Path) -> Outcome | BeingWritten:
         """Fuse one pair and have its result written; an outcome if that failed before writing."""
         reading = self._reads.pop(path)
         try:
-            a, b = reading.result()
+            sources = reading.result()
             self._read_ahead()
-            result = fuse_pictures(a, b, self._model, self._options, self._on_tile)
+            temperatures = celsius(sources) if self._how.temperature else None
+            result = fuse_pictures(sources.a, sources.b, self._model, sources.options, self._on_tile)
+            result = completed(result, sources, self._made_by)
         except PolyfuseError as error:
             return Outcome(pair, path, "failed", error)
         except MemoryError:
             too_large = InputError(f"{pair.name} does not fit into memory: pass a smaller --memory or --tile.")
             return Outcome(pair, path, "failed", too_large)
-        return pair, path, result, self._writer.submit(_write, result, path, self._how)
+        return pair, path, result, self._writer.submit(_write, result, path, self._how, temperatures)
 
 
-def _read(pair: Pair, options: FuseOptions) -> tuple[Picture, Picture]:
-    """Read both sources of a pair."""
-    return as_picture(pair.a, options, "a"), as_picture(pair.b, options, "b")
-
-
-def _write(result: Result, path: Path, how: Writing) -> Path:
+def _write(result: Result, path: Path, how: Writing, temperatures: NDArray[np.float32] | None) -> Path:
     """Write one result; with `resume` it replaces one that an earlier run made in another way."""
+    if temperatures is not None:
+        write_measured(celsius_path(path), temperatures, overwrite=how.overwrite or how.resume)
     return result.save(path, overwrite=how.overwrite or how.resume, sidecar=how.sidecar, quality=how.quality)
 
 
@@ -221,12 +227,14 @@ def check_outputs(jobs: Jobs, how: Writing) -> None:
     replacing = how.overwrite or how.resume
     written = [path for _, path in jobs]
     sidecars = [sidecar_path(path) for path in written] if how.sidecar else []
-    for path in (*written, *sidecars):
+    planes = [celsius_path(path) for path in written] if how.temperature else []
+    for path in (*written, *sidecars, *planes):
         check_free(path, overwrite=True)
     check_targets(jobs, replacing=replacing)
     sources = [source for pair, _ in jobs for source in (pair.a, pair.b)]
     check_all_apart(sidecars, sources, "a source and would be replaced by a sidecar")
-    for path in sidecars:
+    check_all_apart(planes, sources, "a source and would be replaced by temperatures")
+    for path in (*sidecars, *planes):
         check_free(path, overwrite=replacing)
 
 
@@ -252,7 +260,7 @@ def is_done(pair: Pair, path: Path, made_by: dict[str, Any], how: Writing) -> bo
 
     Without sidecars all that can be said is whether it can be read and is newer than its sources.
     """
-    if not path.is_file():
+    if not path.is_file() or (how.temperature and not celsius_path(path).is_file()):
         return False
     if not how.sidecar:
         return _is_newer(path, pair) and _can_be_read(path)

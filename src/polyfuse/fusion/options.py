@@ -13,6 +13,7 @@ from polyfuse.alignment.files import geometry
 from polyfuse.errors import UsageError
 from polyfuse.fusion.stretch import parse_stretch
 from polyfuse.io import DEFAULT_MAX_PIXELS
+from polyfuse.radiometric.temperature import parse_degrees
 from polyfuse.transforms import parse_range
 
 
@@ -47,6 +48,9 @@ class FuseOptions:
     """Source to resample to the other one's size where sizes differ."""
     resize_anyway: bool = False
     """Resample even to another aspect ratio, which distorts the picture."""
+    radiometric: bool = False
+    """Take the raw plane of a's file, as temperatures if it says how, not the picture that its camera rendered; `range`
+    may then be in degrees, "10C,40C". For what reads files: folders, lists and the command line."""
     warp: Warp | str | os.PathLike[str] | None = None
     """How a lies on b where they come from two cameras: a `Warp` or its file, which is read at once."""
     frame: Literal["a", "b"] = "b"
@@ -66,7 +70,10 @@ class FuseOptions:
         """Read the warp, and refuse values that no run could honour."""
         if self.warp is not None and not isinstance(self.warp, Warp):
             object.__setattr__(self, "warp", read_warp(self.warp))
-        parse_range(self.range)
+        if parse_degrees(self.range) is None:
+            parse_range(self.range)
+        elif not self.radiometric:
+            raise UsageError(f"range {self.range} is in degrees, which a radiometric file has: pass --radiometric.")
         parse_range(self.range_b)
         if self.stretch != "auto":
             parse_stretch(self.stretch)
@@ -98,8 +105,10 @@ class FuseOptions:
         return replace(self, **changes)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain dictionary for the sidecar; without a warp, what belongs to one is left out."""
+        """Plain dictionary for the sidecar; what belongs to a warp or a radiometric file is left out without one."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
+        if not self.radiometric:
+            del values["radiometric"]
         if self.warp is None:
             return {name: value for name, value in values.items() if name not in ("warp", "frame")}
         return {**values, "warp": geometry(self.aligning)}

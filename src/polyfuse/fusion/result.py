@@ -35,6 +35,8 @@ class Result:
     """What made it: sources and hashes, model, conventions, versions; the content of the sidecar."""
     notes: tuple[str, ...] = ()
     """What the user should know, one line each."""
+    exif: bytes | None = None
+    """EXIF block that goes into files of the formats that hold one, as `io.write_picture` takes it."""
 
     def __repr__(self) -> str:
         """Size, channels, type and model: `Result(640x480 RGB uint8, fnet.road)`, and how many notes there are."""
@@ -103,7 +105,7 @@ class Result:
         check_free(path, overwrite=overwrite)
         if sidecar:
             check_free(sidecar_path(Path(path)), overwrite=overwrite)
-        written = write_picture(path, self.image, overwrite=overwrite, quality=quality)
+        written = write_picture(path, self.image, overwrite=overwrite, quality=quality, exif=self.exif)
         if sidecar:
             write_sidecar(written, self.record, overwrite=overwrite)
         elif overwrite:

@@ -1,0 +1,116 @@
+"""Reading the sources of a pair, where a radiometric file may be one or both, and what its result has besides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyfuse.alignment.apply import resampler_of
+from polyfuse.errors import InputError
+from polyfuse.fusion.options import FuseOptions
+from polyfuse.fusion.result import Result
+from polyfuse.fusion.sources import as_picture
+from polyfuse.io import Pair, Picture
+from polyfuse.io.source import shown
+from polyfuse.radiometric import ThermalFile, read_thermal
+from polyfuse.radiometric.exif import carried
+from polyfuse.radiometric.temperature import KELVIN, parse_degrees
+
+CELSIUS_SUFFIX = "_celsius.tif"
+"""What follows the stem of a result in the name of its temperatures."""
+_WINDOW_NOTE = "a has 16 bits, "
+
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """Both sources of a pair, read."""
+
+    a: Picture
+    """First source."""
+    b: Picture
+    """Second source."""
+    options: FuseOptions
+    """Options for this pair: with the warp and the range that its file gives."""
+    thermal: ThermalFile | None = None
+    """The radiometric file that a is from."""
+    unit: float | None = None
+    """Kelvin of one level of a; None if its levels are counts, or no temperatures are wanted."""
+
+
+def read_sources(pair: Pair, options: FuseOptions) -> Sources:
+    """Read both sources; a pair of one radiometric file with itself is what that holds.
+
+    Raises:
+        InputError: If a file cannot be read, or lacks what is asked of it.
+    """
+    if not options.radiometric:
+        return Sources(as_picture(pair.a, options, "a"), as_picture(pair.b, options, "b"), options)
+    file = read_thermal(pair.a, max_pixels=options.max_pixels)
+    a, unit = file.picture()
+    changes: dict[str, Any] = {}
+    if pair.a == pair.b:
+        if file.visible is None:
+            raise InputError(f"{shown(pair.a)} holds no visible picture: give one as the second file.")
+        b = file.visible
+        if options.warp is None:
+            if file.warp is None:
+                raise InputError(f"{shown(pair.a)} does not say how its two pictures lie on one another: pass --warp.")
+            changes["warp"] = file.warp
+    else:
+        b = as_picture(pair.b, options, "b")
+    degrees = parse_degrees(options.range)
+    if degrees is not None:
+        if unit is None:
+            raise InputError(f"{shown(pair.a)} holds raw counts and no temperatures: give --range in counts.")
+        changes["range"] = ",".join(f"{kelvin / unit:.6g}" for kelvin in degrees)
+    return Sources(a, b, options.changed(changes), file, unit)
+
+
+def completed(result: Result, sources: Sources, made_by: Mapping[str, Any]) -> Result:
+    """A result with what its radiometric file adds: constants and range in the record, EXIF, notes in degrees.
+
+    Args:
+        result: From `fuse_pictures`.
+        sources: What it was made of.
+        made_by: Settings of the run, by which `--resume` knows the result; the pair's own say more.
+    """
+    file, unit = sources.thermal, sources.unit
+    if file is None:
+        return result
+    thermal, notes = file.record(), list(result.notes)
+    window = result.record["range"]["a"]
+    if unit is not None:
+        low, high = (value * unit - KELVIN for value in (window["low"], window["high"]))
+        thermal["window"] = [round(low, 3), round(high, 3)]
+        told = f"a: {low:.1f} and {high:.1f} degrees Celsius are black and white: --range LOC,HIC takes others"
+        notes = [told if note.startswith(_WINDOW_NOTE) and "percentiles" in note else note for note in notes]
+    record = {**result.record, "settings": dict(made_by), "thermal": thermal, "notes": notes}
+    return replace(result, record=record, notes=tuple(notes), exif=carried(file.exif))
+
+
+def celsius_path(path: Path) -> Path:
+    """Where the temperatures of the result at `path` lie."""
+    return path.with_name(path.stem + CELSIUS_SUFFIX)
+
+
+def celsius(sources: Sources) -> NDArray[np.float32]:
+    """Temperatures at the result's size, (H, W) in degrees Celsius; NaN where the thermal camera saw nothing.
+
+    Raises:
+        InputError: If the file has none.
+    """
+    kelvin = None if sources.thermal is None else sources.thermal.kelvin
+    if kelvin is None:
+        raise InputError(f"{shown(sources.a.path or 'a')} holds no temperatures: drop --keep-temperature.")
+    options = sources.options
+    if options.warp is not None and options.frame == "b":
+        resampler = resampler_of(options.aligning, "b")
+        kelvin = np.where(resampler.inside, resampler(kelvin), np.float32(np.nan))
+    elif options.resize == "a":
+        raise InputError("--keep-temperature keeps what was measured: pass --warp, or --resize b.")
+    return (kelvin - np.float32(KELVIN)).astype(np.float32)

@@ -1,0 +1,66 @@
+"""EXIF that goes from a source into the result: when, where and with what it was taken; never maker's notes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PIL import Image
+
+_ORIENTATION, _EXIF_IFD, _GPS_IFD = 0x0112, 0x8769, 0x8825
+_KEPT = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
+"""Description, maker, model, software, time, artist, copyright."""
+_KEPT_IN_EXIF = (0x9003, 0x9004, 0x9010, 0x9011, 0x9012, 0x9290, 0x9291, 0x9292, 0x920A, 0xA433, 0xA434)
+"""Times with zones and fractions, focal length, maker and model of the lens."""
+_MAX_BYTES = 8192
+
+
+def carried(exif: bytes) -> bytes | None:
+    """The part of an EXIF block that still holds of a fused picture, which is upright; None if there is nothing.
+
+    Args:
+        exif: A TIFF structure, which may be damaged.
+    """
+    try:
+        source, kept = Image.Exif(), Image.Exif()
+        source.load(b"Exif\x00\x00" + exif)
+        for tag in _KEPT:
+            if tag in source and _is_plain(source[tag]):
+                kept[tag] = source[tag]
+        for place, tags in ((_EXIF_IFD, _KEPT_IN_EXIF), (_GPS_IFD, None)):
+            values = source.get_ifd(place)
+            chosen = {tag: value for tag, value in values.items() if (tags is None or tag in tags) and _is_plain(value)}
+            if chosen:
+                kept.get_ifd(place).update(chosen)
+                kept[place] = kept.get_ifd(place)
+        if not len(kept):
+            return None
+        kept[_ORIENTATION] = 1
+        block = kept.tobytes()
+    except Exception:  # on damaged blocks Pillow raises nearly anything; the picture is worth more than its EXIF
+        return None
+    return block if len(block) <= _MAX_BYTES else None
+
+
+def orientation_of(exif: bytes) -> int:
+    """1 to 8, as EXIF counts them; 1 where nothing is said."""
+    from polyfuse.io.orientation import exif_orientation
+
+    return exif_orientation(exif)
+
+
+def facts(exif: bytes) -> dict[str, Any]:
+    """Maker, model, time and whether there is a position, for people; what is not there is left out."""
+    try:
+        source = Image.Exif()
+        source.load(b"Exif\x00\x00" + exif)
+        inner = source.get_ifd(_EXIF_IFD)
+        told = {"maker": source.get(0x010F), "model": source.get(0x0110), "taken": inner.get(0x9003)}
+        words = {name: str(value).strip("\x00 ") for name, value in told.items() if value is not None}
+        return {**words, "position": 2 in source.get_ifd(_GPS_IFD)}
+    except Exception:  # as above
+        return {}
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is no long block of bytes."""
+    return not isinstance(value, bytes | str) or len(value) <= 256

@@ -29,7 +29,7 @@ VERBS = {
     "train": "Train a network by a recipe.",
     "ablate": "Train the rows of a paper's ablation study and compare.",
     "demo": "Draw a scene, fuse it, and write sources and result.",
-    "data": "Pack training data, or draw invented scenes with ground truth.",
+    "data": "Pack training data, draw invented scenes with ground truth, or print what a file holds.",
     "doctor": "Print versions, kernels, threads, devices and extras.",
 }
 """Verb and its line in `polyfuse --help`; the command itself is `polyfuse.cli.VERB.command`."""

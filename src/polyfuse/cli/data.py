@@ -1,4 +1,4 @@
-"""`polyfuse data`: pack training data, draw scenes with ground truth."""
+"""`polyfuse data`: pack training data, draw scenes with ground truth, print what a file holds."""
 
 from __future__ import annotations
 
@@ -8,13 +8,47 @@ from pathlib import Path
 import click
 
 from polyfuse.cli.options import PATH, talk_options
-from polyfuse.cli.output import speaker
+from polyfuse.cli.output import json_document, speaker
 from polyfuse.errors import UsageError
 
 
 @click.group("data")
 def command() -> None:
-    """Make pictures and data to work on."""
+    """Make pictures and data to work on, and look into files."""
+
+
+@command.command("inspect")
+@click.argument("file", type=PATH)
+@click.option(
+    "-o", "--out", type=PATH, metavar="DIR", help="Write raw counts, temperatures, visible picture and warp there."
+)
+@click.option("--max-pixels", type=click.IntRange(1), metavar="N", help="Refuse pictures with more pixels.")
+@click.option("--overwrite", is_flag=True, help="Replace existing files.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@talk_options
+def inspect(file: Path, out: Path | None, max_pixels: int | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
+    """Print what FILE holds: a picture, a thermal camera's JPEG, or a recording of FLIR's (.seq, .csq).
+
+    For 16-bit counts and temperatures a window is proposed, which --range of `polyfuse fuse` takes.
+    """
+    from polyfuse.cli.inspection import lines_of
+    from polyfuse.io import DEFAULT_MAX_PIXELS
+    from polyfuse.io.atomic import check_all_apart
+    from polyfuse.radiometric.contents import contents, export
+
+    with json_document(as_json) as document:
+        limit = max_pixels or DEFAULT_MAX_PIXELS
+        document.update(contents(file, max_pixels=limit))
+        if not as_json:
+            for line in lines_of(document):
+                click.echo(line)
+        if out is None:
+            return
+        check_all_apart([out], [file])
+        document["files"] = []
+        for path in export(file, out, max_pixels=limit, overwrite=overwrite):
+            document["files"].append(str(path))
+            speaker(quiet)(str(path))
 
 
 @command.command("synthetic")

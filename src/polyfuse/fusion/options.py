@@ -83,7 +83,7 @@ class FuseOptions:
                 raise UsageError(f"{name} cannot be {value!r}: use one of {', '.join(map(repr, allowed))}.")
         if self.warp is not None and self.resize is not None:
             raise UsageError("a warp brings both sources to one size: drop --resize, or --warp.")
-        if self.warp is None and self.frame != "b":
+        if self.warp is None and self.frame != "b" and not self.radiometric:
             raise UsageError("frame says whose pixels a warped pair gets: pass --warp as well, or drop --frame.")
         if self.tile is not None and self.tile < 16:
             raise UsageError(f"tile {self.tile} is too small: use at least 16 pixels.")
@@ -109,9 +109,11 @@ class FuseOptions:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         if not self.radiometric:
             del values["radiometric"]
-        if self.warp is None:
-            return {name: value for name, value in values.items() if name not in ("warp", "frame")}
-        return {**values, "warp": geometry(self.aligning)}
+        if self.warp is not None:
+            return {**values, "warp": geometry(self.aligning)}
+        return {
+            name: value for name, value in values.items() if name != "warp" and (self.radiometric or name != "frame")
+        }
 
     @property
     def aligning(self) -> Warp:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,7 +44,7 @@ class Sources:
 
 
 def read_sources(pair: Pair, options: FuseOptions) -> Sources:
-    """Read both sources; a pair of one radiometric file with itself is what that holds.
+    """Read both sources; a pair of one radiometric file with itself is what that holds, in the thermal camera's view.
 
     Raises:
         InputError: If a file cannot be read, or lacks what is asked of it.
@@ -54,13 +55,12 @@ def read_sources(pair: Pair, options: FuseOptions) -> Sources:
     a, unit = file.picture()
     changes: dict[str, Any] = {}
     if pair.a == pair.b:
-        if file.visible is None:
-            raise InputError(f"{shown(pair.a)} holds no visible picture: give one as the second file.")
-        b = file.visible
         if options.warp is None:
-            if file.warp is None:
-                raise InputError(f"{shown(pair.a)} does not say how its two pictures lie on one another: pass --warp.")
-            changes["warp"] = file.warp
+            b, changes["warp"] = file.seen_part()
+        elif file.visible is None:
+            raise InputError(f"{shown(pair.a)} holds no visible picture: give one as the second file.")
+        else:
+            b = file.visible
     else:
         b = as_picture(pair.b, options, "b")
     degrees = parse_degrees(options.range)
@@ -87,7 +87,8 @@ def completed(result: Result, sources: Sources, made_by: Mapping[str, Any]) -> R
     if unit is not None:
         low, high = (value * unit - KELVIN for value in (window["low"], window["high"]))
         thermal["window"] = [round(low, 3), round(high, 3)]
-        told = f"a: {low:.1f} and {high:.1f} degrees Celsius are black and white: --range LOC,HIC takes others"
+        example = f"{math.floor(low)}C,{math.ceil(high)}C"
+        told = f"{low:.1f} and {high:.1f} degrees Celsius are black and white: --range takes others, such as {example}"
         notes = [told if note.startswith(_WINDOW_NOTE) and "percentiles" in note else note for note in notes]
     record = {**result.record, "settings": dict(made_by), "thermal": thermal, "notes": notes}
     return replace(result, record=record, notes=tuple(notes), exif=carried(file.exif))

@@ -24,11 +24,15 @@ def carried(exif: bytes) -> bytes | None:
         source, kept = Image.Exif(), Image.Exif()
         source.load(b"Exif\x00\x00" + exif)
         for tag in _KEPT:
-            if tag in source and _is_plain(source[tag]):
-                kept[tag] = source[tag]
+            if tag in source and _is_plain(source[tag]) and (value := _cleaned(source[tag])) != "":
+                kept[tag] = value
         for place, tags in ((_EXIF_IFD, _KEPT_IN_EXIF), (_GPS_IFD, None)):
             values = source.get_ifd(place)
-            chosen = {tag: value for tag, value in values.items() if (tags is None or tag in tags) and _is_plain(value)}
+            chosen = {
+                tag: _cleaned(value)
+                for tag, value in values.items()
+                if (tags is None or tag in tags) and _is_plain(value) and _cleaned(value) != ""
+            }
             if chosen:
                 kept.get_ifd(place).update(chosen)
                 kept[place] = kept.get_ifd(place)
@@ -41,13 +45,6 @@ def carried(exif: bytes) -> bytes | None:
     return block if len(block) <= _MAX_BYTES else None
 
 
-def orientation_of(exif: bytes) -> int:
-    """1 to 8, as EXIF counts them; 1 where nothing is said."""
-    from polyfuse.io.orientation import exif_orientation
-
-    return exif_orientation(exif)
-
-
 def facts(exif: bytes) -> dict[str, Any]:
     """Maker, model, time and whether there is a position, for people; what is not there is left out."""
     try:
@@ -55,10 +52,15 @@ def facts(exif: bytes) -> dict[str, Any]:
         source.load(b"Exif\x00\x00" + exif)
         inner = source.get_ifd(_EXIF_IFD)
         told = {"maker": source.get(0x010F), "model": source.get(0x0110), "taken": inner.get(0x9003)}
-        words = {name: str(value).strip("\x00 ") for name, value in told.items() if value is not None}
-        return {**words, "position": 2 in source.get_ifd(_GPS_IFD)}
+        words = {name: _cleaned(str(value)) for name, value in told.items() if value is not None}
+        return {**{name: word for name, word in words.items() if word}, "position": 2 in source.get_ifd(_GPS_IFD)}
     except Exception:  # as above
         return {}
+
+
+def _cleaned(value: Any) -> Any:
+    """Text without what follows its end, and without the stars that some cameras write for nothing."""
+    return value.split("\x00")[0].strip(" *") if isinstance(value, str) else value
 
 
 def _is_plain(value: Any) -> bool:

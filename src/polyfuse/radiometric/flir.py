@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyfuse.alignment import Warp
-from polyfuse.errors import InputError
+from polyfuse.errors import DependencyError, InputError
 from polyfuse.io import Picture
 from polyfuse.io.read import read_open
 from polyfuse.io.source import decoding, shown
@@ -45,11 +45,31 @@ def raw_plane(record: Record, path: str | os.PathLike[str]) -> NDArray[np.uint16
         swapped = plane.byteswap()
         # Neighbours of a scene differ little; with their bytes exchanged they jump over the whole range.
         return swapped if _roughness(swapped) < _roughness(plane) else plane
-    if content.startswith(_JPEG) or len(content) < 2 * width * height:
-        what = "is cut short" if not content.startswith(_JPEG) else "is compressed in a way that is not read"
-        raise InputError(f"{shown(path)}: its raw plane of {width}x{height} {what}: get the file again")
+    if content.startswith(_JPEG):
+        plane = _lossless_jpeg(content, path)
+        if plane.dtype != np.uint16 or plane.shape != (height, width):
+            raise InputError(f"{shown(path)} holds a raw plane of another kind than it says: get the file again")
+        return plane
+    if len(content) < 2 * width * height:
+        raise InputError(f"{shown(path)}: its raw plane of {width}x{height} is cut short: get the file again")
     kind = np.dtype(np.uint16).newbyteorder(record.order)  # type: ignore[arg-type]  # "<" and ">" are what it takes
     return np.frombuffer(content, kind, width * height).reshape(height, width).astype(np.uint16)
+
+
+def _lossless_jpeg(content: bytes, path: str | os.PathLike[str]) -> NDArray[np.uint16]:
+    """A plane in JPEG-LS, as recordings have it that were compressed in the camera.
+
+    Raises:
+        DependencyError: If imagecodecs is missing.
+    """
+    try:
+        import imagecodecs
+    except ImportError as error:
+        raise DependencyError(
+            f'{shown(path)} is compressed (JPEG-LS), which needs imagecodecs: pip install "polyfuse[imaging]"'
+        ) from error
+    with decoding(path, "JPEG-LS"):
+        return np.asarray(imagecodecs.jpegls_decode(content))
 
 
 def _roughness(plane: NDArray[np.uint16]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,31 @@ class ThermalFile:
         notes = (*self.notes, note)
         return Picture(np.ascontiguousarray(array), self.path, self.sha256, "JPEG", notes, self.stamp), unit
 
+    def seen_part(self) -> tuple[Picture, Warp]:
+        """The part of the visible picture that the thermal camera sees, and how `raw` lies on it.
+
+        Raises:
+            InputError: If there is no visible picture, or the camera does not say how the two lie on one another.
+        """
+        if self.visible is None:
+            raise InputError(f"{shown(self.path)} holds no visible picture: give one as the second file.")
+        if self.warp is None:
+            raise InputError(f"{shown(self.path)} does not say how its two pictures lie on one another: pass --warp.")
+        height, width = self.raw.shape
+        corners = [[-0.5, -0.5], [width - 0.5, -0.5], [-0.5, height - 0.5], [width - 0.5, height - 0.5]]
+        there = self.warp.to_b(corners)
+        size = np.array([self.visible.width, self.visible.height])
+        left, top = (int(low) for low in np.clip(np.ceil(there.min(axis=0)), 0, size))
+        right, bottom = (int(high) + 1 for high in np.clip(np.floor(there.max(axis=0)), -1, size - 1))
+        if right - left < 1 or bottom - top < 1:
+            raise InputError(f"{shown(self.path)} says that its two pictures show nothing in common: pass --warp.")
+        visible = replace(self.visible, array=np.ascontiguousarray(self.visible.array[top:bottom, left:right]))
+        if (visible.width, visible.height) != (self.visible.width, self.visible.height):
+            note = f"cut to what the thermal camera sees, {visible.width}x{visible.height} from {left},{top}"
+            visible = replace(visible, notes=(*visible.notes, note))
+        shift = np.array([[1.0, 0, -left], [0, 1, -top], [0, 0, 1]])
+        return visible, replace(self.warp, matrix=shift @ self.warp.matrix, size_b=(visible.width, visible.height))
+
     def record(self) -> dict[str, Any]:
         """What a sidecar says of the file: constants, unit, coldest and warmest, as plain JSON values."""
         kelvin = self.kelvin
@@ -164,7 +189,7 @@ def _from_flir(
     constants = calibration(records[blocks.CAMERA], path) if blocks.CAMERA in records else None
     if blocks.CAMERA in records:
         name = records[blocks.CAMERA].text(0xD4, 32)
-        camera = {**camera, **({"model": name} if name.isprintable() and len(name) > 1 else {})}
+        camera = {**camera, **({"model": name} if name.isprintable() and len(name.strip("*")) > 1 else {})}
     second, warp = None, None
     if blocks.EMBEDDED in records:
         stored = visible(records[blocks.EMBEDDED], path, max_pixels)

@@ -1,0 +1,98 @@
+"""FLIR's recordings, .seq and .csq: one file of FLIR's after another, each a frame with its own constants."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyfuse.errors import InputError
+from polyfuse.io.source import open_source, shown
+from polyfuse.radiometric import blocks
+from polyfuse.radiometric.flir import calibration, raw_plane
+from polyfuse.radiometric.temperature import Calibration
+
+SUFFIXES = (".seq", ".csq")
+"""Suffixes of recordings, lower case."""
+_MAX_FRAME = 1 << 26
+"""Largest frame, bytes; one of 1024x768 has 1.6 million."""
+_HEAD = 64
+
+
+@dataclass(frozen=True, eq=False)
+class ThermalFrame:
+    """One frame of a recording."""
+
+    raw: NDArray[np.uint16]
+    """(H, W) counts."""
+    calibration: Calibration | None
+    """From counts to temperatures."""
+
+
+def read_recording(path: str | os.PathLike[str], notes: list[str] | None = None) -> Iterator[ThermalFrame]:
+    """The frames of a recording, one at a time.
+
+    Args:
+        path: A .seq or .csq file.
+        notes: Gets a line where a frame after the first is damaged or cut short, as when a camera was switched off; the
+            recording ends there. None: that is an error.
+
+    Raises:
+        InputError: If it is no recording, or its first frame is damaged.
+        DependencyError: If its frames are compressed (.csq) and imagecodecs is missing.
+    """
+    with open_source(path, what="recording of a thermal camera") as file:
+        number = 0
+        while head := file.read(_HEAD):
+            try:
+                frame = _frame(file.read, head, path)
+            except InputError as error:
+                if notes is None or number == 0:
+                    raise
+                notes.append(f"frame {number} is damaged or cut short, the recording ends before it ({error})")
+                return
+            yield frame
+            number += 1
+
+
+def _frame(read: Callable[[int], bytes], head: bytes, path: str | os.PathLike[str]) -> ThermalFrame:
+    """The frame that begins with `head`."""
+    if len(head) < _HEAD or head[:4] not in (b"FFF\x00", b"AFF\x00"):
+        raise InputError(f"{shown(path)} is no recording of FLIR's, or damaged: get the file again")
+    records = blocks.flir_records(head + _rest(read, head, path), path)
+    if blocks.RAW not in records:
+        raise InputError(f"{shown(path)} has a frame without a raw plane: get the file again")
+    constants = calibration(records[blocks.CAMERA], path) if blocks.CAMERA in records else None
+    return ThermalFrame(raw_plane(records[blocks.RAW], path), constants)
+
+
+def _rest(read: Callable[[int], bytes], head: bytes, path: str | os.PathLike[str]) -> bytes:
+    """The rest of a frame, whose length its directory tells."""
+    damaged = InputError(f"{shown(Path(path))} is cut short or damaged: get the file again")
+    for order in "<>":
+        version, directory, number = struct.unpack_from(order + "III", head, 0x14)
+        if 100 <= version < 200:
+            break
+    else:
+        raise damaged
+    listed = directory + 32 * number - _HEAD
+    if not 0 <= listed <= _MAX_FRAME:
+        raise damaged
+    content = read(listed)
+    if len(content) < listed:
+        raise damaged
+    ends = [
+        sum(struct.unpack_from(order + "II", content, directory - _HEAD + 32 * index + 12)) for index in range(number)
+    ]
+    more = max(ends, default=0) - _HEAD - listed
+    if not 0 <= more <= _MAX_FRAME:
+        raise damaged
+    rest = read(more)
+    if len(rest) < more:
+        raise damaged
+    return content + rest

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -21,8 +20,10 @@ _FULL_SEGMENT = 65532
 _PLANES = {640 * 512: (640, 512), 1280 * 1024: (1280, 1024), 336 * 256: (336, 256), 160 * 120: (160, 120)}
 """Counts of pixels by which DJI's planes are told, as their blocks name no size."""
 
-RAW, EMBEDDED, CAMERA, PIP, GPS, TEXT = 0x01, 0x0E, 0x20, 0x2A, 0x2B, 0x23
-"""Types of FLIR's records. Source: the tag tables that ExifTool documents (FLIR FFF)."""
+RAW, EMBEDDED, CAMERA, PIP = _USED = 0x01, 0x0E, 0x20, 0x2A
+"""Types of FLIR's records: raw plane, visible picture, constants, how the one lies on the other.
+
+Source: the tag tables that ExifTool documents (FLIR FFF)."""
 _MAX_RECORDS = 256
 
 
@@ -105,16 +106,11 @@ class Record:
 
 
 def flir_records(flir: bytes, path: str | os.PathLike[str]) -> dict[int, Record]:
-    """The records of FLIR's file by their type, the first of each.
+    """The records of FLIR's file that are used, by their type, the first of each.
 
     Raises:
         InputError: If it is damaged.
     """
-    return {record.kind: record for record in reversed(list(_records(flir, path)))}
-
-
-def _records(flir: bytes, path: str | os.PathLike[str]) -> Iterator[Record]:
-    """All records that are used."""
     damaged = InputError(f"{shown(path)} holds thermal data that are damaged or cut short: get the file again")
     if len(flir) < 64 or flir[:4] not in (b"FFF\x00", b"AFF\x00"):
         raise damaged
@@ -126,10 +122,12 @@ def _records(flir: bytes, path: str | os.PathLike[str]) -> Iterator[Record]:
         raise damaged
     if number > _MAX_RECORDS or directory + 32 * number > len(flir):
         raise damaged
+    records: dict[int, Record] = {}
     for index in range(number):
         kind, _, _, _, start, length = struct.unpack_from(order + "HHIIII", flir, directory + 32 * index)
-        if kind == 0 or length == 0:
+        if kind not in _USED or length == 0 or kind in records:
             continue
         if start + length > len(flir):
             raise damaged
-        yield Record(kind, flir[start : start + length])
+        records[kind] = Record(kind, flir[start : start + length])
+    return records

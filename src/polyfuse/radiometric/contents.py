@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,8 @@ def _measured(raw: NDArray[np.uint16], calibration: Calibration | None) -> NDArr
 def _window(planes: list[NDArray[Any]]) -> list[float]:
     """The percentiles that `--range percentile` takes."""
     record = measure_range(planes, parse_range("percentile"))
+    if planes[0].dtype.kind == "u":
+        return [math.floor(record.low), math.ceil(record.high)]
     return [round(record.low, 3), round(record.high, 3)]
 
 

@@ -32,7 +32,10 @@ def raw_plane(record: Record, path: str | os.PathLike[str]) -> NDArray[np.uint16
     Raises:
         InputError: If they are cut short, or of a kind that is not read.
     """
-    width, height = int(record.number("H", 2)), int(record.number("H", 4))
+    try:
+        width, height = int(record.number("H", 2)), int(record.number("H", 4))
+    except ValueError as error:
+        raise InputError(f"{shown(path)}: {error}: get the file again") from error
     content = record.content[_PIXELS_AT:]
     if not (0 < width <= _MAX_SIDE and 0 < height <= _MAX_SIDE):
         raise InputError(f"{shown(path)} says that its raw plane is {width}x{height}, it is damaged: get it again")
@@ -46,10 +49,11 @@ def raw_plane(record: Record, path: str | os.PathLike[str]) -> NDArray[np.uint16
         # Neighbours of a scene differ little; with their bytes exchanged they jump over the whole range.
         return swapped if _roughness(swapped) < _roughness(plane) else plane
     if content.startswith(_JPEG):
-        plane = _lossless_jpeg(content, path)
-        if plane.dtype != np.uint16 or plane.shape != (height, width):
+        # Its own header is looked at first: decoders take room for whatever it says.
+        unpacked = _lossless_jpeg(content, path) if content[7:11] == struct.pack(">HH", height, width) else None
+        if unpacked is None or unpacked.dtype != np.uint16 or unpacked.shape != (height, width):
             raise InputError(f"{shown(path)} holds a raw plane of another kind than it says: get the file again")
-        return plane
+        return unpacked
     if len(content) < 2 * width * height:
         raise InputError(f"{shown(path)}: its raw plane of {width}x{height} is cut short: get the file again")
     kind = np.dtype(np.uint16).newbyteorder(record.order)  # type: ignore[arg-type]  # "<" and ">" are what it takes

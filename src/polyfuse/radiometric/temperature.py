@@ -32,6 +32,8 @@ _BOUNDS = {
     "o": (-1e6, 1e6),
 }
 """What constants may be; beyond these a file is damaged."""
+_LARGEST = 700.0
+"""Exponent up to which floats reach."""
 _FEWEST = 0.5
 """Share of the levels that a picture uses which must have a temperature."""
 
@@ -117,16 +119,21 @@ class Calibration:
         """Share of the radiation that the air between object and camera lets through."""
         celsius = self.air - KELVIN
         water = self.humidity * math.exp(1.5587 + 0.06939 * celsius - 0.00027816 * celsius**2 + 6.8455e-7 * celsius**3)
-        root = math.sqrt(self.distance)
-        share = self.x * math.exp(-root * (self.alpha1 + self.beta1 * math.sqrt(water)))
-        share += (1 - self.x) * math.exp(-root * (self.alpha2 + self.beta2 * math.sqrt(water)))
+        first, second = (
+            math.exp(min(-math.sqrt(self.distance) * (alpha + beta * math.sqrt(water)), _LARGEST))
+            for alpha, beta in ((self.alpha1, self.beta1), (self.alpha2, self.beta2))
+        )
+        share = self.x * first + (1 - self.x) * second
         if not 0.01 <= share <= 1.05:
             raise InputError(f"its thermal data let the air pass {share:g} of the heat, which is absurd: get it again")
         return min(share, 1.0)
 
     def signal(self, kelvin: float) -> float:
         """Counts of a black body at a temperature, K."""
-        return self.r1 / (self.r2 * (math.exp(self.b / kelvin) - self.f)) - self.o
+        below = math.exp(min(self.b / kelvin, _LARGEST)) - self.f
+        if below <= 0:
+            raise InputError(f"its thermal data know no signal at {kelvin:g} K, which is absurd: get the file again")
+        return self.r1 / (self.r2 * below) - self.o
 
     def table(self) -> NDArray[np.float32]:
         """Temperature of every count, (65536,), K; NaN where none belongs to it.

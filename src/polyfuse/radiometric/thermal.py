@@ -180,10 +180,7 @@ def _from_flir(
     records = blocks.flir_records(found.flir, path)
     if blocks.RAW not in records:
         raise InputError(f"{shown(path)} has FLIR's part without a raw plane: give the camera's own file")
-    try:
-        raw = raw_plane(records[blocks.RAW], path)
-    except ValueError as error:
-        raise InputError(f"{shown(path)}: {error}: get the file again") from error
+    raw = raw_plane(records[blocks.RAW], path)
     if raw.size > max_pixels:
         raise InputError(f"{shown(path)} holds {raw.shape[1]}x{raw.shape[0]} counts, more than {max_pixels}: raise it")
     constants = calibration(records[blocks.CAMERA], path) if blocks.CAMERA in records else None

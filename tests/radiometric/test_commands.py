@@ -151,7 +151,7 @@ def test_file_that_cannot_be_fused_leaves_nothing(
 def test_plain_jpeg_alone_is_told_what_it_lacks(run: Run, tmp_path: Path) -> None:
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "plain.jpg")
     code, _, err = run("fuse", "plain.jpg")
-    assert (code, "is a JPEG without a radiometric part" in err[-1]) == (3, True)
+    assert (code, "has no partner and is no radiometric JPEG" in err[-1]) == (3, True)
 
 
 def test_options_that_files_cannot_honour_are_refused(make_flir: Make, run: Run) -> None:

@@ -50,7 +50,7 @@ class FuseOptions:
     """Resample even to another aspect ratio, which distorts the picture."""
     radiometric: bool = False
     """Take the raw plane of a's file, as temperatures if it says how, not the picture that its camera rendered; `range`
-    may then be in degrees, "10C,40C". For what reads files: folders, lists and the command line."""
+    may then be in degrees, "10C,40C". Without b, its visible picture is b."""
     warp: Warp | str | os.PathLike[str] | None = None
     """How a lies on b where they come from two cameras: a `Warp` or its file, which is read at once."""
     frame: Literal["a", "b"] = "b"
@@ -73,7 +73,10 @@ class FuseOptions:
         if parse_degrees(self.range) is None:
             parse_range(self.range)
         elif not self.radiometric:
-            raise UsageError(f"range {self.range} is in degrees, which a radiometric file has: pass --radiometric.")
+            raise UsageError(
+                f"range {self.range} is in degrees, which the raw plane of a radiometric file alone has: fuse one with "
+                "`polyfuse fuse`, or give numbers."
+            )
         parse_range(self.range_b)
         if self.stretch != "auto":
             parse_stretch(self.stretch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from polyfuse.families.spec import FusionModel
 from polyfuse.fusion.conventions import decide
 from polyfuse.fusion.fuser import Fuser, OnTile
 from polyfuse.fusion.options import FuseOptions
+from polyfuse.fusion.record import settings
 from polyfuse.fusion.result import Result
 from polyfuse.fusion.sources import as_picture, one_of, same_size
-from polyfuse.io import Picture, Source
+from polyfuse.fusion.thermal import completed, read_sources
+from polyfuse.io import Pair, Picture, Source
 
 
 def fuse(
@@ -37,7 +40,8 @@ def fuse(
         a: Infrared, near-infrared or MRI: a path, a file's bytes or a file object opened in binary mode, a picture of
             Pillow's, an array (H, W) or (H, W, 3), or a tensor (H, W), (C, H, W) or (1, C, H, W) with C = 1 or 3.
             Values are uint8, uint16, bool or floats in [0, 1]; int8 and int16 only with a range that is no "full".
-        b: Visible, CT, PET or SPECT, the same kinds; its colour is kept. Alpha is left out.
+        b: Visible, CT, PET or SPECT, the same kinds; its colour is kept. Alpha is left out. With `radiometric` it
+            may be missing: then it is the visible picture in the file of a.
         ir: Another name of a.
         vi: Another name of b.
         model: A name from `list_models`, or a model from `load`.
@@ -61,11 +65,34 @@ def fuse(
     if not isinstance(model, str) and (weights is not None or str(device) != "cpu"):
         raise UsageError("weights and device go with a model's name: load the model with them instead.")
     chosen = (options or FuseOptions()).changed(changes)
+    if chosen.radiometric:
+        second = None if b is None and vi is None else one_of(b, vi, "b", "vi")
+        return _fuse_radiometric(one_of(a, ir, "a", "ir"), second, model, weights, device, chosen)
     source_a, source_b = one_of(a, ir, "a", "ir"), one_of(b, vi, "b", "vi")
     if chosen.swap:
         source_a, source_b = source_b, source_a
     ready = registry.load(model, weights=weights, device=device) if isinstance(model, str) else model
     return fuse_pictures(as_picture(source_a, chosen, "a"), as_picture(source_b, chosen, "b"), ready, chosen)
+
+
+def _fuse_radiometric(
+    a: Source,
+    b: Source | None,
+    model: str | FusionModel,
+    weights: str | Path | None,
+    device: str | torch.device,
+    options: FuseOptions,
+) -> Result:
+    """`fuse` of a radiometric file with its own visible picture, or with another file."""
+    paths = [source for source in (a, b) if source is not None]
+    if not all(isinstance(path, str | os.PathLike) for path in paths):
+        raise UsageError("radiometric=True is for files: pass paths, or what polyfuse.radiometric.read_thermal gives.")
+    first, second = Path(os.fspath(paths[0])), Path(os.fspath(paths[-1]))  # type: ignore[arg-type]  # they are paths
+    pair = Pair(first.stem, second, first) if options.swap else Pair(first.stem, first, second)
+    sources = read_sources(pair, options)
+    ready = registry.load(model, weights=weights, device=device) if isinstance(model, str) else model
+    result = fuse_pictures(sources.a, sources.b, ready, sources.options)
+    return completed(result, sources, settings(ready, options))
 
 
 def fuse_pictures(

@@ -21,6 +21,7 @@ from polyfuse.io.source import shown
 from polyfuse.radiometric import ThermalFile, read_thermal
 from polyfuse.radiometric.exif import carried
 from polyfuse.radiometric.temperature import KELVIN, parse_degrees
+from polyfuse.radiometric.thermal import NotRadiometricError
 
 CELSIUS_SUFFIX = "_celsius.tif"
 """What follows the stem of a result in the name of its temperatures."""
@@ -51,7 +52,15 @@ def read_sources(pair: Pair, options: FuseOptions) -> Sources:
     """
     if not options.radiometric:
         return Sources(as_picture(pair.a, options, "a"), as_picture(pair.b, options, "b"), options)
-    file = read_thermal(pair.a, max_pixels=options.max_pixels)
+    try:
+        file = read_thermal(pair.a, max_pixels=options.max_pixels)
+    except NotRadiometricError as error:
+        if pair.a != pair.b:
+            raise
+        raise InputError(
+            f"{shown(pair.a)} has no partner and is no radiometric JPEG: give two files, or a thermal camera's own file, "
+            "not one that was edited or exported."
+        ) from error
     a, unit = file.picture()
     changes: dict[str, Any] = {}
     if pair.a == pair.b:

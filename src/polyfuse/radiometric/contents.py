@@ -19,7 +19,7 @@ from polyfuse.io.source import shown
 from polyfuse.io.write import write_measured
 from polyfuse.radiometric.sequence import SUFFIXES, read_recording
 from polyfuse.radiometric.temperature import KELVIN, Calibration
-from polyfuse.radiometric.thermal import ThermalFile, read_thermal
+from polyfuse.radiometric.thermal import NotRadiometricError, ThermalFile, read_thermal
 from polyfuse.transforms import measure_range, parse_range
 
 WINDOW_FRAMES = 64
@@ -59,10 +59,8 @@ def _thermal_in(path: Path, max_pixels: int) -> ThermalFile | None:
     """The radiometric part of a JPEG; None if it has none. One that is damaged is an error."""
     try:
         return read_thermal(path, max_pixels=max_pixels)
-    except InputError as error:
-        if "without a radiometric part" in str(error):
-            return None
-        raise
+    except NotRadiometricError:
+        return None
 
 
 def _of_thermal(file: ThermalFile) -> dict[str, Any]:

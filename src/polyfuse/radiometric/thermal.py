@@ -26,6 +26,10 @@ FINE, COARSE = 0.01, 0.1
 """Kelvin a level of the 16-bit picture of temperatures; coarse where the scene is hotter than 655 K."""
 
 
+class NotRadiometricError(InputError):
+    """A whole JPEG that holds a picture and nothing else."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class ThermalFile:
     """What a radiometric file holds, upright. `read_thermal` makes it."""
@@ -141,7 +145,8 @@ def read_thermal(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_
         max_pixels: Largest width times height of what is inside.
 
     Raises:
-        InputError: If it is no JPEG, has no radiometric part, or that is damaged.
+        NotRadiometricError: If it has no radiometric part.
+        InputError: If it is no JPEG, or its radiometric part is damaged.
     """
     with open_source(path) as file:
         stamp = Stamp.of(file.fileno())
@@ -151,7 +156,7 @@ def read_thermal(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if not found.flir and not found.dji:
-        raise InputError(
+        raise NotRadiometricError(
             f"{shown(path)} is a JPEG without a radiometric part: give the camera's own file, not one that was edited "
             "or exported"
         )

@@ -16,7 +16,7 @@ import pytest
 from polyfuse import FuseOptions, Result, load
 from polyfuse.errors import InputError, OutputError
 from polyfuse.families.spec import FusionModel
-from polyfuse.fusion import Outcome, Writing, batch, fuse_pairs, sources
+from polyfuse.fusion import Outcome, Writing, batch, fuse_pairs, sources, thermal
 from polyfuse.io import Pair, write_picture
 
 Jobs = list[tuple[Pair, Path]]
@@ -340,7 +340,7 @@ def test_next_pair_is_read_while_one_is_fused(
         waited.append(second_read.wait(PATIENCE))
         return a
 
-    monkeypatch.setattr(batch, "as_picture", watched)
+    monkeypatch.setattr(thermal, "as_picture", watched)
     run(make_jobs(2), make_model(wait_for_second))
     assert waited[0]
 
@@ -381,7 +381,7 @@ def test_reading_does_not_run_far_ahead(
         leads.append(num_read[0] / 2 - len(leads))
         return a
 
-    monkeypatch.setattr(batch, "as_picture", watched)
+    monkeypatch.setattr(thermal, "as_picture", watched)
     run(make_jobs(12), make_model(look))
     assert max(leads) <= 1 + batch.AHEAD
 

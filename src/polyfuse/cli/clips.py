@@ -57,7 +57,7 @@ def fuse_clips(a: Path, b: Path, arguments: FuseArguments, document: dict[str, A
     from polyfuse.video import ClipOptions, fuse_clip
 
     files, clips = arguments.files, arguments.clips
-    if arguments.pictures.radiometric:
+    if files.radiometric:
         raise UsageError("clips hold no temperatures: drop --radiometric, --keep-temperature and degrees in --range.")
     say = speaker(files.quiet)
     options = arguments.pictures.fuse_options()

@@ -79,8 +79,8 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
 
     files = arguments.files
     say = speaker(files.quiet)
-    options = arguments.pictures.fuse_options()
-    pairs, many = _pairs(a, b, files, radiometric=options.radiometric)
+    options = arguments.pictures.fuse_options(radiometric=files.radiometric)
+    pairs, many = _pairs(a, b, files)
     temporal = _checked_temporal(arguments.clips.temporal, many, files)
     jobs = _jobs(pairs, files, many)
     skip = many and files.on_error == "skip"
@@ -152,14 +152,14 @@ def _checked_temporal(temporal: str, many: bool, files: FileArguments) -> str:
     return temporal
 
 
-def _pairs(a: Path, b: Path | None, files: FileArguments, *, radiometric: bool) -> tuple[list[Pair], bool]:
+def _pairs(a: Path, b: Path | None, files: FileArguments) -> tuple[list[Pair], bool]:
     """The pairs, and whether they were given as a folder or list; a radiometric file alone is paired with itself."""
     from polyfuse.io import Pair, find_marked_pairs, find_pairs, pairs_from_csv
     from polyfuse.io.pairs import list_pictures
 
     if files.pair_by is not None:
         return find_marked_pairs(a, b, files.pair_by, recursive=files.recursive), True
-    if b is None and radiometric and a.is_dir():
+    if b is None and files.radiometric and a.is_dir():
         pictures = list_pictures(a, recursive=files.recursive)
         named = [(path.relative_to(a).with_suffix("").as_posix(), path) for path in pictures]
         return [Pair(name, path, path) for name, path in named if path.suffix.lower() in (".jpg", ".jpeg")], True

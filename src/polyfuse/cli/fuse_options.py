@@ -91,6 +91,7 @@ class FileArguments(Arguments):
     overwrite: bool
     no_sidecar: bool
     dry_run: bool
+    radiometric: bool
     keep_temperature: bool
     as_json: bool
     quiet: bool

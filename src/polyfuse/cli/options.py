@@ -272,7 +272,6 @@ class PictureArguments(Arguments):
     strict: bool = False
     warp: Path | None = None
     frame: Literal["a", "b"] = "b"
-    radiometric: bool = False
 
     def check_warp_stays(self, results: Iterable[Path], *, sidecars: bool) -> None:
         """Refuse a result, or its sidecar, that would replace the warp file.
@@ -282,8 +281,11 @@ class PictureArguments(Arguments):
         """
         _check_stays(self.warp, results, sidecars, "the warp file and would be replaced")
 
-    def fuse_options(self) -> FuseOptions:
+    def fuse_options(self, *, radiometric: bool = False) -> FuseOptions:
         """The same for the library.
+
+        Args:
+            radiometric: Whether the raw plane of A's file is wanted.
 
         Raises:
             UsageError: If a value has no meaning.
@@ -311,5 +313,5 @@ class PictureArguments(Arguments):
             strict=self.strict,
             warp=self.warp,
             frame=self.frame,
-            radiometric=self.radiometric,
+            radiometric=radiometric,
         )

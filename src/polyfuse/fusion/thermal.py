@@ -58,7 +58,7 @@ def read_sources(pair: Pair, options: FuseOptions) -> Sources:
         if pair.a != pair.b:
             raise
         raise InputError(
-            f"{shown(pair.a)} has no partner and is no radiometric JPEG: give two files, or a thermal camera's own file, "
+            f"{shown(pair.a)} has no partner and is no radiometric JPEG: give two files, or a thermal camera's own, "
             "not one that was edited or exported."
         ) from error
     a, unit = file.picture()

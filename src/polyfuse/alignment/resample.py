@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -18,23 +18,37 @@ EDGE_SHARE = 0.025
 """Share of the result's shorter side over which a picture fades where it ends: 12 pixels of 480."""
 MOST_SAMPLES = 8
 """Samples a side, for a pixel that covers many of the source; they are taken evenly over it and averaged."""
-_SAMPLE_AGAIN_FROM = 1.25
-"""Pixels of the source for one of the result, along a side, from which one sample each would alias."""
+_ALIASING = 0.25
+"""Pixels of the source by which samples may lie farther apart than its own."""
 _STRIP_POINTS = 1 << 18
 """Points of the result worked on at a time."""
 _KEPT_POINTS = 1 << 22
 """Most points whose places in the source are kept for the next picture, at 16 bytes."""
 _WHOLE = 1e-9
 """Pixels by which all points may miss whole ones for the source's values to be taken as they are."""
+_NUMPY_OF = {torch.float32: np.float32, torch.float64: np.float64}
+
+
+class _Strip(NamedTuple):
+    """Some rows of the result, and where in the source the samples of their pixels lie."""
+
+    rows: slice
+    window: tuple[slice, slice]
+    """Rows and columns of the source that are looked at."""
+    grids: list[torch.Tensor]
+    """(1, h, w, 2) for each sample, in the window, as `grid_sample` takes it."""
+    whole: tuple[NDArray[np.intp], NDArray[np.intp]] | None
+    """Lines and columns of the source, where every place is the centre of a pixel."""
 
 
 class Resampler:
     """Resamples pictures of one camera to the pixels of the other, as a warp says.
 
-    Bicubic with the constant -0.75, as OpenCV has it, at places known to 1e-12 pixels; beyond its border a picture goes
-    on as it ends, and `coverage` says how much of that counts. Where a pixel of the result is several of the source,
-    several samples are averaged, so that nothing aliases. Values stay inside those of the source, integers are rounded
-    half to even. Under the identity, or a shift by whole pixels, they are copied.
+    Bicubic with the constant -0.75, as OpenCV has it, at places known to 1e-12 pixels (1e-4 for 8 bits, where that is a
+    fortieth of a level); beyond its border a picture goes on as it ends, and `coverage` says how much of that counts.
+    Where a pixel of the result is several of the source, several samples are averaged, so that nothing aliases. Values
+    stay inside those of the source, integers are rounded half to even. Under the identity, or a shift by whole pixels,
+    they are copied.
 
     Args:
         warp: The way from a to b.
@@ -49,9 +63,10 @@ class Resampler:
         """Width and height of the result."""
         self.edge = max(2, round(EDGE_SHARE * min(self.size)))
         """Pixels of the result over which a picture fades where it ends."""
-        self._side = self._samples()
-        self._kept: list[tuple[slice, list[Points]]] | None = None
-        covered = np.concatenate([self._inside(strip) for strip, _ in self._strips(1)])
+        finer = 1 / warp.scale if frame == "b" else warp.scale
+        self._side = min(MOST_SAMPLES, max(1, math.ceil(finer - _ALIASING)))
+        self._kept: dict[torch.dtype, list[_Strip]] = {}
+        covered = np.concatenate([self._inside(rows) for rows in self._rows()])
         self.inside = covered
         """Which pixels of the result lie on one of the source, (H, W)."""
         self.covered = float(covered.mean())
@@ -73,44 +88,59 @@ class Resampler:
         result = np.empty((height, width, *array.shape[2:]), array.dtype)
         planes = array[..., None] if array.ndim == 2 else array
         low, high = float(array.min()), float(array.max())
-        for rows, places in self._places():
-            if len(places) == 1 and _are_whole(places[0]):
-                columns, lines = (np.rint(places[0][:, axis]).astype(np.intp) for axis in (0, 1))
-                result[rows] = array[lines, columns].reshape(result[rows].shape)
+        # In float32 places would be off by 1e-4 pixels, 5 of 65535 levels on a hard edge.
+        kind = torch.float32 if array.dtype == np.uint8 else torch.float64
+        for strip in self._strips(kind):
+            if strip.whole is not None:
+                result[strip.rows] = array[strip.whole]
                 continue
-            values = _sampled(planes, places[0])
-            for points in places[1:]:
-                values += _sampled(planes, points)
-            values = np.clip(values / len(places), low, high)
-            whole = values if array.dtype.kind == "f" else np.rint(values)
-            result[rows] = whole.astype(array.dtype).reshape(result[rows].shape)
+            part = torch.from_numpy(np.ascontiguousarray(planes[strip.window].transpose(2, 0, 1), _NUMPY_OF[kind]))
+            values = _sampled(part, strip.grids[0])
+            for grid in strip.grids[1:]:
+                values += _sampled(part, grid)
+            values.div_(len(strip.grids)).clamp_(low, high)
+            if array.dtype.kind == "u":
+                values.round_()
+            result[strip.rows] = values.permute(1, 2, 0).numpy().reshape(result[strip.rows].shape)
         return result
 
-    def _samples(self) -> int:
-        """Samples along a side of a pixel, 1 unless the source is finer than the result."""
-        finer = 1 / self._warp.scale if self._frame == "b" else self._warp.scale
-        return 1 if finer <= _SAMPLE_AGAIN_FROM else min(MOST_SAMPLES, math.ceil(finer))
-
-    def _places(self) -> Iterator[tuple[slice, list[Points]]]:
-        """Rows of the result, and where in the source the samples of their pixels lie."""
-        if self._kept is not None:
-            return iter(self._kept)
-        places = self._strips(self._side)
+    def _strips(self, kind: torch.dtype) -> Iterable[_Strip]:
+        """All strips, top to bottom; those of a picture that is not too large are kept for the next one."""
+        if kind in self._kept:
+            return self._kept[kind]
+        strips = (self._strip(rows, kind) for rows in self._rows())
         if self.size[0] * self.size[1] * self._side**2 > _KEPT_POINTS:
-            return ((rows, [self._clamped(points) for points in sets]) for rows, sets in places)
-        self._kept = [(rows, [self._clamped(points) for points in sets]) for rows, sets in places]
-        return iter(self._kept)
+            return strips
+        self._kept[kind] = list(strips)
+        return self._kept[kind]
 
-    def _strips(self, side: int) -> Iterator[tuple[slice, list[Points]]]:
-        """Rows of the result, and the points of b or a that `side` times `side` samples of each pixel are."""
+    def _strip(self, rows: slice, kind: torch.dtype) -> _Strip:
+        """Where the samples of some rows lie."""
+        offsets = (np.arange(self._side) + 0.5) / self._side - 0.5
+        pixels = self._pixels(rows)
+        sets = [self._clamped(pixels + np.array([right, down])) for down in offsets for right in offsets]
+        shape = (rows.stop - rows.start, self.size[0])
+        if len(sets) == 1 and np.abs(sets[0] - np.rint(sets[0])).max() <= _WHOLE:
+            columns, lines = (np.rint(sets[0][:, axis]).astype(np.intp).reshape(shape) for axis in (0, 1))
+            return _Strip(rows, (slice(0), slice(0)), [], (lines, columns))
+        # Two pixels around the places are the filter's.
+        first = np.maximum(np.floor(np.min([places.min(axis=0) for places in sets], axis=0)).astype(int) - 2, 0)
+        last = np.ceil(np.max([places.max(axis=0) for places in sets], axis=0)).astype(int) + 3
+        last = np.minimum(last, self.source_size)
+        largest = np.maximum(last - first - 1, 1)
+        grids = [torch.from_numpy(2 * (places - first) / largest - 1).reshape(1, *shape, 2).to(kind) for places in sets]
+        return _Strip(rows, (slice(first[1], last[1]), slice(first[0], last[0])), grids, None)
+
+    def _rows(self) -> Iterator[slice]:
+        """Rows of the result that are worked on at a time."""
         width, height = self.size
         step = max(1, _STRIP_POINTS // width)
-        offsets = (np.arange(side) + 0.5) / side - 0.5
-        for top in range(0, height, step):
-            rows = slice(top, min(top + step, height))
-            y, x = np.meshgrid(np.arange(rows.start, rows.stop, dtype=np.float64), np.arange(width), indexing="ij")
-            pixels = np.stack([x.ravel(), y.ravel()], axis=1)
-            yield rows, [pixels + np.array([right, down]) for down in offsets for right in offsets]
+        return (slice(top, min(top + step, height)) for top in range(0, height, step))
+
+    def _pixels(self, rows: slice) -> Points:
+        """The centres of the pixels of some rows of the result, (N, 2)."""
+        y, x = np.meshgrid(np.arange(rows.start, rows.stop), np.arange(self.size[0]), indexing="ij")
+        return np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float64)
 
     def _from_source(self, points: Points) -> Points:
         """Where points of the result lie in the source; NaN for those that it cannot see."""
@@ -124,32 +154,15 @@ class Resampler:
 
     def _inside(self, rows: slice) -> NDArray[np.bool_]:
         """Which pixels of some rows of the result lie on a pixel of the source."""
-        width = self.size[0]
-        y, x = np.meshgrid(np.arange(rows.start, rows.stop, dtype=np.float64), np.arange(width), indexing="ij")
-        places = self._from_source(np.stack([x.ravel(), y.ravel()], axis=1))
+        places = self._from_source(self._pixels(rows))
         with np.errstate(invalid="ignore"):
             inside = (places >= -0.5) & (places <= np.array(self.source_size) - 0.5)
-        return inside.all(axis=1).reshape(-1, width)
+        return inside.all(axis=1).reshape(-1, self.size[0])
 
 
-def _are_whole(places: Points) -> bool:
-    """Whether all places are the centres of pixels."""
-    return bool(np.abs(places - np.rint(places)).max() <= _WHOLE)
-
-
-def _sampled(planes: NDArray[Any], places: Points) -> NDArray[np.float64]:
-    """Values of an (H, W, C) picture at places within its border, (N, C)."""
-    # Only the part that is looked at becomes float64; two pixels around it are the filter's.
-    first = np.maximum(np.floor(places.min(axis=0)).astype(int) - 2, 0)
-    last = np.ceil(places.max(axis=0)).astype(int) + 3
-    part = planes[first[1] : last[1], first[0] : last[0]].astype(np.float64)
-    height, width, channels = part.shape
-    source = torch.from_numpy(np.ascontiguousarray(part.transpose(2, 0, 1)))[None]
-    largest = np.maximum(np.array([width, height]) - 1, 1)
-    grid = torch.from_numpy(2 * (places - first) / largest - 1)[None, None]
-    # In float64, so that places are as exact as the warp: float32 would be off by 1e-4 pixels, 5 of 65535 levels.
-    values = torch.nn.functional.grid_sample(source, grid, "bicubic", "border", align_corners=True)
-    return values.reshape(channels, -1).T.numpy()
+def _sampled(part: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
+    """Values of a (C, H, W) part of the source at the places of a grid, (C, h, w)."""
+    return torch.nn.functional.grid_sample(part[None], grid, "bicubic", "border", align_corners=True)[0]
 
 
 def _faded(covered: NDArray[np.bool_], edge: int) -> NDArray[np.float32]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import warnings
 from typing import Any
 
 from PIL import Image
@@ -12,6 +14,8 @@ _KEPT = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
 _KEPT_IN_EXIF = (0x9003, 0x9004, 0x9010, 0x9011, 0x9012, 0x9290, 0x9291, 0x9292, 0x920A, 0xA433, 0xA434)
 """Times with zones and fractions, focal length, maker and model of the lens."""
 _MAX_BYTES = 8192
+_LOCK = threading.Lock()
+"""Filters of warnings belong to the whole process, and files are read in threads."""
 
 
 def carried(exif: bytes) -> bytes | None:
@@ -21,13 +25,13 @@ def carried(exif: bytes) -> bytes | None:
         exif: A TIFF structure, which may be damaged.
     """
     try:
-        source, kept = Image.Exif(), Image.Exif()
-        source.load(b"Exif\x00\x00" + exif)
+        kept = Image.Exif()
+        source = _parsed(exif)
         for tag in _KEPT:
             if tag in source and _is_plain(source[tag]) and (value := _cleaned(source[tag])) != "":
                 kept[tag] = value
         for place, tags in ((_EXIF_IFD, _KEPT_IN_EXIF), (_GPS_IFD, None)):
-            values = source.get_ifd(place)
+            values = source.get_ifd(place)  # read already, and kept by Pillow
             chosen = {
                 tag: _cleaned(value)
                 for tag, value in values.items()
@@ -48,14 +52,25 @@ def carried(exif: bytes) -> bytes | None:
 def facts(exif: bytes) -> dict[str, Any]:
     """Maker, model, time and whether there is a position, for people; what is not there is left out."""
     try:
-        source = Image.Exif()
-        source.load(b"Exif\x00\x00" + exif)
+        source = _parsed(exif)
         inner = source.get_ifd(_EXIF_IFD)
         told = {"maker": source.get(0x010F), "model": source.get(0x0110), "taken": inner.get(0x9003)}
         words = {name: _cleaned(str(value)) for name, value in told.items() if value is not None}
         return {**{name: word for name, word in words.items() if word}, "position": 2 in source.get_ifd(_GPS_IFD)}
     except Exception:  # as above
         return {}
+
+
+def _parsed(exif: bytes) -> Image.Exif:
+    """An EXIF block with all of its parts read, without Pillow's warnings of damage."""
+    parsed = Image.Exif()
+    with _LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        parsed.load(b"Exif\x00\x00" + exif)
+        dict(parsed)  # values are decoded when they are asked for
+        for place in (_EXIF_IFD, _GPS_IFD):
+            dict(parsed.get_ifd(place))
+    return parsed
 
 
 def _cleaned(value: Any) -> Any:

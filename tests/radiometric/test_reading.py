@@ -1,5 +1,6 @@
 """Files as FLIR and DJI make them: their planes, constants and pictures, and one clear line where they are damaged."""
 
+import struct
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -169,6 +170,14 @@ def test_changed_files_never_end_in_another_error(make_flir: Make) -> None:
         with suppress(InputError):
             file = read_thermal(path)
             _ = (file.kelvin, file.record(), file.picture())
+
+
+@pytest.mark.parametrize("directory", [0, 12, 63, 1 << 30])
+def test_recording_whose_directory_lies_nowhere_is_told(tmp_path: Path, directory: int) -> None:
+    head = b"FFF\0".ljust(0x14, b"\0") + struct.pack("<III", 101, directory, 2)
+    (tmp_path / "scene.seq").write_bytes(head.ljust(64, b"\0") + b"\0" * 500)
+    with pytest.raises(InputError, match="cut short or damaged"):
+        list(read_recording(tmp_path / "scene.seq"))
 
 
 def test_recording_ends_before_a_frame_that_is_cut(make_flir: Make, raw: NDArray[Any], tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from PIL import Image
@@ -25,52 +27,60 @@ def carried(exif: bytes) -> bytes | None:
         exif: A TIFF structure, which may be damaged.
     """
     try:
-        kept = Image.Exif()
-        source = _parsed(exif)
-        for tag in _KEPT:
-            if tag in source and _is_plain(source[tag]) and (value := _cleaned(source[tag])) != "":
-                kept[tag] = value
-        for place, tags in ((_EXIF_IFD, _KEPT_IN_EXIF), (_GPS_IFD, None)):
-            values = source.get_ifd(place)  # read already, and kept by Pillow
-            chosen = {
-                tag: _cleaned(value)
-                for tag, value in values.items()
-                if (tags is None or tag in tags) and _is_plain(value) and _cleaned(value) != ""
-            }
-            if chosen:
-                kept.get_ifd(place).update(chosen)
-                kept[place] = kept.get_ifd(place)
-        if not len(kept):
-            return None
-        kept[_ORIENTATION] = 1
-        block = kept.tobytes()
+        with _quietly():
+            block = _kept_of(exif)
     except Exception:  # on damaged blocks Pillow raises nearly anything; the picture is worth more than its EXIF
         return None
-    return block if len(block) <= _MAX_BYTES else None
+    return block if block is not None and len(block) <= _MAX_BYTES else None
 
 
 def facts(exif: bytes) -> dict[str, Any]:
     """Maker, model, time and whether there is a position, for people; what is not there is left out."""
     try:
-        source = _parsed(exif)
-        inner = source.get_ifd(_EXIF_IFD)
-        told = {"maker": source.get(0x010F), "model": source.get(0x0110), "taken": inner.get(0x9003)}
-        words = {name: _cleaned(str(value)) for name, value in told.items() if value is not None}
-        return {**{name: word for name, word in words.items() if word}, "position": 2 in source.get_ifd(_GPS_IFD)}
+        with _quietly():
+            source = _parsed(exif)
+            inner = source.get_ifd(_EXIF_IFD)
+            told = {"maker": source.get(0x010F), "model": source.get(0x0110), "taken": inner.get(0x9003)}
+            words = {name: _cleaned(str(value)) for name, value in told.items() if value is not None}
+            return {**{name: word for name, word in words.items() if word}, "position": 2 in source.get_ifd(_GPS_IFD)}
     except Exception:  # as above
         return {}
 
 
-def _parsed(exif: bytes) -> Image.Exif:
-    """An EXIF block with all of its parts read, without Pillow's warnings of damage."""
-    parsed = Image.Exif()
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep back Pillow's warnings of damage, which come before our one line."""
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        parsed.load(b"Exif\x00\x00" + exif)
-        dict(parsed)  # values are decoded when they are asked for
-        for place in (_EXIF_IFD, _GPS_IFD):
-            dict(parsed.get_ifd(place))
+        yield
+
+
+def _parsed(exif: bytes) -> Image.Exif:
+    """An EXIF block, of which Pillow decodes values when they are asked for."""
+    parsed = Image.Exif()
+    parsed.load(b"Exif\x00\x00" + exif)
     return parsed
+
+
+def _kept_of(exif: bytes) -> bytes | None:
+    """What `carried` gives, of any length."""
+    source, kept = _parsed(exif), Image.Exif()
+    for tag in _KEPT:
+        if tag in source and _is_plain(source[tag]) and (value := _cleaned(source[tag])) != "":
+            kept[tag] = value
+    for place, tags in ((_EXIF_IFD, _KEPT_IN_EXIF), (_GPS_IFD, None)):
+        chosen = {
+            tag: _cleaned(value)
+            for tag, value in source.get_ifd(place).items()
+            if (tags is None or tag in tags) and _is_plain(value) and _cleaned(value) != ""
+        }
+        if chosen:
+            kept.get_ifd(place).update(chosen)
+            kept[place] = kept.get_ifd(place)
+    if not len(kept):
+        return None
+    kept[_ORIENTATION] = 1
+    return kept.tobytes()
 
 
 def _cleaned(value: Any) -> Any:

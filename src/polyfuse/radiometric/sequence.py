@@ -81,7 +81,7 @@ def _rest(read: Callable[[int], bytes], head: bytes, path: str | os.PathLike[str
     else:
         raise damaged
     listed = directory + 32 * number - _HEAD
-    if not 0 <= listed <= _MAX_FRAME:
+    if directory < _HEAD or listed > _MAX_FRAME:
         raise damaged
     content = read(listed)
     if len(content) < listed:

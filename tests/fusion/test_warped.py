@@ -15,6 +15,7 @@ from polyfuse.alignment import Warp, write_warp
 from polyfuse.errors import InputError, UsageError
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions
+from polyfuse.fusion.sources import as_picture
 
 HALF = Warp(np.array([[1.0, 0, 80], [0, 1, 0], [0, 0, 1]]), (160, 120), (160, 120), "shift", found="by hand")
 """a covers the right half of b."""
@@ -113,6 +114,16 @@ def test_swapped_sources_are_warped_in_their_roles() -> None:
 def test_options_that_contradict_each_other_are_refused(options: dict[str, Any], match: str) -> None:
     with pytest.raises(UsageError, match=match):
         FuseOptions(**options)
+
+
+def test_raw_planes_are_refused_where_pictures_alone_are_read(tmp_path: Path) -> None:
+    options = FuseOptions(radiometric=True)
+    with pytest.raises(UsageError, match="write their parts first"):
+        as_picture(A, options, "a")
+    with pytest.raises(UsageError, match="write their parts first"):
+        polyfuse.fuse_clip("a.mp4", "b.mp4", tmp_path / "c.mkv", options=options)
+    with pytest.raises(UsageError, match="is for files"):
+        polyfuse.fuse(A, B, options=options)
 
 
 def test_pictures_of_other_sizes_are_refused() -> None:

@@ -117,6 +117,8 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
         for outcome in runs:
             shown.outcome(outcome)
             results.append(_outcome_json(outcome))
+            if files.keep_temperature and outcome.error is None:
+                results[-1]["celsius"] = str(celsius_path(outcome.path))
             if outcome.error is not None:
                 failures.append((outcome.pair.name, outcome.error))
             elif not files.as_json:

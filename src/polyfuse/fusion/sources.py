@@ -50,8 +50,11 @@ def as_picture(source: Source, options: FuseOptions, name: str) -> Picture:
         name: "a" or "b", for messages and for the range.
 
     Raises:
+        UsageError: If a's raw plane is wanted, which is read elsewhere.
         InputError: If it is no picture.
     """
+    if name == "a":
+        refuse_radiometric(options)
     wanted = options.range if name == "a" else options.range_b
     pixels = _tensor_to_array(source, name) if isinstance(source, torch.Tensor) else source
     return picture_given(
@@ -62,6 +65,19 @@ def as_picture(source: Source, options: FuseOptions, name: str) -> Picture:
         max_pixels=options.max_pixels,
         strict=options.strict,
     )
+
+
+def refuse_radiometric(options: FuseOptions) -> None:
+    """Refuse the raw plane of a radiometric file where pictures alone are read.
+
+    Raises:
+        UsageError: If it is wanted.
+    """
+    if options.radiometric:
+        raise UsageError(
+            "radiometric files are fused by `polyfuse fuse` and polyfuse.fuse alone: write their parts first, with "
+            "`polyfuse data inspect FILE -o DIR`."
+        )
 
 
 def _tensor_to_array(tensor: torch.Tensor, name: str) -> NDArray[Any]:

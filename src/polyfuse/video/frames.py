@@ -30,7 +30,7 @@ from polyfuse.fusion.batch import (
 from polyfuse.fusion.conventions import decide
 from polyfuse.fusion.fuser import Fuser
 from polyfuse.fusion.record import settings
-from polyfuse.fusion.sources import same_size
+from polyfuse.fusion.sources import refuse_radiometric, same_size
 from polyfuse.video.filters import make_filter
 from polyfuse.video.fusing import AHEAD, STRETCH_FRAMES, FrameFusion, ahead, step_of
 from polyfuse.video.sequence import FrameFiles
@@ -67,6 +67,7 @@ def fuse_frames(
             result would replace a source.
         InputError: Before any work, if frames differ in size.
     """
+    refuse_radiometric(options)
     how, wanted = writing or Writing(), make_filter(temporal)
     if wanted is None:
         raise UsageError("temporal 'none' keeps no frames in order: use exponential or flow.")

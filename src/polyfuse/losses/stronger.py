@@ -1,8 +1,8 @@
-"""Structure of the locally stronger source: four terms for a network that has to choose. Ours (spec pyrfuse 5).
+"""Structure of the locally stronger source: five terms for a network that has to choose. Ours (spec pyrfuse 5).
 
 Which source is the stronger one at a place is decided by its local variance less what its noise adds. The fused picture
-is asked for its structure there, for some of the weaker one's, for the brighter base where both are flat, and to stay
-between black and white. This is not the metric VIS or LOST: those have other windows and another form, know no noise,
+is asked for its structure there, for some of the weaker one's, for the brighter base and the calm of the calmer one
+where both are flat, and to stay between black and white. This is not the metric VIS or LOST: those have other windows and another form, know no noise,
 and no loss imports a metric.
 """
 
@@ -35,9 +35,15 @@ BASE_SIDE = 16
 """Side of the blocks whose means are the base, pixels."""
 FLAT_BLOCK = 5e-4
 """Variance of both sources together at which a block counts half in the base; white is 1."""
+CALM_SCALES = 2
+"""Scales on which noise is looked for; on coarser ones it is averaged away."""
+FLAT_PLACE = 1e-4
+"""Excess variance of the stronger source at which a place counts half as flat; white is 1."""
+STEADY = 1e-8
+"""Keeps the slope of a root finite; variance, white is 1."""
 LEAK = 0.1
 """Share of what lies below 0 or above 1 that structure still sees, so that it has a gradient there."""
-SHARES = {"structure": 1.0, "weaker": 0.25, "base": 0.1, "excess": 30.0}
+SHARES = {"structure": 1.0, "weaker": 0.35, "base": 0.1, "excess": 30.0, "calm": 1.5}
 """Shares of the terms in `stronger_loss`."""
 
 
@@ -54,6 +60,8 @@ class StrongerTerms:
     flat: a bright sky stays bright, and smoke may give way to what the other source sees in it."""
     excess: Tensor
     """Mean of what lies below 0 or above 1 and would be cut off: details on a base that leaves them no room."""
+    calm: Tensor
+    """Mean local deviation beyond that of the calmer source, where both are flat: noise that could be left out."""
 
 
 def stronger_terms(
@@ -66,7 +74,11 @@ def stronger_terms(
 
         structure = mean(sqrt(excess_s + 1e-5) (1 - (2 cov(fused, s) + C) / (var_fused + var_s + C))) / mean(sqrt(...))
 
-    with C = 2e-4; `weaker` is the same of the other source with 1e-6, over the same mean. Terms are means over scales.
+    with C = 2e-4; `weaker` is the same of the other source with 1e-6, over the same mean. On the two finest scales
+
+        calm = mean(1e-4 / (1e-4 + excess_s) sqrt(max(0, var_fused - min(var_a, var_b)) + 1e-8))
+
+    Terms are means over scales.
     What lies beyond black and white would be cut off: structure and weaker see a tenth of it. Differentiable in
     `fused`, but for `base` where a mean is met exactly, and at black and white.
 
@@ -86,21 +98,29 @@ def stronger_terms(
     excess = (fused - shown).abs().mean()
     fused = shown + LEAK * (fused - shown)
     noise_a, noise_b = noise_variance(a), noise_variance(b)
-    structure, weaker = [], []
+    structure, weaker, calm = [], [], []
     for scale in range(NUM_SCALES):
         if scale:
             fused, a, b = (functional.avg_pool2d(x, 2) for x in (fused, a, b))
             noise_a, noise_b = noise_a / 4, noise_b / 4  # means of four values that are noisy on their own
-        moments = _moments(fused)
-        unlike_a, excess_a = _unlike(moments, a, noise_a)
-        unlike_b, excess_b = _unlike(moments, b, noise_b)
+        of_fused, of_a, of_b = _moments(fused), _moments(a), _moments(b)
+        unlike_a, unlike_b = _unlike(of_fused, of_a), _unlike(of_fused, of_b)
+        excess_a, excess_b = (
+            (one.variance - NOISE_MARGIN * noise).clamp_min(0) for one, noise in ((of_a, noise_a), (of_b, noise_b))
+        )
         is_a = excess_a >= excess_b
-        weights = (torch.maximum(excess_a, excess_b) + LEAST_STRONGER).sqrt()
+        larger = torch.maximum(excess_a, excess_b)
+        if scale < CALM_SCALES:
+            more = (of_fused.variance - torch.minimum(of_a.variance, of_b.variance)).clamp_min(0)
+            calm.append((FLAT_PLACE / (FLAT_PLACE + larger) * (more + STEADY).sqrt()).mean())
+        weights = (larger + LEAST_STRONGER).sqrt()
         weights_weaker = (torch.minimum(excess_a, excess_b) + LEAST_WEAKER).sqrt()
         contrast = batch_mean(weights.mean())
         structure.append((weights * torch.where(is_a, unlike_a, unlike_b)).mean() / contrast)
         weaker.append((weights_weaker * torch.where(is_a, unlike_b, unlike_a)).mean() / contrast)
-    return StrongerTerms(torch.stack(structure).mean(), torch.stack(weaker).mean(), base, excess)
+    return StrongerTerms(
+        torch.stack(structure).mean(), torch.stack(weaker).mean(), base, excess, torch.stack(calm).mean()
+    )
 
 
 def stronger_loss(
@@ -134,19 +154,24 @@ def noise_variance(picture: Tensor) -> Tensor:
     return (quiet / OF_NORMAL).square()[:, None, None, None]
 
 
-def _unlike(fused: tuple[Tensor, Tensor, Tensor], source: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """1 - likeness of the fused picture, as of `_moments`, to a source, and the excess variance of the source."""
-    picture, mean_fused, variance_fused = fused
-    _, mean, variance = _moments(source)
-    covariance = _box(picture * source) - mean_fused * mean
-    unlike = 1 - (2 * covariance + FLAT) / (variance_fused + variance + FLAT)
-    return unlike, (variance - NOISE_MARGIN * noise).clamp_min(0)
+@dataclass(frozen=True, eq=False)
+class _Moments:
+    """A picture with its local means and variances, (N, 1, h, w) each."""
+
+    picture: Tensor
+    mean: Tensor
+    variance: Tensor
 
 
-def _moments(picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """A picture, its local mean and its local variance, (N, 1, h, w) each."""
+def _moments(picture: Tensor) -> _Moments:
     mean = _box(picture)
-    return picture, mean, (_box(picture.square()) - mean.square()).clamp_min(0)
+    return _Moments(picture, mean, (_box(picture.square()) - mean.square()).clamp_min(0))
+
+
+def _unlike(fused: _Moments, source: _Moments) -> Tensor:
+    """1 - likeness of the fused picture to a source, (N, 1, h, w)."""
+    covariance = _box(fused.picture * source.picture) - fused.mean * source.mean
+    return 1 - (2 * covariance + FLAT) / (fused.variance + source.variance + FLAT)
 
 
 def _box(x: Tensor) -> Tensor:

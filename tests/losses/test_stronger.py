@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from polyfuse.losses.stronger import SMALLEST, StrongerTerms, noise_variance, stronger_terms
+from polyfuse.losses.stronger import SMALLEST, StrongerTerms, noise_variance, stronger_loss, stronger_terms
 from polyfuse.ops.pyramid import blur
 
 SIDE = 64
@@ -58,7 +58,7 @@ def test_noise_is_not_taken_for_structure() -> None:
     assert stronger_terms(noisy, wave, noisy).structure > 0.5
 
 
-@pytest.mark.parametrize("name", ["structure", "weaker", "base", "excess"])
+@pytest.mark.parametrize("name", ["structure", "weaker", "base", "excess", "calm"])
 def test_gradients_are_those_of_finite_differences(name: str) -> None:
     a, b = picture(0, SMALLEST), picture(1, SMALLEST)
     fused = (2.6 * a + 0.3 * b - 0.9).requires_grad_()  # beyond 0 and 1 in places
@@ -99,7 +99,7 @@ def test_a_batch_counts_as_one_picture_however_it_is_shared_out() -> None:
         return stronger_terms(fused[part], a[part], b[part], batch_mean=lambda _: next(given))
 
     whole, halves = stronger_terms(fused, a, b), [shared(part) for part in shares]
-    for name in ("structure", "weaker", "base", "excess"):
+    for name in ("structure", "weaker", "base", "excess", "calm"):
         torch.testing.assert_close(sum(getattr(half, name) for half in halves) / 2, getattr(whole, name))
 
 
@@ -118,3 +118,30 @@ def test_what_would_be_cut_off_is_told() -> None:
     assert stronger_terms(picture(0), picture(0), flat()).excess == 0
     assert stronger_terms(flat(1.25), flat(), flat()).excess.item() == pytest.approx(0.25)
     assert stronger_terms(flat(-0.5), flat(), flat()).excess.item() == pytest.approx(0.5)
+
+
+def test_calm_is_the_noise_that_the_calmer_source_does_not_have() -> None:
+    grain = torch.randn(1, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    noisy, still = 0.5 + 0.04 * grain, flat()
+    assert stronger_terms(still, noisy, still).calm < 2e-4
+    assert stronger_terms(still, still, noisy).calm < 2e-4
+    kept, half = (stronger_terms(0.5 + share * grain, noisy, still).calm.item() for share in (0.04, 0.02))
+    assert kept == pytest.approx(0.03, rel=0.15)  # deviations of 0.04, and half of that in the mean of 2x2
+    assert half == pytest.approx(kept / 2, rel=0.01)
+    # where a source has structure, texture is no noise
+    assert stronger_terms(picture(0), picture(0), still).calm < 0.1 * stronger_terms(picture(0), still, still).calm
+
+
+def test_what_is_cut_off_is_missing_from_the_structure() -> None:
+    board = 0.2 * (torch.arange(SIDE)[:, None] // 4 + torch.arange(SIDE) // 4).remainder(2).double()[None, None]
+    shown, cut = (stronger_terms(base + board, board, flat()).structure.item() for base in (0.4, 0.95))
+    assert shown < 1e-9
+    assert cut > 0.3
+
+
+def test_the_loss_is_the_terms_in_their_shares() -> None:
+    a, b = picture(0), picture(1)
+    fused = 1.5 * a - 0.3
+    terms = stronger_terms(fused, a, b)
+    wanted = terms.structure + 0.35 * terms.weaker + 0.1 * terms.base + 30 * terms.excess + 1.5 * terms.calm
+    torch.testing.assert_close(stronger_loss(fused, a, b), wanted)

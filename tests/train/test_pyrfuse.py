@@ -48,9 +48,9 @@ def test_losses_are_the_weighted_terms_and_may_have_attached_ones(make_recipe) -
     a, b = torch.rand(2, 1, 1, 40, 40, generator=torch.Generator().manual_seed(4))
     losses = stage.validate(parts, Batch(a, b))
     terms = stronger_terms(parts[FUSER](a, b), a, b)
-    assert list(losses) == ["structure", "weaker", "base", "excess", "brightness"]
+    assert list(losses) == ["structure", "weaker", "base", "excess", "calm", "brightness"]
     torch.testing.assert_close(losses["structure"], terms.structure)
-    torch.testing.assert_close(losses["weaker"], 0.25 * terms.weaker)
+    torch.testing.assert_close(losses["weaker"], 0.35 * terms.weaker)
     torch.testing.assert_close(losses["base"], 0.5 * terms.base)
 
 

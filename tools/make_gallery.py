@@ -26,9 +26,9 @@ SCENES = {
     "smoke": SceneConfig(seed=3, kind="yard", smoke=True, glare=False, daylight=1.0),
     "glare": SceneConfig(seed=0, smoke=False, glare=True, daylight=0.1),
 }
-SHOWN = ("fnet.road", "laplacian")
+SHOWN = ("pyrfuse.road", "laplacian")
 """Models whose results are in the gallery."""
-MEASURED = (*SHOWN, "fnet-t.road", "smfnet-s.road", "daefuse-t.road")
+MEASURED = (*SHOWN, "fnet.road", "fnet-t.road", "smfnet-s.road", "daefuse-t.road")
 """Models whose contrast of people is printed."""
 
 

@@ -126,9 +126,8 @@ def test_config_is_in_the_sidecar(polyfuse: Runner, pair: tuple[Path, Path], fne
 
 
 def test_both_spellings_give_the_same_picture(polyfuse: Runner, pair: tuple[Path, Path]) -> None:
-    polyfuse("fuse", *pair, "--border", "zeros", "-o", "1.png")
-    polyfuse("fuse", *pair, "--config", "border=zeros", "-o", "2.png")
-    polyfuse("fuse", *pair, "-o", "3.png")
+    for name, choice in (("1", ("--border", "zeros")), ("2", ("--config", "border=zeros")), ("3", ())):
+        polyfuse("fuse", *pair, "--model", "fnet.road", *choice, "-o", f"{name}.png")
     first, second, unchanged = (Path(f"{name}.png").read_bytes() for name in (1, 2, 3))
     assert first == second != unchanged
 
@@ -138,10 +137,13 @@ WRONG_CONFIGS = {
     "no key": (["--config", "=zeros"], "'=zeros' is no KEY=VALUE"),
     "no value": (["--config", "border="], "'border=' is no KEY=VALUE"),
     "unknown key": (
-        ["--config", "bordr=zeros"],
+        ["--model", "fnet.road", "--config", "bordr=zeros"],
         "model fnet.road has no choice of bordr: use border=zeros or border=reflect.",
     ),
-    "unknown value": (["--config", "border=wrap"], "border cannot be 'wrap': use zeros or reflect."),
+    "unknown value": (
+        ["--model", "fnet.road", "--config", "border=wrap"],
+        "border cannot be 'wrap': use zeros or reflect.",
+    ),
     "model without choices": (
         ["--model", "average", "--config", "border=zeros"],
         "model average has no choice of border: drop it.",

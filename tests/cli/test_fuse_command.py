@@ -13,7 +13,7 @@ from polyfuse.io import read_picture, write_picture
 
 Runner = Callable[..., Any]
 Folders = Callable[..., tuple[Path, Path]]
-WHICH_MODEL = "model fnet.road: the default"
+WHICH_MODEL = "model pyrfuse.road: the default"
 
 
 def names(folder: Path) -> list[str]:
@@ -185,7 +185,7 @@ def test_dry_run_as_json_has_the_same_pairs(polyfuse: Runner, folders: Folders) 
 
 def test_json_is_the_only_thing_on_stdout(polyfuse: Runner, folders: Folders) -> None:
     document = json.loads("\n".join(polyfuse("fuse", *folders(2), "--json").out))
-    assert (document["schema"], document["model"]) == (1, "fnet.road")
+    assert (document["schema"], document["model"]) == (1, "pyrfuse.road")
     assert [(row["out"], row["state"]) for row in document["results"]] == [
         ("fused/0.png", "fused"),
         ("fused/1.png", "fused"),

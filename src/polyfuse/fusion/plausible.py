@@ -49,7 +49,7 @@ FALSE_COLOUR = (
 )
 SWAPPED = "a has colour and b has none: --swap exchanges them if a is the visible picture"
 MEDICAL = "both pictures are black all around, as medical ones are, and {} was made for road scenes: --model fnet.brain"
-NOT_MEDICAL = "no black background as around a head, and {} was made for slices of the brain: --model fnet.road"
+NOT_MEDICAL = "no black background as around a head, and {} was made for slices of the brain: --model pyrfuse.road"
 
 
 def doubts(a: NDArray[Any], b: NDArray[Any], ranges: tuple[RangeRecord, RangeRecord], model: str) -> list[str]:

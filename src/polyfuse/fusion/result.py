@@ -39,7 +39,7 @@ class Result:
     """EXIF block that goes into files of the formats that hold one, as `io.write_picture` takes it."""
 
     def __repr__(self) -> str:
-        """Size, channels, type and model: `Result(640x480 RGB uint8, fnet.road)`, and how many notes there are."""
+        """Size, channels, type and model: `Result(640x480 RGB uint8, pyrfuse.road)`, and how many notes there are."""
         height, width = self.image.shape[:2]
         facts = [f"{width}x{height} {'grey' if self.image.ndim == 2 else 'RGB'} {self.image.dtype}"]
         if model := self.record.get("settings", {}).get("model"):

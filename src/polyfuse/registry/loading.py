@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from polyfuse.ops.precision import Precision
 
-DEFAULT = "fnet.road"
+DEFAULT = "pyrfuse.road"
 """What `model="auto"` stands for."""
 
 

@@ -1,0 +1,155 @@
+"""Finding the warp between a pair: a coarse search, then blocks at half and at full size, freer from step to step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch.nn import functional
+
+from polyfuse.alignment.blocks import Surfaces, match_blocks
+from polyfuse.alignment.canvas import Canvas, Matrix, local_scale, projected, resized, sampled, scaling
+from polyfuse.alignment.coarse import SCALES, Place, search
+from polyfuse.alignment.evidence import ACCEPTED, Evidence, weigh
+from polyfuse.alignment.fields import orientation_field
+from polyfuse.alignment.fit import fit_motion
+from polyfuse.alignment.warp import Kind
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the refinement."""
+
+    size: float
+    """Share of the working size."""
+    block: int
+    radius: int
+    step: int
+    """Side of a block, largest shift, and distance from block to block, pixels at that size."""
+    kind: Kind
+    widths: tuple[float, ...]
+    """See `fit_motion`."""
+
+
+STAGES = (
+    Stage(0.5, 49, 16, 24, "similarity", (8, 4, 2)),
+    Stage(0.5, 49, 12, 24, "affine", (5, 3, 1.5)),
+    Stage(1, 65, 12, 40, "homography", (6, 3, 1.5)),
+    Stage(1, 65, 8, 40, "homography", (4, 2, 1.2)),
+)
+NUM_COARSE = 2
+"""The first stages, which every answer of the search goes through."""
+CHECK = Stage(1, 65, 12, 36, "homography", ())
+"""Blocks that a warp is judged by; they lie elsewhere than those it was found with."""
+HALF_CHECK = Stage(0.5, 49, 12, 20, "homography", ())
+ANSWERS = 5
+"""Answers of the search that are looked into."""
+SURE = 0.9
+"""Confidence from which no other answer is looked into."""
+TURNS = (-12.0, -9.0, -6.0, -3.0, 3.0, 6.0, 9.0, 12.0, 90.0, 180.0, 270.0)
+"""Degrees that are tried when nothing is found without."""
+TURNED_SIDE, TURNED_SCALES = 128, SCALES[::2]
+LEAST_BLOCKS = 6
+"""With fewer a step is not made."""
+FARTHEST = 0.2
+"""Share of b's width by which a step may move one of its corners."""
+MOST_ENLARGED = 2.0
+"""a is compared at no more than this many pixels for one of its own."""
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """What was found for one pair."""
+
+    matrix: Matrix
+    """From a's canvas to b's."""
+    evidence: Evidence
+    """On a field of b of the size `field`."""
+    field: tuple[int, int]
+    """Width and height."""
+
+    @property
+    def confidence(self) -> float:
+        """0 to 1."""
+        return self.evidence.confidence
+
+
+def estimate(a: Canvas, b: Canvas) -> Estimate:
+    """Find the warp of one pair; look at its confidence before you use it.
+
+    Each answer of the search is refined at half size; the one that the blocks like best goes on. Where none convinces,
+    a is also turned, and the search begins again.
+    """
+    best = _best_of(search(a, b), a, b)
+    if best.confidence < ACCEPTED:
+        turned = _best_of(search(a, b, scales=TURNED_SCALES, turns=TURNS, side=TURNED_SIDE), a, b)
+        best = max(best, turned, key=lambda found: found.confidence)
+    return best
+
+
+def _best_of(places: Sequence[Place], a: Canvas, b: Canvas) -> Estimate:
+    """The best answer, refined."""
+    found: list[tuple[float, Matrix]] = []
+    for place in places[:ANSWERS]:
+        matrix = refined(a, b, place.matrix, STAGES[:NUM_COARSE])
+        found.append((weigh(laid_over(a, b, matrix, HALF_CHECK)[0]).confidence, matrix))
+        if found[-1][0] > SURE:
+            break
+    if not found:
+        return judged(a, b, scaling((a.width, a.height), (b.width, b.height)))
+    matrix = max(found, key=lambda each: each[0])[1]
+    return judged(a, b, refined(a, b, matrix, STAGES[NUM_COARSE:]))
+
+
+def judged(a: Canvas, b: Canvas, matrix: Matrix) -> Estimate:
+    """What the blocks say of a matrix, however it was made."""
+    surfaces, _, field = laid_over(a, b, matrix, CHECK)
+    return Estimate(matrix, weigh(surfaces), field)
+
+
+def laid_over(a: Canvas, b: Canvas, matrix: Matrix, stage: Stage) -> tuple[Surfaces, Matrix, tuple[int, int]]:
+    """Blocks of b matched with a laid over it.
+
+    Returns:
+        The surfaces; the matrix from b's canvas to the field they are on; width and height of that.
+    """
+    scale = local_scale(np.linalg.inv(matrix), b.width / 2, b.height / 2)  # pixels of a for one of b's canvas
+    native = max(a.size) / max(a.width, a.height)  # own pixels of a for one of its canvas
+    factor = stage.size * min(1.0, MOST_ENLARGED * scale * native)
+    size = max(8, round(b.height * factor)), max(8, round(b.width * factor))
+    down_b = scaling((b.width, b.height), size[::-1])
+    plane, down_a = a.plane, np.eye(3)
+    reduction = factor / scale
+    if reduction < 0.75:
+        small = max(8, round(a.height * reduction)), max(8, round(a.width * reduction))
+        plane, down_a = resized(plane, small), scaling((a.width, a.height), small[::-1])
+    over, mask = sampled(plane, down_a @ np.linalg.inv(matrix) @ np.linalg.inv(down_b), size)
+    inner = -functional.max_pool2d(-mask[None, None].float(), 7, 1, 3)[0, 0]
+    surfaces = match_blocks(
+        orientation_field(over), orientation_field(resized(b.plane, size)), inner,
+        block=stage.block, radius=stage.radius, step=stage.step,
+    )  # fmt: skip
+    return surfaces, down_b, size[::-1]
+
+
+def refined(a: Canvas, b: Canvas, matrix: Matrix, stages: Sequence[Stage] = STAGES) -> Matrix:
+    """Improve a matrix from a's canvas to b's; it stays as it was from where blocks are too few or lead astray."""
+    for stage in stages:
+        surfaces, down_b, size = laid_over(a, b, matrix, stage)
+        if len(surfaces) < LEAST_BLOCKS:
+            break
+        motion = fit_motion(surfaces, stage.kind, size, stage.widths)
+        better = np.linalg.inv(down_b) @ np.linalg.inv(motion.matrix()) @ down_b @ matrix
+        if not _is_possible(better, matrix, b):
+            break
+        matrix = better / better[2, 2]
+    return matrix
+
+
+def _is_possible(after: Matrix, before: Matrix, b: Canvas) -> bool:
+    """Whether a step leaves b's corners in front of the camera, and moves none of them far."""
+    right, below = b.width - 1.0, b.height - 1.0
+    corners = np.array([[0, 0], [right, 0], [0, below], [right, below]])
+    there = projected(after, projected(np.linalg.inv(before), corners))
+    return bool(np.isfinite(there).all() and np.hypot(*(there - corners).T).max() < FARTHEST * b.width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,17 @@ class Surfaces:
 
     def __len__(self) -> int:
         return len(self.centres)
+
+
+def joined(parts: Sequence[Surfaces]) -> Surfaces:
+    """The surfaces of several pairs as one."""
+    if len(parts) == 1:
+        return parts[0]
+    return Surfaces(
+        np.concatenate([part.centres for part in parts]),
+        torch.cat([part.values for part in parts]),
+        torch.cat([part.energy for part in parts]),
+    )
 
 
 def match_blocks(a: Tensor, b: Tensor, mask: Tensor, *, block: int, radius: int, step: int) -> Surfaces:

@@ -20,7 +20,7 @@ ACCEPTED = 0.5
 """Confidence from which a warp is accepted."""
 LEAST_BLOCKS = 12
 """With fewer blocks that say anything, nothing is sure."""
-_BIAS, _PER_SHARE, _PER_CONTRAST = -14.8, 20.0, 4.0
+_BIAS, _PER_SHARE, _PER_CONTRAST = -13.7, 20.0, 4.0
 """Logarithm of the odds that a warp is within 10 pixels of 640, from its evidence; see docs/verbs/align.md."""
 
 
@@ -44,7 +44,8 @@ class Evidence:
         """How likely the warp is right, 0 to 1."""
         if self.num_blocks < LEAST_BLOCKS:
             return 0.0
-        odds = _BIAS + _PER_SHARE * self.share + _PER_CONTRAST * self.contrast
+        doubt = 1 / math.sqrt(self.num_blocks)  # what few blocks say may be chance: a standard error is taken off
+        odds = _BIAS + _PER_SHARE * (self.share - doubt / 2) + _PER_CONTRAST * (self.contrast - doubt)
         return 1 / (1 + math.exp(-max(-50.0, min(50.0, odds))))
 
     @property

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from torch.nn import functional
 
-from polyfuse.alignment.blocks import Surfaces, match_blocks
+from polyfuse.alignment.blocks import Surfaces, joined, match_blocks
 from polyfuse.alignment.canvas import Canvas, Matrix, local_scale, projected, resized, sampled, scaling
 from polyfuse.alignment.coarse import SCALES, Place, search
 from polyfuse.alignment.evidence import ACCEPTED, Evidence, weigh
 from polyfuse.alignment.fields import orientation_field
 from polyfuse.alignment.fit import fit_motion
-from polyfuse.alignment.warp import Kind
+from polyfuse.alignment.warp import KINDS, Kind
 
 
 @dataclass(frozen=True)
@@ -75,31 +75,31 @@ class Estimate:
         return self.evidence.confidence
 
 
-def estimate(a: Canvas, b: Canvas) -> Estimate:
-    """Find the warp of one pair; look at its confidence before you use it.
+def estimate(a: Canvas, b: Canvas, *, kind: Kind = "homography") -> Estimate:
+    """Find the warp of one pair, at most as free as `kind`; look at its confidence before you use it.
 
     Each answer of the search is refined at half size; the one that the blocks like best goes on. Where none convinces,
     a is also turned, and the search begins again.
     """
-    best = _best_of(search(a, b), a, b)
+    best = _best_of(search(a, b), a, b, kind)
     if best.confidence < ACCEPTED:
-        turned = _best_of(search(a, b, scales=TURNED_SCALES, turns=TURNS, side=TURNED_SIDE), a, b)
+        turned = _best_of(search(a, b, scales=TURNED_SCALES, turns=TURNS, side=TURNED_SIDE), a, b, kind)
         best = max(best, turned, key=lambda found: found.confidence)
     return best
 
 
-def _best_of(places: Sequence[Place], a: Canvas, b: Canvas) -> Estimate:
+def _best_of(places: Sequence[Place], a: Canvas, b: Canvas, kind: Kind) -> Estimate:
     """The best answer, refined."""
     found: list[tuple[float, Matrix]] = []
     for place in places[:ANSWERS]:
-        matrix = refined(a, b, place.matrix, STAGES[:NUM_COARSE])
+        matrix = refined(a, b, place.matrix, STAGES[:NUM_COARSE], kind)
         found.append((weigh(laid_over(a, b, matrix, HALF_CHECK)[0]).confidence, matrix))
         if found[-1][0] > SURE:
             break
     if not found:
         return judged(a, b, scaling((a.width, a.height), (b.width, b.height)))
     matrix = max(found, key=lambda each: each[0])[1]
-    return judged(a, b, refined(a, b, matrix, STAGES[NUM_COARSE:]))
+    return judged(a, b, refined(a, b, matrix, STAGES[NUM_COARSE:], kind))
 
 
 def judged(a: Canvas, b: Canvas, matrix: Matrix) -> Estimate:
@@ -133,13 +133,30 @@ def laid_over(a: Canvas, b: Canvas, matrix: Matrix, stage: Stage) -> tuple[Surfa
     return surfaces, down_b, size[::-1]
 
 
-def refined(a: Canvas, b: Canvas, matrix: Matrix, stages: Sequence[Stage] = STAGES) -> Matrix:
+def refined(
+    a: Canvas, b: Canvas, matrix: Matrix, stages: Sequence[Stage] = STAGES, kind: Kind = "homography"
+) -> Matrix:
     """Improve a matrix from a's canvas to b's; it stays as it was from where blocks are too few or lead astray."""
+    return refined_together([(a, b)], matrix, stages, kind=kind)
+
+
+def refined_together(
+    pairs: Sequence[tuple[Canvas, Canvas]],
+    matrix: Matrix,
+    stages: Sequence[Stage] = STAGES,
+    *,
+    kind: Kind = "homography",
+) -> Matrix:
+    """Improve the matrix that several pairs of one size share: the blocks of all of them count."""
+    b = pairs[0][1]
     for stage in stages:
-        surfaces, down_b, size = laid_over(a, b, matrix, stage)
+        laid = [laid_over(one, other, matrix, stage) for one, other in pairs]
+        surfaces = joined([each[0] for each in laid])
+        _, down_b, size = laid[0]
         if len(surfaces) < LEAST_BLOCKS:
             break
-        motion = fit_motion(surfaces, stage.kind, size, stage.widths)
+        freedom = min(stage.kind, kind, key=KINDS.index)
+        motion = fit_motion(surfaces, freedom, size, stage.widths)
         better = np.linalg.inv(down_b) @ np.linalg.inv(motion.matrix()) @ down_b @ matrix
         if not _is_possible(better, matrix, b):
             break

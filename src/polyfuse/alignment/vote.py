@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from polyfuse.alignment.apply import check_sizes_fit, resampler_of
 from polyfuse.alignment.canvas import Canvas, Matrix, as_canvas, projected
 from polyfuse.alignment.evidence import ACCEPTED, Evidence
 from polyfuse.alignment.find import Estimate, estimate, judged, refined_together
@@ -56,14 +57,12 @@ def find_warp(
     pairs: Iterable[tuple[str, NDArray[Any], NDArray[Any]]],
     *,
     kind: Kind = "homography",
-    hashes: Callable[[], tuple[Sequence[str], Sequence[str]]] | None = None,
 ) -> Finding:
     """Find the warp from a to b that pictures of one pair of cameras share.
 
     Args:
         pairs: A name and two pictures each, (H, W) or (H, W, 3) of uint8, uint16 or float32; sizes the same throughout.
         kind: The freest model that is allowed: similarity, affine or homography.
-        hashes: Gives the SHA-256 of the files of a and of b, asked when all pairs are read.
 
     Returns:
         The warp with its confidence, which may be low: look at `is_accepted`.
@@ -94,14 +93,33 @@ def find_warp(
     )
     confidence = _confidence(votes, final, width_b)
     native = _native(matrix, canvases[0][1], canvases[0][2], kind)
-    files = hashes() if hashes else ((), ())
     a, b = canvases[middle][1:]
     warp = Warp(
         native, a.size, b.size, kind, found=_how(len(canvases)), residual=_residual(final, b),
-        confidence=round(confidence, 4), hashes_a=tuple(files[0]), hashes_b=tuple(files[1]),
+        confidence=round(confidence, 4),
         details=_details(votes, final, width_b),
     )  # fmt: skip
     return Finding(warp, votes, final[middle], (a, b))
+
+
+def judged_finding(warp: Warp, a: NDArray[Any], b: NDArray[Any]) -> Finding:
+    """What the pictures of a pair say of a warp that was made otherwise.
+
+    Args:
+        warp: From a to b.
+        a: (H, W) or (H, W, 3), of the warp's size of a.
+        b: Of its size of b.
+
+    Raises:
+        InputError: If sizes are not the warp's.
+    """
+    check_sizes_fit(warp, (a.shape[1], a.shape[0]), (b.shape[1], b.shape[0]))
+    matrix = warp.matrix
+    if not warp.is_lensless:  # lenses are taken out of a first
+        a, matrix = resampler_of(warp, "b")(a), np.eye(3)
+    canvas_a, canvas_b = as_canvas(a), as_canvas(b)
+    inner = canvas_b.matrix @ matrix @ np.linalg.inv(canvas_a.matrix)
+    return Finding(warp, (), judged(canvas_a, canvas_b, inner), (canvas_a, canvas_b))
 
 
 def _how(number: int) -> str:

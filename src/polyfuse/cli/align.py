@@ -1,0 +1,333 @@
+"""`polyfuse align`: how the pictures of one camera lie on those of another, as a warp file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from polyfuse.cli.options import PATH, Arguments, talk_options
+from polyfuse.cli.output import json_document, print_path, speaker
+from polyfuse.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from polyfuse.alignment import Warp
+    from polyfuse.alignment.vote import Finding
+    from polyfuse.io import Pair, Picture
+
+DEFAULT_OUT = Path("warp.json")
+DEFAULT_FRAMES = 16
+
+
+@dataclass(frozen=True)
+class AlignArguments(Arguments):
+    """The options of `polyfuse align`."""
+
+    out: Path | None
+    model: Literal["auto", "shift", "similarity", "affine", "homography"]
+    points: Path | None
+    board: str | None
+    circles: bool
+    check: bool
+    warp: Path | None
+    picture: Path | None
+    frames: int
+    match: Literal["stem", "order"]
+    anyway: bool
+    overwrite: bool
+    max_pixels: int | None
+    threads: int | None
+    as_json: bool
+    quiet: bool
+
+    @property
+    def target(self) -> Path:
+        """The warp file."""
+        return self.out or DEFAULT_OUT
+
+    @property
+    def most_pixels(self) -> int:
+        """Largest width times height of a picture."""
+        from polyfuse.io import DEFAULT_MAX_PIXELS
+
+        return self.max_pixels or DEFAULT_MAX_PIXELS
+
+
+@click.command("align")
+@click.argument("a", type=PATH)
+@click.argument("b", type=PATH)
+@click.option("-o", "--out", type=PATH, metavar="FILE", help="The warp file to write; warp.json by default.")
+@click.option(
+    "--model",
+    type=click.Choice(["auto", "shift", "similarity", "affine", "homography"]),
+    default="auto",
+    show_default=True,
+    help="The most that the warp may do; auto is homography, with --points what their number allows.",
+)
+@click.option(
+    "--frames",
+    type=click.IntRange(1),
+    default=DEFAULT_FRAMES,
+    show_default=True,
+    metavar="N",
+    help="Folders and clips: how many pairs vote, evenly spaced.",
+)
+@click.option(
+    "--points", type=PATH, metavar="FILE", help="Pairs of points by hand: a CSV of x and y in A, x and y in B."
+)
+@click.option(
+    "--board", metavar="COLSxROWS", help="A board that both see: inner corners of a checkerboard, or its circles."
+)
+@click.option("--circles", is_flag=True, help="With --board: a grid of circles, not a checkerboard.")
+@click.option("--check", is_flag=True, help="Write no warp: say how well A and B fit, under --warp or as they are.")
+@click.option("--warp", type=PATH, metavar="FILE", help="With --check: the warp file to judge.")
+@click.option("--picture", type=PATH, metavar="FILE", help="Also draw a checkerboard of both, and what is still off.")
+@click.option(
+    "--match",
+    type=click.Choice(["stem", "order"]),
+    default="stem",
+    show_default=True,
+    help="How the files of folders find each other.",
+)
+@click.option("--anyway", is_flag=True, help="Write the warp although it is not sure.")
+@click.option("--overwrite", is_flag=True, help="Replace existing files.")
+@click.option("--max-pixels", type=click.IntRange(1), metavar="N", help="Refuse pictures with more pixels.")
+@click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads; default is all cores.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@talk_options
+def command(a: Path, b: Path, **values: Any) -> None:
+    """Find how A (infrared) lies on B (visible), pictures of two cameras with different size and view.
+
+    A and B are two pictures, or two folders or clips of one fixed pair of cameras, whose pairs vote. The path of the
+    warp file goes to stdout; `polyfuse fuse A B --warp FILE` uses it. What is not sure is not written, with exit code 3.
+    """
+    arguments = AlignArguments.taken_from(values)
+    with json_document(arguments.as_json) as document:
+        _check_together(arguments)
+        if arguments.threads:
+            import torch
+
+            torch.set_num_threads(arguments.threads)
+        if arguments.check:
+            _check(a, b, arguments, document)
+        else:
+            _align(a, b, arguments, document)
+
+
+def _check_together(arguments: AlignArguments) -> None:
+    """Refuse options that contradict each other.
+
+    Raises:
+        UsageError: Naming them.
+    """
+    if arguments.points and arguments.board:
+        raise UsageError("--points and --board both say where the cameras meet: drop one.")
+    if arguments.circles and not arguments.board:
+        raise UsageError("--circles says what --board looks like: pass --board COLSxROWS as well.")
+    if arguments.warp and not arguments.check:
+        raise UsageError("--warp names a warp to judge: pass --check as well, or --out to say where to write.")
+    if arguments.check and (arguments.points or arguments.board or arguments.out or arguments.anyway):
+        raise UsageError("--check writes no warp: drop --points, --board, --out and --anyway.")
+    if arguments.model == "shift" and not arguments.points:
+        raise UsageError("two cameras differ by more than a shift: pass --model similarity, or give --points.")
+
+
+def _align(a: Path, b: Path, arguments: AlignArguments, document: dict[str, Any]) -> None:
+    """Find a warp and write it; `document` gets what `--json` prints."""
+    from polyfuse.alignment.files import to_json, write_warp
+    from polyfuse.alignment.pictures import check_picture
+    from polyfuse.io.atomic import check_apart, check_free
+    from polyfuse.io.write import check_output, write_picture
+
+    say = speaker(arguments.quiet)
+    inputs = [path for path in (a, b, arguments.points) if path]
+    check_apart(arguments.target, inputs)
+    check_free(arguments.target, overwrite=arguments.overwrite)
+    if arguments.picture:
+        check_apart(arguments.picture, [*inputs, arguments.target])
+        check_output(arguments.picture, depth=8, colour=True, overwrite=arguments.overwrite)
+    if arguments.board:
+        raise UsageError("--board is not there yet: give --points.")
+    finding = _by_points(a, b, arguments) if arguments.points else _found(a, b, arguments, document)
+    warp = finding.warp
+    document["warp"] = to_json(warp)
+    document["still_off"] = _still_off(finding)
+    for line in _told(finding, document["still_off"], arguments):
+        say(line)
+    if arguments.points is None and not finding.is_accepted and not arguments.anyway:
+        raise InputError(_refusal(finding))
+    written = [write_warp(arguments.target, warp, overwrite=arguments.overwrite)]
+    if arguments.picture:
+        canvases, matrix = finding.canvases, finding.estimate.matrix
+        pixels = check_picture(*canvases, matrix, _shifts(finding))
+        written.append(write_picture(arguments.picture, pixels, overwrite=arguments.overwrite))
+    document["files"] = [str(path) for path in written]
+    if not arguments.as_json:
+        for path in written:
+            print_path(path)
+
+
+def _found(a: Path, b: Path, arguments: AlignArguments, document: dict[str, Any]) -> Finding:
+    """The warp that the pictures themselves say, with the hashes of their files."""
+    from polyfuse.alignment import find_warp
+    from polyfuse.io import is_clip
+    from polyfuse.io.source import file_sha256
+
+    hashes: tuple[list[str], list[str]] = ([], [])
+    clips = [path for path in (a, b) if is_clip(path)]
+    if len(clips) == 1:
+        raise UsageError(f"{clips[0]} is a clip and has no partner: give two clips.")
+    kind = "homography" if arguments.model == "auto" else arguments.model
+    if clips:
+        from polyfuse.video.sampling import sampled_pairs
+
+        pairs = sampled_pairs(a, b, arguments.frames, max_pixels=arguments.most_pixels)
+        hashes[0].append(file_sha256(a))
+        hashes[1].append(file_sha256(b))
+    else:
+        pairs = _read_pairs(_some(a, b, arguments), arguments, hashes)
+    finding = find_warp(pairs, kind=kind)
+    if len(finding.votes) > 1:
+        document["votes"] = [
+            {"name": vote.name, "confidence": round(vote.confidence, 4), "apart": round(vote.apart, 3)}
+            for vote in finding.votes
+        ]
+    return replace(finding, warp=replace(finding.warp, hashes_a=tuple(hashes[0]), hashes_b=tuple(hashes[1])))
+
+
+def _some(a: Path, b: Path, arguments: AlignArguments) -> list[Pair]:
+    """The pairs of two files or folders, of folders as many as may vote, evenly spaced."""
+    from polyfuse.io import find_pairs
+
+    pairs = find_pairs(a, b, match=arguments.match)
+    if len(pairs) <= arguments.frames:
+        return pairs
+    return [pairs[index * len(pairs) // arguments.frames] for index in range(arguments.frames)]
+
+
+def _read(path: Path, arguments: AlignArguments) -> Picture:
+    from polyfuse.io import read_picture
+
+    return read_picture(path, max_pixels=arguments.most_pixels)
+
+
+def _read_pairs(
+    pairs: list[Pair], arguments: AlignArguments, hashes: tuple[list[str], list[str]]
+) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
+    """The pixels of pairs; `hashes` gets those of the files."""
+    for pair in pairs:
+        one, other = _read(pair.a, arguments), _read(pair.b, arguments)
+        hashes[0].append(one.sha256 or "")
+        hashes[1].append(other.sha256 or "")
+        yield pair.name, one.array, other.array
+
+
+def _by_points(a: Path, b: Path, arguments: AlignArguments) -> Finding:
+    """The warp through points of a table, and what the pictures say of it."""
+    from polyfuse.alignment.points import read_points, warp_of_points
+    from polyfuse.alignment.vote import judged_finding
+
+    if a.is_dir() or b.is_dir():
+        raise UsageError("--points are of one pair: name two pictures.")
+    points_a, points_b = read_points(arguments.points or Path())
+    one, other = _read(a, arguments), _read(b, arguments)
+    kind = None if arguments.model == "auto" else arguments.model
+    warp = warp_of_points(points_a, points_b, (one.width, one.height), (other.width, other.height), kind)
+    warp = replace(warp, hashes_a=(one.sha256 or "",), hashes_b=(other.sha256 or "",))
+    return judged_finding(warp, one.array, other.array)
+
+
+def _check(a: Path, b: Path, arguments: AlignArguments, document: dict[str, Any]) -> None:
+    """Say how well pictures fit under a warp, or as they are; `document` gets what `--json` prints."""
+    from polyfuse.alignment import Warp, read_warp
+    from polyfuse.alignment.pictures import check_picture
+    from polyfuse.alignment.vote import judged_finding
+    from polyfuse.io.write import check_output, write_picture
+
+    pairs = _some(a, b, arguments)
+    if arguments.picture:
+        if len(pairs) > 1:
+            raise UsageError("--picture draws one pair: name two pictures.")
+        check_output(arguments.picture, depth=8, colour=True, overwrite=arguments.overwrite)
+    given = read_warp(arguments.warp) if arguments.warp else None
+    document["pairs"] = []
+    for pair in pairs:
+        one, other = _read(pair.a, arguments), _read(pair.b, arguments)
+        sizes = (one.width, one.height), (other.width, other.height)
+        warp = given or Warp.identity(*sizes)
+        if given is None and sizes[0] != sizes[1]:
+            raise InputError(
+                f"{pair.name}: a is {one.width}x{one.height} and b {other.width}x{other.height}, "
+                "so they do not lie on one another: pass --warp, or align them first"
+            )
+        finding = judged_finding(warp, one.array, other.array)
+        numbers = _still_off(finding)
+        facts = {"name": pair.name, "confidence": round(finding.estimate.confidence, 4), **numbers}
+        document["pairs"].append(facts)
+        if not arguments.as_json:
+            click.echo(f"{pair.name}: {_in_words(facts)}")
+        if arguments.picture:
+            pixels = check_picture(*finding.canvases, finding.estimate.matrix, _shifts(finding))
+            print_path(write_picture(arguments.picture, pixels, overwrite=arguments.overwrite))
+
+
+def _shifts(finding: Finding) -> Any:
+    from polyfuse.alignment.shifts import shift_map
+
+    return shift_map(*finding.canvases, finding.estimate.matrix)
+
+
+def _still_off(finding: Finding) -> dict[str, Any]:
+    """What is left of shifts under a warp."""
+    numbers: dict[str, Any] = _shifts(finding).numbers()
+    return numbers
+
+
+def _told(finding: Finding, off: dict[str, Any], arguments: AlignArguments) -> list[str]:
+    """Lines that say what was found."""
+    warp = finding.warp
+    lines = [f"{warp.kind} by {warp.found}, {warp.scale:.3f} pixels of b for one of a"]
+    if arguments.points is None:
+        lines[0] += f", confidence {warp.confidence:.2f}"
+    if warp.residual is not None:
+        lines[0] += f", residual {warp.residual:.2f} pixels of b"
+    if len(finding.votes) > 1:
+        details = warp.details
+        lines.append(
+            f"{details['pairs_agreeing']} of {details['pairs']} pairs agree, each by itself, "
+            f"{details['pairs_sure']} of them sure; their warps lie {details['pairs_apart']} pixels apart"
+        )
+    if off["places"] and off["share_off"] > 0.15:
+        lines.append(
+            f"parallax: {100 * off['share_off']:.0f} % of the places are off by more than a plane explains: "
+            "look at --picture"
+        )
+    return lines
+
+
+def _in_words(facts: dict[str, Any]) -> str:
+    """A line of --check."""
+    if not facts["places"]:
+        return f"confidence {facts['confidence']:.2f}, nothing to compare"
+    x, y = facts["shift"]
+    return (
+        f"confidence {facts['confidence']:.2f}, off by {facts['median']:.1f} pixels (median), "
+        f"{facts['90_percent']:.1f} (90 %), shift {x:+.1f} {y:+.1f}, {facts['places']} places"
+    )
+
+
+def _refusal(finding: Finding) -> str:
+    """Why a warp is not written, and what would help."""
+    blocks = finding.warp.details.get("blocks", 0)
+    sure = f"no warp is sure enough (confidence {finding.warp.confidence or 0.0:.2f})"
+    if blocks < 40 * len(finding.votes):
+        return f"{sure}, the pictures share few edges: take them where more can be seen, or pass --points"
+    return (
+        f"{sure}: check that both show one scene at one time, give several pairs of the fixed cameras as two folders, "
+        "or pass --points"
+    )

@@ -13,10 +13,22 @@ from torch import Tensor
 from polyfuse.alignment.canvas import Canvas, Matrix, local_scale, projected, resized, sampled, scaling
 from polyfuse.alignment.fields import orientation_field, smoothed
 
-SIDE = 160
-"""Longest side of the pictures that are searched."""
-SCALES = tuple(float(scale) for scale in np.geomspace(0.25, 2.6, 28))
-"""Working pixels of b for one of a; neighbours differ by 9 percent, half of which moves the edge by 4 of 80 pixels."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Scales that are searched, and at which size."""
+
+    scales: tuple[float, ...]
+    """Longest side of a as it lies on b, in that of b."""
+    side: int
+    """Longest side of b in the search, pixels."""
+
+
+NEAR = Range(tuple(float(scale) for scale in np.geomspace(0.6, 2.6, 18)), 160)
+"""Cameras that see about as much; neighbours differ by 9 percent, half of which moves the edge by 4 of 80 pixels."""
+FAR = Range(tuple(float(scale) for scale in np.geomspace(0.2, 0.7, 14)), 256)
+"""a sees a small part of b, of which too little would be left at the size above."""
 SMALLEST = 24
 """Shortest side of a at a scale, in pixels of the search, for the scale to be tried."""
 BLUR, SURROUND, FIELD_BLUR = 0.8, 8, 1.0
@@ -33,7 +45,7 @@ class Place:
     matrix: Matrix
     """From pixels of a's canvas to those of b's."""
     score: float
-    """Correlation of the fields times the square root of the overlap's share of b."""
+    """How far the best shift stands out among all at its scale and turn, in their standard deviations."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,26 +61,32 @@ class _Side:
 
 
 def search(
-    a: Canvas, b: Canvas, *, scales: Sequence[float] = SCALES, turns: Sequence[float] = (0.0,), side: int = SIDE
+    a: Canvas, b: Canvas, *, ranges: Sequence[Range] = (NEAR, FAR), turns: Sequence[float] = (0.0,)
 ) -> list[Place]:
     """The best shift of a over b at each scale and turn, best first, without answers that say the same.
 
     Args:
         a: The picture that is moved.
         b: The picture that it is laid over.
-        scales: Working pixels of b for one of a.
+        ranges: Scales and sizes.
         turns: Degrees, clockwise as seen.
-        side: Longest side of b in the search.
 
     Returns:
         As many answers as differ; none if a is too small at every scale.
     """
-    factor = side / max(b.height, b.width)
+    places = [place for each in ranges for place in _searched(a, b, each, turns)]
+    return _distinct(sorted(places, key=lambda place: -place.score), a, b)
+
+
+def _searched(a: Canvas, b: Canvas, within: Range, turns: Sequence[float]) -> list[Place]:
+    """The best shift at each scale of a range and each turn."""
+    factor = within.side / max(b.height, b.width)
     fixed = _side(resized(b.plane, (round(b.height * factor), round(b.width * factor))), None)
     transforms: dict[tuple[int, int], Tensor] = {}
     places = []
-    for scale in scales:
-        size = round(a.height * factor * scale), round(a.width * factor * scale)
+    for scale in within.scales:
+        longest = within.side * scale / max(a.height, a.width)
+        size = round(a.height * longest), round(a.width * longest)
         if min(size) < SMALLEST:
             continue
         small = resized(a.plane, size)
@@ -76,7 +94,7 @@ def search(
             turned = _turning(turn, size)
             plane, mask = sampled(small, np.linalg.inv(turned), size) if turn else (small, None)
             places.append(_best_shift(_side(plane, mask), fixed, turned, (a, b), transforms))
-    return _distinct(sorted(places, key=lambda place: -place.score), a, b)
+    return places
 
 
 def _side(plane: Tensor, mask: Tensor | None) -> _Side:
@@ -116,7 +134,9 @@ def _best_shift(
     a, b = pictures
     down_a = scaling((a.width, a.height), (columns_a, rows_a))
     down_b = scaling((b.width, b.height), (columns_b, rows_b))
-    return Place(np.linalg.inv(down_b) @ shift @ turned @ down_a, float(score.max()))
+    allowed = score[overlap >= least]
+    stands_out = float((allowed.max() - allowed.mean()) / (allowed.std() + 1e-6))
+    return Place(np.linalg.inv(down_b) @ shift @ turned @ down_a, stands_out)
 
 
 def _turning(degrees: float, size: tuple[int, int]) -> Matrix:

@@ -10,9 +10,9 @@ from torch.nn import functional
 
 from polyfuse.alignment.blocks import Surfaces, joined, match_blocks
 from polyfuse.alignment.canvas import Canvas, Matrix, local_scale, projected, resized, sampled, scaling
-from polyfuse.alignment.coarse import SCALES, Place, search
+from polyfuse.alignment.coarse import NEAR, Place, Range, search
 from polyfuse.alignment.evidence import ACCEPTED, Evidence, weigh
-from polyfuse.alignment.fields import orientation_field
+from polyfuse.alignment.fields import BLUR, orientation_field
 from polyfuse.alignment.fit import fit_motion
 from polyfuse.alignment.warp import KINDS, Kind
 
@@ -43,19 +43,20 @@ NUM_COARSE = 2
 CHECK = Stage(1, 65, 12, 36, "homography", ())
 """Blocks that a warp is judged by; they lie elsewhere than those it was found with."""
 HALF_CHECK = Stage(0.5, 49, 12, 20, "homography", ())
-ANSWERS = 5
+ANSWERS = 6
 """Answers of the search that are looked into."""
 SURE = 0.9
 """Confidence from which no other answer is looked into."""
 TURNS = (-12.0, -9.0, -6.0, -3.0, 3.0, 6.0, 9.0, 12.0, 90.0, 180.0, 270.0)
 """Degrees that are tried when nothing is found without."""
-TURNED_SIDE, TURNED_SCALES = 128, SCALES[::2]
+TURNED = Range(NEAR.scales[::2], 128)
+"""Where it is turned."""
 LEAST_BLOCKS = 6
 """With fewer a step is not made."""
 FARTHEST = 0.2
 """Share of b's width by which a step may move one of its corners."""
-MOST_ENLARGED = 2.0
-"""a is compared at no more than this many pixels for one of its own."""
+MOST_ENLARGED = 4.0
+"""a is compared at no more than this many pixels for one of its own, and b is blurred with it from two on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +84,7 @@ def estimate(a: Canvas, b: Canvas, *, kind: Kind = "homography") -> Estimate:
     """
     best = _best_of(search(a, b), a, b, kind)
     if best.confidence < ACCEPTED:
-        turned = _best_of(search(a, b, scales=TURNED_SCALES, turns=TURNS, side=TURNED_SIDE), a, b, kind)
+        turned = _best_of(search(a, b, ranges=(TURNED,), turns=TURNS), a, b, kind)
         best = max(best, turned, key=lambda found: found.confidence)
     return best
 
@@ -117,6 +118,7 @@ def laid_over(a: Canvas, b: Canvas, matrix: Matrix, stage: Stage) -> tuple[Surfa
     scale = local_scale(np.linalg.inv(matrix), b.width / 2, b.height / 2)  # pixels of a for one of b's canvas
     native = max(a.size) / max(a.width, a.height)  # own pixels of a for one of its canvas
     factor = stage.size * min(1.0, MOST_ENLARGED * scale * native)
+    blur = BLUR * max(1.0, factor / (scale * native) / 2)
     size = max(8, round(b.height * factor)), max(8, round(b.width * factor))
     down_b = scaling((b.width, b.height), size[::-1])
     plane, down_a = a.plane, np.eye(3)
@@ -127,7 +129,7 @@ def laid_over(a: Canvas, b: Canvas, matrix: Matrix, stage: Stage) -> tuple[Surfa
     over, mask = sampled(plane, down_a @ np.linalg.inv(matrix) @ np.linalg.inv(down_b), size)
     inner = -functional.max_pool2d(-mask[None, None].float(), 7, 1, 3)[0, 0]
     surfaces = match_blocks(
-        orientation_field(over), orientation_field(resized(b.plane, size)), inner,
+        orientation_field(over, blur=blur), orientation_field(resized(b.plane, size), blur=blur), inner,
         block=stage.block, radius=stage.radius, step=stage.step,
     )  # fmt: skip
     return surfaces, down_b, size[::-1]

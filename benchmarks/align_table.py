@@ -56,7 +56,9 @@ def raw_pairs(folder: Path, split: str, most: int) -> Iterator[Case]:
     table = json.loads((folder / "homographies.json").read_text(encoding="utf-8"))
     names = sorted(name for name, row in table.items() if row["split"] == split)[:most]
     pictures = [
-        tuple(read_picture(folder / split / kind / f"{name}.{end}").array for kind, end in (("ir", "png"), ("vi", "jpg")))
+        tuple(
+            read_picture(folder / split / kind / f"{name}.{end}").array for kind, end in (("ir", "png"), ("vi", "jpg"))
+        )
         for name in names
     ]
     rng = np.random.default_rng(0)
@@ -98,7 +100,10 @@ def phase_correlation(a: Canvas, b: Canvas) -> Answer:
     factor = 192 / max(b.height, b.width)
     fixed = resized(b.plane, (round(b.height * factor), round(b.width * factor)))[0, 0]
     for scale in FAR.scales + NEAR.scales:
-        size = round(a.height * 192 * scale / max(a.height, a.width)), round(a.width * 192 * scale / max(a.height, a.width))
+        size = (
+            round(a.height * 192 * scale / max(a.height, a.width)),
+            round(a.width * 192 * scale / max(a.height, a.width)),
+        )
         if min(size) < 24:
             continue
         moved = resized(a.plane, size)[0, 0]
@@ -174,7 +179,9 @@ def line(way: str, kind: str, rows: list[tuple[float, bool, float]]) -> str:
     if kind == "mismatched":
         cells.append(f"{'-':>7} {'-':>5} {'-':>5} {'-':>5}")
     else:
-        cells.append(f"{np.median(errors):>7.2f} " + " ".join(f"{100 * (errors <= limit).mean():>5.0f}" for limit in (3, 5, 10)))
+        cells.append(
+            f"{np.median(errors):>7.2f} " + " ".join(f"{100 * (errors <= limit).mean():>5.0f}" for limit in (3, 5, 10))
+        )
     wrong = int((sure & ~(errors <= 10)).sum())
     cells.append(f"{int((~sure).sum()):>8} {wrong:>6} {np.median([row[2] for row in rows]):>8.2f}")
     return " ".join(cells)

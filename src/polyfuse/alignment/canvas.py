@@ -18,6 +18,12 @@ WORKING_SIDE = 640
 """Longest side of the pictures that are compared, pixels."""
 SHORTEST_WORKING_SIDE = 320
 """Smaller pictures are enlarged to this, so that blocks of one size suit them."""
+SMALL_PART = 0.7
+"""Longest side of what a sees of b, in that of b, below which b is cut to it."""
+SMALLEST_PART = 32
+"""Pixels a side below which b is not cut."""
+MARGIN = 0.2
+"""What is left around it, in its longest side."""
 Matrix = NDArray[np.float64]
 """(3, 3), on x, y, 1."""
 
@@ -32,6 +38,8 @@ class Canvas:
     """Width and height of the picture itself."""
     matrix: Matrix
     """From the picture's pixels to those of the plane."""
+    whole: Tensor
+    """(1, 1, H, W): the picture itself, grey."""
 
     @property
     def height(self) -> int:
@@ -55,9 +63,38 @@ def as_canvas(array: NDArray[Any]) -> Canvas:
     grey = luma(unit) if unit.ndim == 3 else unit
     height, width = grey.shape
     plane = torch.from_numpy(np.ascontiguousarray(grey, np.float32))[None, None]
+    size = _working_size(height, width)
+    return Canvas(resized(plane, size), (width, height), scaling((width, height), size[::-1]), plane)
+
+
+def _working_size(height: int, width: int) -> tuple[int, int]:
+    """Height and width at which a picture, or a part of one, is compared."""
     factor = min(max(max(height, width), SHORTEST_WORKING_SIDE), WORKING_SIDE) / max(height, width)
-    size = max(2, round(height * factor)), max(2, round(width * factor))
-    return Canvas(resized(plane, size), (width, height), scaling((width, height), size[::-1]))
+    return max(2, round(height * factor)), max(2, round(width * factor))
+
+
+def zoomed(a: Canvas, b: Canvas, matrix: Matrix) -> Canvas:
+    """B where a sees it, at a working size of its own, if that is a small part of it; else b as it is.
+
+    Args:
+        a: A picture.
+        b: A picture of which a sees some.
+        matrix: From a's canvas to b's, roughly.
+    """
+    right, below = a.width - 1.0, a.height - 1.0
+    corners = projected(inverted(b.matrix) @ matrix, np.array([[0, 0], [right, 0], [0, below], [right, below]]))
+    if not np.isfinite(corners).all():
+        return b
+    margin = MARGIN * np.ptp(corners, axis=0).max()
+    low = np.floor(np.clip(corners.min(0) - margin, 0, np.array(b.size) - 1)).astype(int)
+    high = np.ceil(np.clip(corners.max(0) + margin, 0, np.array(b.size) - 1)).astype(int) + 1
+    width, height = (int(side) for side in high - low)
+    if max(width, height) > SMALL_PART * max(b.size) or min(width, height) < SMALLEST_PART:
+        return b
+    size = _working_size(height, width)
+    part = b.whole[..., low[1] : high[1], low[0] : high[0]]
+    moved = np.array([[1.0, 0, -low[0]], [0, 1, -low[1]], [0, 0, 1]])
+    return Canvas(resized(part, size), b.size, scaling((width, height), size[::-1]) @ moved, b.whole)
 
 
 def resized(plane: Tensor, size: tuple[int, int]) -> Tensor:
@@ -68,9 +105,14 @@ def resized(plane: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def scaling(before: tuple[int, int], after: tuple[int, int]) -> Matrix:
-    """From pixels of a picture of one width and height to those of the same picture at another; outer edges coincide."""
+    """From pixels of a picture of one width and height to those at another; outer edges coincide."""
     x, y = after[0] / before[0], after[1] / before[1]
     return np.array([[x, 0, x / 2 - 0.5], [0, y, y / 2 - 0.5], [0, 0, 1]])
+
+
+def inverted(matrix: Matrix) -> Matrix:
+    """The way back."""
+    return np.asarray(np.linalg.inv(matrix), np.float64)
 
 
 def projected(matrix: Matrix, points: NDArray[np.float64]) -> NDArray[np.float64]:

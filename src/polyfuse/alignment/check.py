@@ -1,18 +1,15 @@
-"""How well two pictures lie over one another: cheaply for every pair that is fused, block by block when asked."""
+"""Whether two pictures seem to lie over one another, cheaply, for every pair that is fused."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from polyfuse.alignment.canvas import Canvas, as_canvas, resized
-from polyfuse.alignment.evidence import Evidence
+from polyfuse.alignment.canvas import as_canvas, resized
 from polyfuse.alignment.fields import orientation_field
-from polyfuse.alignment.find import Estimate
 
 QUICK_SIDE = 320
 """Longest side of the pictures that `seems_off` looks at."""
@@ -22,12 +19,10 @@ OFF = 2.0
 """Pixels from which a pair is called off."""
 _STANDS_OUT = 6.0
 """Standard deviations by which the peak must rise above other shifts to be believed."""
+_PEAK = 6.0
+"""Pixels around the peak that belong to it."""
 _BETTER = 1.15
 """How many times as well the pictures must fit at the peak as they do now."""
-PARALLAX = 3.0
-"""Pixels of 640 from which a block counts as off the plane."""
-LEAST_RISE = 0.2
-"""Correlation by which the best shift of a block must exceed an average one for the block to count in a map."""
 
 
 def seems_off(a: NDArray[Any], b: NDArray[Any]) -> float | None:
@@ -45,26 +40,25 @@ def seems_off(a: NDArray[Any], b: NDArray[Any]) -> float | None:
     """
     if a.shape[:2] != b.shape[:2] or min(a.shape[:2]) < 2 * QUICK_REACH:
         return None
-    step = max(1, max(a.shape[:2]) // (2 * QUICK_SIDE))  # thinned first: reading large pictures whole would take longer
+    step = max(1, max(a.shape[:2]) // (2 * QUICK_SIDE))  # thinned first: reading large pictures whole takes longer
     one, other = (as_canvas(np.ascontiguousarray(array[::step, ::step])) for array in (a, b))
     factor = QUICK_SIDE / max(one.height, one.width)
     size = round(one.height * factor), round(one.width * factor)
-    field_a, field_b = (orientation_field(resized(canvas.plane, size)) for canvas in (one, other))
-    spectra = [torch.fft.rfft2(field, s=[_even(n + QUICK_REACH) for n in size]) for field in (field_a, field_b)]
-    whole = [_even(n + QUICK_REACH) for n in size]
-    surface = torch.fft.irfft2((spectra[0].conj() * spectra[1]).sum(0), s=whole)
-    near = torch.cat([surface[-QUICK_REACH:], surface[: QUICK_REACH + 1]])
-    near = torch.cat([near[:, -QUICK_REACH:], near[:, : QUICK_REACH + 1]], dim=1).numpy()
+    whole = [_round_up(side + QUICK_REACH) for side in size]
+    of_a, of_b = (torch.fft.rfft2(orientation_field(resized(each.plane, size)), s=whole) for each in (one, other))
+    surface = torch.fft.irfft2((of_a.conj() * of_b).sum(0), s=whole)
+    near = surface.roll((QUICK_REACH, QUICK_REACH), (0, 1))[: 2 * QUICK_REACH + 1, : 2 * QUICK_REACH + 1].numpy()
     rows, columns = np.indices(near.shape) - QUICK_REACH
-    row, column = np.unravel_index(int(near.argmax()), near.shape)
-    shift = np.hypot(row - QUICK_REACH, column - QUICK_REACH) / factor * (a.shape[1] / one.size[0]) * one.size[0] / one.width
-    rest = near[np.hypot(rows - rows[row, column], columns - columns[row, column]) > 6]
-    peak, here = float(near.max()), float(near[np.hypot(rows, columns) <= 1].max())
-    stands_out = peak - rest.mean() > _STANDS_OUT * rest.std()
-    better = peak - rest.mean() > _BETTER * max(here - float(rest.mean()), 0.0)
-    return float(shift) if shift > OFF and stands_out and better else None
+    best = np.unravel_index(int(near.argmax()), near.shape)
+    rest = near[np.hypot(rows - rows[best], columns - columns[best]) > _PEAK]
+    usual, peak = float(rest.mean()), float(near[best])
+    here = float(near[np.hypot(rows, columns) <= 1].max())
+    stands_out = peak - usual > _STANDS_OUT * float(rest.std())
+    better = peak - usual > _BETTER * max(here - usual, 0.0)
+    shift = float(np.hypot(rows[best], columns[best])) * max(a.shape[:2]) / max(size)
+    return shift if shift > OFF and stands_out and better else None
 
 
-def _even(number: int) -> int:
+def _round_up(number: int) -> int:
     """The next multiple of 32, whose transform is fast."""
     return (number + 31) // 32 * 32

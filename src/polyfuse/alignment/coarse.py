@@ -1,4 +1,4 @@
-"""Where two pictures of unknown scale lie over one another, roughly: every shift at many scales, by Fourier transform."""
+"""Where two pictures of unknown scale lie over one another, roughly: every shift at many scales, by transforms."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from polyfuse.alignment.canvas import Canvas, Matrix, local_scale, projected, resized, sampled, scaling
+from polyfuse.alignment.canvas import Canvas, Matrix, inverted, local_scale, projected, resized, sampled, scaling
 from polyfuse.alignment.fields import orientation_field, smoothed
-
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def _searched(a: Canvas, b: Canvas, within: Range, turns: Sequence[float]) -> li
         small = resized(a.plane, size)
         for turn in turns:
             turned = _turning(turn, size)
-            plane, mask = sampled(small, np.linalg.inv(turned), size) if turn else (small, None)
+            plane, mask = sampled(small, inverted(turned), size) if turn else (small, None)
             places.append(_best_shift(_side(plane, mask), fixed, turned, (a, b), transforms))
     return places
 
@@ -106,7 +105,11 @@ def _side(plane: Tensor, mask: Tensor | None) -> _Side:
 
 
 def _best_shift(
-    moved: _Side, fixed: _Side, turned: Matrix, pictures: tuple[Canvas, Canvas], transforms: dict[tuple[int, int], Tensor]
+    moved: _Side,
+    fixed: _Side,
+    turned: Matrix,
+    pictures: tuple[Canvas, Canvas],
+    transforms: dict[tuple[int, int], Tensor],
 ) -> Place:
     """The shift at which the fields correlate best over their overlap.
 
@@ -122,7 +125,9 @@ def _best_shift(
     if size not in transforms:
         transforms[size] = torch.fft.rfft2(fixed.layers, s=size)
     of_b, of_a = transforms[size], torch.fft.rfft2(moved.layers, s=size).conj()
-    products = torch.stack([of_a[0] * of_b[0] + of_a[1] * of_b[1], of_a[2] * of_b[3], of_a[3] * of_b[2], of_a[3] * of_b[3]])
+    products = torch.stack(
+        [of_a[0] * of_b[0] + of_a[1] * of_b[1], of_a[2] * of_b[3], of_a[3] * of_b[2], of_a[3] * of_b[3]]
+    )
     agreement, energy_a, energy_b, overlap = torch.fft.irfft2(products, s=size)
     score = agreement / torch.sqrt(energy_a.clamp(min=1.0) * energy_b.clamp(min=1.0))
     score = score * torch.sqrt(overlap.clamp(min=0) / (rows_b * columns_b))
@@ -136,7 +141,7 @@ def _best_shift(
     down_b = scaling((b.width, b.height), (columns_b, rows_b))
     allowed = score[overlap >= least]
     stands_out = float((allowed.max() - allowed.mean()) / (allowed.std() + 1e-6))
-    return Place(np.linalg.inv(down_b) @ shift @ turned @ down_a, stands_out)
+    return Place(inverted(down_b) @ shift @ turned @ down_a, stands_out)
 
 
 def _turning(degrees: float, size: tuple[int, int]) -> Matrix:
@@ -144,7 +149,7 @@ def _turning(degrees: float, size: tuple[int, int]) -> Matrix:
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     centre = np.eye(3)
     centre[:2, 2] = (size[1] - 1) / 2, (size[0] - 1) / 2
-    return np.asarray(centre @ np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]]) @ np.linalg.inv(centre))
+    return np.asarray(centre @ np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]]) @ inverted(centre))
 
 
 def _round_up(number: int) -> int:
@@ -157,10 +162,10 @@ def _distinct(places: list[Place], a: Canvas, b: Canvas) -> list[Place]:
     kept: list[Place] = []
     centre = np.array([[(b.width - 1) / 2, (b.height - 1) / 2]])
     for place in places:
-        where = projected(np.linalg.inv(place.matrix), centre)[0]
+        where = projected(inverted(place.matrix), centre)[0]
         scale = local_scale(place.matrix, a.width / 2, a.height / 2)
         for other in kept:
-            apart = np.hypot(*(projected(np.linalg.inv(other.matrix), centre)[0] - where))
+            apart = np.hypot(*(projected(inverted(other.matrix), centre)[0] - where))
             ratio = local_scale(other.matrix, a.width / 2, a.height / 2) / scale
             if apart < SAME_PLACE * a.width and 1 / SAME_SCALE < ratio < SAME_SCALE:
                 break

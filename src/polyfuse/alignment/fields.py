@@ -72,15 +72,15 @@ def _blurred(x: Tensor, sigma: float) -> Tensor:
     radius = max(1, round(3 * sigma))
     offset = torch.arange(-radius, radius + 1, dtype=x.dtype)
     window = torch.exp(-(offset**2) / (2 * sigma**2))
-    window = (window / window.sum()).tolist()
+    weights: list[float] = (window / window.sum()).tolist()
     for axis in (-2, -1):
         pad = (0, 0, radius, radius) if axis == -2 else (radius, radius)
         padded = functional.pad(x, (*pad, 0, 0) if axis == -1 else pad, mode="replicate")
         size = x.shape[axis]
-        total = padded.narrow(axis, radius, size) * window[radius]
+        total = padded.narrow(axis, radius, size) * weights[radius]
         for tap in range(radius):
             both = padded.narrow(axis, tap, size) + padded.narrow(axis, 2 * radius - tap, size)
-            total = total.add_(both, alpha=window[tap])
+            total = total.add_(both, alpha=weights[tap])
         x = total
     return x
 

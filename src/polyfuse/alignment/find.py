@@ -9,7 +9,17 @@ import numpy as np
 from torch.nn import functional
 
 from polyfuse.alignment.blocks import Surfaces, joined, match_blocks
-from polyfuse.alignment.canvas import Canvas, Matrix, local_scale, projected, resized, sampled, scaling
+from polyfuse.alignment.canvas import (
+    Canvas,
+    Matrix,
+    inverted,
+    local_scale,
+    projected,
+    resized,
+    sampled,
+    scaling,
+    zoomed,
+)
 from polyfuse.alignment.coarse import NEAR, Place, Range, search
 from polyfuse.alignment.evidence import ACCEPTED, Evidence, weigh
 from polyfuse.alignment.fields import BLUR, orientation_field
@@ -66,9 +76,9 @@ class Estimate:
     matrix: Matrix
     """From a's canvas to b's."""
     evidence: Evidence
-    """On a field of b of the size `field`."""
-    field: tuple[int, int]
-    """Width and height."""
+    """What blocks say of it."""
+    pixel: float
+    """Pixels of b itself for one of the shifts in it."""
 
     @property
     def confidence(self) -> float:
@@ -93,20 +103,35 @@ def _best_of(places: Sequence[Place], a: Canvas, b: Canvas, kind: Kind) -> Estim
     """The best answer, refined."""
     found: list[tuple[float, Matrix]] = []
     for place in places[:ANSWERS]:
-        matrix = refined(a, b, place.matrix, STAGES[:NUM_COARSE], kind)
-        found.append((weigh(laid_over(a, b, matrix, HALF_CHECK)[0]).confidence, matrix))
-        if found[-1][0] > SURE:
+        part, matrix = _cut_to(a, b, place.matrix)
+        matrix = refined(a, part, matrix, STAGES[:NUM_COARSE], kind)
+        sure = weigh(laid_over(a, part, matrix, HALF_CHECK)[0]).confidence
+        found.append((sure, _between(part, b) @ matrix))
+        if sure > SURE:
             break
     if not found:
         return judged(a, b, scaling((a.width, a.height), (b.width, b.height)))
-    matrix = max(found, key=lambda each: each[0])[1]
-    return judged(a, b, refined(a, b, matrix, STAGES[NUM_COARSE:], kind))
+    part, matrix = _cut_to(a, b, max(found, key=lambda each: each[0])[1])
+    matrix = refined(a, part, matrix, STAGES[NUM_COARSE:], kind)
+    return judged(a, b, _between(part, b) @ matrix)
+
+
+def _between(one: Canvas, other: Canvas) -> Matrix:
+    """From pixels of one canvas of a picture to those of another of it."""
+    return np.asarray(other.matrix @ inverted(one.matrix))
+
+
+def _cut_to(a: Canvas, b: Canvas, matrix: Matrix) -> tuple[Canvas, Matrix]:
+    """The part of b that a sees, as a canvas, and the matrix to it."""
+    part = zoomed(a, b, matrix)
+    return part, _between(b, part) @ matrix
 
 
 def judged(a: Canvas, b: Canvas, matrix: Matrix) -> Estimate:
     """What the blocks say of a matrix, however it was made."""
-    surfaces, _, field = laid_over(a, b, matrix, CHECK)
-    return Estimate(matrix, weigh(surfaces), field)
+    part, inner = _cut_to(a, b, matrix)
+    surfaces, down, _ = laid_over(a, part, inner, CHECK)
+    return Estimate(matrix, weigh(surfaces), 1 / float((down @ part.matrix)[0, 0]))
 
 
 def laid_over(a: Canvas, b: Canvas, matrix: Matrix, stage: Stage) -> tuple[Surfaces, Matrix, tuple[int, int]]:
@@ -115,7 +140,7 @@ def laid_over(a: Canvas, b: Canvas, matrix: Matrix, stage: Stage) -> tuple[Surfa
     Returns:
         The surfaces; the matrix from b's canvas to the field they are on; width and height of that.
     """
-    scale = local_scale(np.linalg.inv(matrix), b.width / 2, b.height / 2)  # pixels of a for one of b's canvas
+    scale = local_scale(inverted(matrix), b.width / 2, b.height / 2)  # pixels of a for one of b's canvas
     native = max(a.size) / max(a.width, a.height)  # own pixels of a for one of its canvas
     factor = stage.size * min(1.0, MOST_ENLARGED * scale * native)
     blur = BLUR * max(1.0, factor / (scale * native) / 2)
@@ -126,7 +151,7 @@ def laid_over(a: Canvas, b: Canvas, matrix: Matrix, stage: Stage) -> tuple[Surfa
     if reduction < 0.75:
         small = max(8, round(a.height * reduction)), max(8, round(a.width * reduction))
         plane, down_a = resized(plane, small), scaling((a.width, a.height), small[::-1])
-    over, mask = sampled(plane, down_a @ np.linalg.inv(matrix) @ np.linalg.inv(down_b), size)
+    over, mask = sampled(plane, down_a @ inverted(matrix) @ inverted(down_b), size)
     inner = -functional.max_pool2d(-mask[None, None].float(), 7, 1, 3)[0, 0]
     surfaces = match_blocks(
         orientation_field(over, blur=blur), orientation_field(resized(b.plane, size), blur=blur), inner,
@@ -159,16 +184,23 @@ def refined_together(
             break
         freedom = min(stage.kind, kind, key=KINDS.index)
         motion = fit_motion(surfaces, freedom, size, stage.widths)
-        better = np.linalg.inv(down_b) @ np.linalg.inv(motion.matrix()) @ down_b @ matrix
+        better = inverted(down_b) @ inverted(motion.matrix()) @ down_b @ matrix
         if not _is_possible(better, matrix, b):
             break
         matrix = better / better[2, 2]
     return matrix
 
 
+def refined_by_all(pairs: Sequence[tuple[Canvas, Canvas]], matrix: Matrix, kind: Kind) -> Matrix:
+    """Improve the matrix that several pairs share, where a sees b."""
+    part, inner = _cut_to(*pairs[0], matrix)
+    cut = [(a, b if part is pairs[0][1] else zoomed(a, b, matrix)) for a, b in pairs]
+    return _between(part, pairs[0][1]) @ refined_together(cut, inner, kind=kind)
+
+
 def _is_possible(after: Matrix, before: Matrix, b: Canvas) -> bool:
     """Whether a step leaves b's corners in front of the camera, and moves none of them far."""
     right, below = b.width - 1.0, b.height - 1.0
     corners = np.array([[0, 0], [right, 0], [0, below], [right, below]])
-    there = projected(after, projected(np.linalg.inv(before), corners))
+    there = projected(after, projected(inverted(before), corners))
     return bool(np.isfinite(there).all() and np.hypot(*(there - corners).T).max() < FARTHEST * b.width)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from polyfuse.alignment.canvas import Canvas, Matrix, sampled
+from polyfuse.alignment.canvas import Canvas, Matrix, inverted, sampled
 from polyfuse.alignment.shifts import OFF, ShiftMap
 
 SQUARES = 8
@@ -26,7 +26,7 @@ def check_picture(a: Canvas, b: Canvas, matrix: Matrix, shifts: ShiftMap) -> NDA
         shifts: What is left; arrows point from where b shows a thing to where a does, four times as long.
     """
     size = b.height, b.width
-    over, mask = sampled(a.plane, np.linalg.inv(matrix), size)
+    over, mask = sampled(a.plane, inverted(matrix), size)
     left = _levels(b.plane[0, 0].numpy())
     warped = _levels(over[0, 0].numpy())
     side = max(size) / SQUARES
@@ -49,4 +49,5 @@ def check_picture(a: Canvas, b: Canvas, matrix: Matrix, shifts: ShiftMap) -> NDA
 def _levels(plane: NDArray[np.float32]) -> NDArray[np.uint8]:
     """A plane stretched to 8 bits between its 1st and 99th percentile."""
     low, high = np.percentile(plane, [1, 99])
-    return np.rint(np.clip((plane - low) / max(high - low, 1e-6), 0, 1) * 255).astype(np.uint8)
+    levels = np.rint(np.clip((plane - low) / max(high - low, 1e-6), 0, 1) * 255)
+    return np.asarray(levels, np.uint8)

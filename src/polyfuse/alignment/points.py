@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from polyfuse.alignment.canvas import Matrix, projected
+from polyfuse.alignment.canvas import Matrix, inverted, projected
 from polyfuse.alignment.warp import Kind, Warp
 from polyfuse.errors import InputError, UsageError
 from polyfuse.io.source import counted, read_bytes_of, shown
@@ -54,15 +54,15 @@ def fit_points(a: Points, b: Points, kind: Kind) -> Matrix:
         square = float((p * p).sum())
         turn = np.array([(p * q).sum(), (p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]).sum()]) / square
         inner = np.array([[turn[0], -turn[1], 0], [turn[1], turn[0], 0], [0, 0, 1]])
-        return np.asarray(np.linalg.inv(to_b) @ inner @ to_a)
+        return np.asarray(inverted(to_b) @ inner @ to_a)
     for points in (p, q):
         spread = np.linalg.svd(points - points.mean(0), compute_uv=False)
         if spread[1] <= _THIN * spread[0]:
             raise InputError("the points lie on one line: add one that does not, or pass --model similarity")
     if kind == "affine":
         columns = np.linalg.lstsq(np.c_[p, np.ones(len(p))], q, rcond=None)[0]
-        return np.asarray(np.linalg.inv(to_b) @ np.vstack([columns.T, [0, 0, 1]]) @ to_a)
-    return np.asarray(np.linalg.inv(to_b) @ _homography(p, q) @ to_a)
+        return np.asarray(inverted(to_b) @ np.vstack([columns.T, [0, 0, 1]]) @ to_a)
+    return np.asarray(inverted(to_b) @ _homography(p, q) @ to_a)
 
 
 def _normalising(points: Points) -> Matrix:
@@ -101,7 +101,7 @@ def _homography(p: Points, q: Points) -> Matrix:
         matrix = (matrix.ravel() + np.r_[step, 0]).reshape(3, 3)
         if np.abs(step).max() < 1e-12:
             break
-    return matrix
+    return np.asarray(matrix)
 
 
 def warp_of_points(
@@ -132,7 +132,11 @@ def warp_of_points(
     matrix = fit_points(a, b, kind)
     errors = np.hypot(*(projected(matrix, a) - b).T)
     spare = len(a) > NEEDED[kind]
-    details = {"points": len(a), "largest_residual": round(float(errors.max()), 3), "worst_point": int(errors.argmax()) + 1}
+    details = {
+        "points": len(a),
+        "largest_residual": round(float(errors.max()), 3),
+        "worst_point": int(errors.argmax()) + 1,
+    }
     return Warp(
         matrix, size_a, size_b, kind,
         found=f"{len(a)} pairs of points", residual=float(np.median(errors)) if spare else None,
@@ -172,7 +176,9 @@ def read_points(path: str | os.PathLike[str]) -> tuple[Points, Points]:
         lines = data.decode("utf-8-sig").splitlines()
         head = next((line for line in lines if line.strip()), "")
         reader = csv.reader(lines, delimiter=";" if ";" in head else ",", strict=True)
-        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(cell.strip() for cell in row)]
+        rows = [
+            (reader.line_num, [cell.strip() for cell in row]) for row in reader if any(cell.strip() for cell in row)
+        ]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{shown(path)} is no CSV table in UTF-8: save it again") from error
     if rows and tuple(cell.lower() for cell in rows[0][1]) in HEADERS:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from polyfuse.alignment.blocks import Surfaces
-from polyfuse.alignment.canvas import Canvas, Matrix
+from polyfuse.alignment.canvas import Canvas, Matrix, inverted, zoomed
 from polyfuse.alignment.evidence import best_shifts
 from polyfuse.alignment.find import Stage, laid_over
 
@@ -63,14 +63,15 @@ def shift_map(a: Canvas, b: Canvas, matrix: Matrix) -> ShiftMap:
         b: Second picture.
         matrix: From a's canvas to b's.
     """
-    surfaces, down_b, _ = laid_over(a, b, matrix, STAGE)
+    part = zoomed(a, b, matrix)
+    surfaces, down_b, _ = laid_over(a, part, part.matrix @ inverted(b.matrix) @ matrix, STAGE)
     if len(surfaces) == 0:
         return ShiftMap(np.zeros((0, 2)), np.zeros((0, 2)), b.size[0])
     values = _with_neighbours(surfaces, 1.5 * STAGE.step)
     flat = values.flatten(1)
     rise = (flat.amax(1) - flat.mean(1)) / (flat.std(1) + 1e-6)
     clear = (rise > LEAST_RISE).numpy()
-    to_b = np.linalg.inv(down_b @ b.matrix)
+    to_b = inverted(down_b @ part.matrix)
     scale = np.array([to_b[0, 0], to_b[1, 1]])
     centres = surfaces.centres * scale + to_b[:2, 2]
     return ShiftMap(centres[clear], best_shifts(values)[clear] * scale, b.size[0])

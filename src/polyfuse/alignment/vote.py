@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyfuse.alignment.apply import check_sizes_fit, resampler_of
-from polyfuse.alignment.canvas import Canvas, Matrix, as_canvas, projected
+from polyfuse.alignment.canvas import Canvas, Matrix, as_canvas, inverted, projected
 from polyfuse.alignment.evidence import ACCEPTED, Evidence
-from polyfuse.alignment.find import Estimate, estimate, judged, refined_together
+from polyfuse.alignment.find import Estimate, estimate, judged, refined_by_all
 from polyfuse.alignment.points import fit_points
 from polyfuse.alignment.warp import Kind, Warp
 from polyfuse.errors import InputError
@@ -75,7 +75,7 @@ def find_warp(
         canvas_a, canvas_b = as_canvas(a), as_canvas(b)
         if canvases and (canvas_a.size, canvas_b.size) != (canvases[0][1].size, canvases[0][2].size):
             raise InputError(
-                f"{name} has other sizes than {canvases[0][0]}: give pictures of one pair of cameras, or align each pair"
+                f"{name} has other sizes than {canvases[0][0]}: give one pair of cameras, or align each pair by itself"
             )
         canvases.append((name, canvas_a, canvas_b))
     if not canvases:
@@ -84,7 +84,7 @@ def find_warp(
     middle = _most_central(estimates, canvases[0][2])
     matrix = estimates[middle].matrix
     if len(canvases) > 1:
-        matrix = refined_together([(a, b) for _, a, b in canvases], matrix, kind=kind)
+        matrix = refined_by_all([(a, b) for _, a, b in canvases], matrix, kind)
     final = [judged(a, b, matrix) for _, a, b in canvases] if len(canvases) > 1 else estimates
     width_b = canvases[0][2].size[0]
     votes = tuple(
@@ -93,13 +93,13 @@ def find_warp(
     )
     confidence = _confidence(votes, final, width_b)
     native = _native(matrix, canvases[0][1], canvases[0][2], kind)
-    a, b = canvases[middle][1:]
+    _, one, other = canvases[middle]
     warp = Warp(
-        native, a.size, b.size, kind, found=_how(len(canvases)), residual=_residual(final, b),
+        native, one.size, other.size, kind, found=_how(len(canvases)), residual=_residual(final),
         confidence=round(confidence, 4),
         details=_details(votes, final, width_b),
     )  # fmt: skip
-    return Finding(warp, votes, final[middle], (a, b))
+    return Finding(warp, votes, final[middle], (one, other))
 
 
 def judged_finding(warp: Warp, a: NDArray[Any], b: NDArray[Any]) -> Finding:
@@ -118,7 +118,7 @@ def judged_finding(warp: Warp, a: NDArray[Any], b: NDArray[Any]) -> Finding:
     if not warp.is_lensless:  # lenses are taken out of a first
         a, matrix = resampler_of(warp, "b")(a), np.eye(3)
     canvas_a, canvas_b = as_canvas(a), as_canvas(b)
-    inner = canvas_b.matrix @ matrix @ np.linalg.inv(canvas_a.matrix)
+    inner = canvas_b.matrix @ matrix @ inverted(canvas_a.matrix)
     return Finding(warp, (), judged(canvas_a, canvas_b, inner), (canvas_a, canvas_b))
 
 
@@ -130,7 +130,7 @@ def _most_central(estimates: Sequence[Estimate], b: Canvas) -> int:
     """The pair whose warp most of the others are near to, weighted by how sure they are."""
     if len(estimates) == 1:
         return 0
-    grids = np.stack([projected(np.linalg.inv(each.matrix), _grid(b)) for each in estimates])
+    grids = np.stack([projected(inverted(each.matrix), _grid(b)) for each in estimates])
     apart = np.nan_to_num(np.linalg.norm(grids[:, None] - grids[None], axis=-1).mean(-1), nan=1e6)
     near = np.exp(-apart / SAME) @ np.array([each.confidence + 1e-6 for each in estimates])
     return int((near * [0.1 + each.confidence for each in estimates]).argmax())
@@ -145,7 +145,7 @@ def _grid(b: Canvas) -> NDArray[np.float64]:
 
 def _apart(one: Matrix, other: Matrix, a: Canvas, b: Canvas) -> float:
     """Mean distance between two warps over what a and b share under the second, pixels of b's canvas."""
-    there = projected(np.linalg.inv(other), _grid(b))
+    there = projected(inverted(other), _grid(b))
     inside = ((there >= 0) & (there <= [a.width - 1, a.height - 1])).all(1)
     if not inside.any():
         return float("inf")
@@ -163,9 +163,9 @@ def _confidence(votes: Sequence[Vote], final: Sequence[Estimate], width_b: int) 
     return float(np.median([each.confidence for each in final]) * min(1.0, agreeing / ENOUGH))
 
 
-def _residual(final: Sequence[Estimate], b: Canvas) -> float | None:
+def _residual(final: Sequence[Estimate]) -> float | None:
     """Median of how far agreeing blocks are from where the warp puts them, pixels of b."""
-    parts = [np.hypot(*each.evidence.shifts[each.evidence.in_place].T) * b.size[0] / each.field[0] for each in final]
+    parts = [np.hypot(*each.evidence.shifts[each.evidence.in_place].T) * each.pixel for each in final]
     every = np.concatenate(parts)
     return round(float(np.median(every)), 3) if len(every) else None
 
@@ -193,7 +193,7 @@ def share_in_place(evidence: Sequence[Evidence]) -> float:
 
 def _native(matrix: Matrix, a: Canvas, b: Canvas, kind: Kind) -> Matrix:
     """The matrix between the pictures themselves, of its kind to the last bit."""
-    whole = np.linalg.inv(b.matrix) @ matrix @ a.matrix
+    whole = inverted(b.matrix) @ matrix @ a.matrix
     if kind == "homography":
         return np.asarray(whole / whole[2, 2])
     x, y = np.meshgrid(np.linspace(0, a.size[0] - 1, GRID), np.linspace(0, a.size[1] - 1, GRID))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from polyfuse.cli.align_words import in_words, refusal, told
 from polyfuse.cli.options import PATH, Arguments, talk_options
 from polyfuse.cli.output import json_document, print_path, speaker
 from polyfuse.errors import InputError, UsageError
@@ -16,7 +17,6 @@ from polyfuse.errors import InputError, UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from polyfuse.alignment import Warp
     from polyfuse.alignment.vote import Finding
     from polyfuse.io import Pair, Picture
 
@@ -104,7 +104,7 @@ def command(a: Path, b: Path, **values: Any) -> None:
     """Find how A (infrared) lies on B (visible), pictures of two cameras with different size and view.
 
     A and B are two pictures, or two folders or clips of one fixed pair of cameras, whose pairs vote. The path of the
-    warp file goes to stdout; `polyfuse fuse A B --warp FILE` uses it. What is not sure is not written, with exit code 3.
+    warp file goes to stdout; `polyfuse fuse A B --warp FILE` uses it. What is not sure is not written: exit code 3.
     """
     arguments = AlignArguments.taken_from(values)
     with json_document(arguments.as_json) as document:
@@ -157,10 +157,10 @@ def _align(a: Path, b: Path, arguments: AlignArguments, document: dict[str, Any]
     warp = finding.warp
     document["warp"] = to_json(warp)
     document["still_off"] = _still_off(finding)
-    for line in _told(finding, document["still_off"], arguments):
+    for line in told(finding, document["still_off"], by_hand=arguments.points is not None):
         say(line)
     if arguments.points is None and not finding.is_accepted and not arguments.anyway:
-        raise InputError(_refusal(finding))
+        raise InputError(refusal(finding))
     written = [write_warp(arguments.target, warp, overwrite=arguments.overwrite)]
     if arguments.picture:
         canvases, matrix = finding.canvases, finding.estimate.matrix
@@ -270,7 +270,7 @@ def _check(a: Path, b: Path, arguments: AlignArguments, document: dict[str, Any]
         facts = {"name": pair.name, "confidence": round(finding.estimate.confidence, 4), **numbers}
         document["pairs"].append(facts)
         if not arguments.as_json:
-            click.echo(f"{pair.name}: {_in_words(facts)}")
+            click.echo(f"{pair.name}: {in_words(facts)}")
         if arguments.picture:
             pixels = check_picture(*finding.canvases, finding.estimate.matrix, _shifts(finding))
             print_path(write_picture(arguments.picture, pixels, overwrite=arguments.overwrite))
@@ -286,48 +286,3 @@ def _still_off(finding: Finding) -> dict[str, Any]:
     """What is left of shifts under a warp."""
     numbers: dict[str, Any] = _shifts(finding).numbers()
     return numbers
-
-
-def _told(finding: Finding, off: dict[str, Any], arguments: AlignArguments) -> list[str]:
-    """Lines that say what was found."""
-    warp = finding.warp
-    lines = [f"{warp.kind} by {warp.found}, {warp.scale:.3f} pixels of b for one of a"]
-    if arguments.points is None:
-        lines[0] += f", confidence {warp.confidence:.2f}"
-    if warp.residual is not None:
-        lines[0] += f", residual {warp.residual:.2f} pixels of b"
-    if len(finding.votes) > 1:
-        details = warp.details
-        lines.append(
-            f"{details['pairs_agreeing']} of {details['pairs']} pairs agree, each by itself, "
-            f"{details['pairs_sure']} of them sure; their warps lie {details['pairs_apart']} pixels apart"
-        )
-    if off["places"] and off["share_off"] > 0.15:
-        lines.append(
-            f"parallax: {100 * off['share_off']:.0f} % of the places are off by more than a plane explains: "
-            "look at --picture"
-        )
-    return lines
-
-
-def _in_words(facts: dict[str, Any]) -> str:
-    """A line of --check."""
-    if not facts["places"]:
-        return f"confidence {facts['confidence']:.2f}, nothing to compare"
-    x, y = facts["shift"]
-    return (
-        f"confidence {facts['confidence']:.2f}, off by {facts['median']:.1f} pixels (median), "
-        f"{facts['90_percent']:.1f} (90 %), shift {x:+.1f} {y:+.1f}, {facts['places']} places"
-    )
-
-
-def _refusal(finding: Finding) -> str:
-    """Why a warp is not written, and what would help."""
-    blocks = finding.warp.details.get("blocks", 0)
-    sure = f"no warp is sure enough (confidence {finding.warp.confidence or 0.0:.2f})"
-    if blocks < 40 * len(finding.votes):
-        return f"{sure}, the pictures share few edges: take them where more can be seen, or pass --points"
-    return (
-        f"{sure}: check that both show one scene at one time, give several pairs of the fixed cameras as two folders, "
-        "or pass --points"
-    )

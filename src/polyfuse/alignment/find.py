@@ -63,6 +63,8 @@ TURNED = Range(NEAR.scales[::2], 128)
 """Where it is turned."""
 LEAST_BLOCKS = 6
 """With fewer a step is not made."""
+EVEN = 1e-5
+"""Standard deviation, of the picture's range, below which a picture shows nothing."""
 FARTHEST = 0.2
 """Share of b's width by which a step may move one of its corners."""
 MOST_ENLARGED = 4.0
@@ -92,6 +94,8 @@ def estimate(a: Canvas, b: Canvas, *, kind: Kind = "homography") -> Estimate:
     Each answer of the search is refined at half size; the one that the blocks like best goes on. Where none convinces,
     a is also turned, and the search begins again.
     """
+    if min(float(canvas.plane.std()) for canvas in (a, b)) < EVEN:  # nothing to find, however it is turned
+        return judged(a, b, scaling((a.width, a.height), (b.width, b.height)))
     best = _best_of(search(a, b), a, b, kind)
     if best.confidence < ACCEPTED:
         turned = _best_of(search(a, b, ranges=(TURNED,), turns=TURNS), a, b, kind)

@@ -43,7 +43,7 @@ def fit_points(a: Points, b: Points, kind: Kind) -> Matrix:
     Source: normalised direct linear transform, then Gauss-Newton (Hartley and Zisserman, chapter 4); ours.
     """
     if len(a) < NEEDED[kind]:
-        raise InputError(f"{kind} needs {NEEDED[kind]} pairs of points and there are {len(a)}: give more")
+        raise InputError(f"{kind} needs {NEEDED[kind]} pairs of points and {len(a)} came: give more")
     to_a, to_b = _normalising(a), _normalising(b)
     p, q = projected(to_a, a), projected(to_b, b)
     if kind == "shift":
@@ -89,7 +89,7 @@ def _homography(p: Points, q: Points) -> Matrix:
         below = matrix[2, 0] * x + matrix[2, 1] * y + 1
         at = projected(matrix, p)
         if not np.isfinite(at).all():
-            raise InputError("no homography shows all points from the front: check that each line names one spot")
+            raise InputError("no homography goes through these points: name spots that do not lie on one line")
         left = np.stack([x / below, y / below, 1 / below], axis=1)
         jacobian = np.concatenate(
             [
@@ -121,12 +121,12 @@ def warp_of_points(
         InputError: If points are too few, double, outside the pictures, or on one line.
     """
     if kind is None:
-        kind = "similarity" if len(a) == 2 else "affine" if len(a) == 3 else "homography"
+        kind = "similarity" if len(a) <= 2 else "affine" if len(a) == 3 else "homography"
     if kind not in NEEDED:
         raise UsageError(f"points cannot give a {kind}: use {', '.join(NEEDED)}.")
     if len(a) < max(2, NEEDED[kind]):
         least = max(2, NEEDED[kind])
-        raise InputError(f"there are {counted(len(a), 'pair')} of points: give {least} or more")
+        raise InputError(f"{kind} needs {least} pairs of points and {len(a)} came: give more")
     for name, points, size in (("a", a, size_a), ("b", b, size_b)):
         _check_points(name, points, size)
     matrix = fit_points(a, b, kind)

@@ -94,8 +94,14 @@ def drawn_scenes(count: int) -> Iterator[Case]:
         yield Case("drawn", np.rint(np.clip(a, 0, 255)).astype(np.uint8), scene.visible, truth)
 
 
+def windowed(plane: torch.Tensor) -> torch.Tensor:
+    """A Hann window, without which the rims of the pictures correlate."""
+    rows, columns = (torch.hann_window(side + 2, periodic=False)[1:-1] for side in plane.shape)
+    return rows[:, None] * columns
+
+
 def phase_correlation(a: Canvas, b: Canvas) -> Answer:
-    """The highest peak of the phase correlation of grey pictures over all scales."""
+    """The highest peak of the phase correlation of grey pictures over all scales, in standard deviations."""
     best: tuple[float, Matrix] = (-1.0, np.eye(3))
     factor = 192 / max(b.height, b.width)
     fixed = resized(b.plane, (round(b.height * factor), round(b.width * factor)))[0, 0]
@@ -108,16 +114,17 @@ def phase_correlation(a: Canvas, b: Canvas) -> Answer:
             continue
         moved = resized(a.plane, size)[0, 0]
         whole = [one + other for one, other in zip(size, fixed.shape, strict=True)]
-        spectra = [torch.fft.rfft2(plane - plane.mean(), s=whole) for plane in (moved, fixed)]
+        spectra = [torch.fft.rfft2((plane - plane.mean()) * windowed(plane), s=whole) for plane in (moved, fixed)]
         product = spectra[0].conj() * spectra[1]
         peaks = torch.fft.irfft2(product / (product.abs() + 1e-9), s=whole)
         row, column = divmod(int(peaks.argmax()), whole[1])
-        if float(peaks.max()) > best[0]:
+        height = float(peaks.max() / peaks.std())
+        if height > best[0]:
             shift = np.eye(3)
             shift[:2, 2] = column - whole[1] * (column >= fixed.shape[1]), row - whole[0] * (row >= fixed.shape[0])
             down_b = scaling((b.width, b.height), (int(fixed.shape[1]), int(fixed.shape[0])))
             matrix = np.linalg.inv(down_b) @ shift @ scaling((a.width, a.height), size[::-1])
-            best = float(peaks.max()), matrix
+            best = height, matrix
     return best[1], True
 
 

@@ -13,7 +13,20 @@ import pytest
 from polyfuse.registry.catalogue import names_with
 from polyfuse.train import bundled_recipes
 
-VERBS = ["ablate", "data", "demo", "doctor", "downstream", "evaluate", "explain", "fuse", "metrics", "models", "train"]
+VERBS = [
+    "ablate",
+    "align",
+    "data",
+    "demo",
+    "doctor",
+    "downstream",
+    "evaluate",
+    "explain",
+    "fuse",
+    "metrics",
+    "models",
+    "train",
+]
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "verbs"
 
 

@@ -133,8 +133,8 @@ def _check_together(arguments: AlignArguments) -> None:
         raise UsageError("--warp names a warp to judge: pass --check as well, or --out to say where to write.")
     if arguments.check and (arguments.points or arguments.board or arguments.out or arguments.anyway):
         raise UsageError("--check writes no warp: drop --points, --board, --out and --anyway.")
-    if arguments.model == "shift" and not arguments.points:
-        raise UsageError("two cameras differ by more than a shift: pass --model similarity, or give --points.")
+    if arguments.model == "shift" and not (arguments.points or arguments.board):
+        raise UsageError("two cameras differ by more than a shift: pass --model similarity, --points or --board.")
 
 
 def _align(a: Path, b: Path, arguments: AlignArguments, document: dict[str, Any]) -> None:
@@ -151,15 +151,17 @@ def _align(a: Path, b: Path, arguments: AlignArguments, document: dict[str, Any]
     if arguments.picture:
         check_apart(arguments.picture, [*inputs, arguments.target])
         check_output(arguments.picture, depth=8, colour=True, overwrite=arguments.overwrite)
-    if arguments.board:
-        raise UsageError("--board is not there yet: give --points.")
-    finding = _by_points(a, b, arguments) if arguments.points else _found(a, b, arguments, document)
+    by_hand = arguments.points is not None or arguments.board is not None
+    if arguments.points:
+        finding = _by_points(a, b, arguments)
+    else:
+        finding = _by_board(a, b, arguments) if arguments.board else _found(a, b, arguments, document)
     warp = finding.warp
     document["warp"] = to_json(warp)
     document["still_off"] = _still_off(finding)
-    for line in told(finding, document["still_off"], by_hand=arguments.points is not None):
+    for line in told(finding, document["still_off"], by_hand=by_hand):
         say(line)
-    if arguments.points is None and not finding.is_accepted and not arguments.anyway:
+    if not by_hand and not finding.is_accepted and not arguments.anyway:
         raise InputError(refusal(finding))
     written = [write_warp(arguments.target, warp, overwrite=arguments.overwrite)]
     if arguments.picture:
@@ -240,6 +242,20 @@ def _by_points(a: Path, b: Path, arguments: AlignArguments) -> Finding:
     warp = warp_of_points(points_a, points_b, (one.width, one.height), (other.width, other.height), kind)
     warp = replace(warp, hashes_a=(one.sha256 or "",), hashes_b=(other.sha256 or "",))
     return judged_finding(warp, one.array, other.array)
+
+
+def _by_board(a: Path, b: Path, arguments: AlignArguments) -> Finding:
+    """The warp through a board, and what the first pair says of it."""
+    from polyfuse.alignment.board import parse_board, warp_of_boards
+    from polyfuse.alignment.vote import judged_finding
+
+    board = parse_board(arguments.board or "")
+    hashes: tuple[list[str], list[str]] = ([], [])
+    pairs = list(_read_pairs(_some(a, b, arguments), arguments, hashes))
+    kind = "homography" if arguments.model == "auto" else arguments.model
+    warp = warp_of_boards(pairs, board, circles=arguments.circles, kind=kind)
+    warp = replace(warp, hashes_a=tuple(hashes[0]), hashes_b=tuple(hashes[1]))
+    return judged_finding(warp, *pairs[0][1:])
 
 
 def _check(a: Path, b: Path, arguments: AlignArguments, document: dict[str, Any]) -> None:

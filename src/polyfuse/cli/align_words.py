@@ -25,6 +25,8 @@ def told(finding: Finding, off: dict[str, Any], *, by_hand: bool) -> list[str]:
             f"{details['pairs_agreeing']} of {details['pairs']} pairs agree, each by itself, "
             f"{details['pairs_sure']} of them sure; their warps lie {details['pairs_apart']} pixels apart"
         )
+    if warp.details.get("covers_little"):
+        lines.append("the board covers little of b: the rest of the picture may be off, give more pictures of it")
     if off["places"] and off["share_off"] > PARALLAX:
         lines.append(
             f"parallax: {100 * off['share_off']:.0f} % of the places are off by more than a plane explains: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from polyfuse.cli.progress import progress
 from polyfuse.errors import PartialError, PolyfuseError, UsageError
 
 if TYPE_CHECKING:
-    from polyfuse.fusion import Outcome
+    from polyfuse.fusion import FuseOptions, Outcome
     from polyfuse.io import Pair
 
 
@@ -108,6 +109,8 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
     writing = Writing(
         files.overwrite, files.resume, not files.no_sidecar, files.quality, files.verify, files.keep_temperature
     )
+    if options.warp is None and options.resize is None and not options.radiometric and not files.quiet:
+        _warn_if_off(pairs, options, say)
     failures: list[tuple[str, PolyfuseError]] = []
     with progress(len(jobs), say, tell_failures=skip, quiet=files.quiet) as shown:
         if temporal == "none":
@@ -133,6 +136,29 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
         raise type(error)(f"{name}: {str(error).rstrip('.')}; {done}.") from error
     if failures:
         raise failures[0][1]
+
+
+def _warn_if_off(pairs: list[Pair], options: FuseOptions, say: Callable[[str], None]) -> None:
+    """Say once that the sources seem not to lie on one another: the first pair is looked at, which takes some 20 ms.
+
+    What cannot be read is told by whoever fuses it.
+    """
+    from polyfuse.alignment import seems_off
+    from polyfuse.io import read_picture
+
+    try:
+        a, b = (
+            read_picture(path, page=options.page, max_pixels=options.max_pixels).array
+            for path in (pairs[0].a, pairs[0].b)
+        )
+        off = seems_off(a, b)
+    except PolyfuseError:
+        return
+    if off is not None:
+        say(
+            f"{pairs[0].name}: the sources seem shifted by {off:.0f} pixels: if edges come out double, "
+            "find a warp with `polyfuse align` and pass --warp"
+        )
 
 
 def _checked_temporal(temporal: str, many: bool, files: FileArguments) -> str:

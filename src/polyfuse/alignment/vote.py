@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,12 +57,14 @@ def find_warp(
     pairs: Iterable[tuple[str, NDArray[Any], NDArray[Any]]],
     *,
     kind: Kind = "homography",
+    on_pair: Callable[[int, int], None] | None = None,
 ) -> Finding:
     """Find the warp from a to b that pictures of one pair of cameras share.
 
     Args:
         pairs: A name and two pictures each, (H, W) or (H, W, 3) of uint8, uint16 or float32; sizes the same throughout.
         kind: The freest model that is allowed: similarity, affine or homography.
+        on_pair: Called with the number of pairs that have voted and that of all.
 
     Returns:
         The warp with its confidence, which may be low: look at `is_accepted`.
@@ -80,7 +82,11 @@ def find_warp(
         canvases.append((name, canvas_a, canvas_b))
     if not canvases:
         raise InputError("there is no pair to align: give two pictures, folders or clips")
-    estimates = [estimate(a, b, kind=kind) for _, a, b in canvases]
+    estimates = []
+    for _, canvas_a, canvas_b in canvases:
+        estimates.append(estimate(canvas_a, canvas_b, kind=kind))
+        if on_pair is not None:
+            on_pair(len(estimates), len(canvases))
     middle = _most_central(estimates, canvases[0][2])
     matrix = estimates[middle].matrix
     if len(canvases) > 1:

@@ -12,6 +12,7 @@ import click
 from polyfuse.cli.align_words import in_words, refusal, told
 from polyfuse.cli.options import PATH, Arguments, talk_options
 from polyfuse.cli.output import json_document, print_path, speaker
+from polyfuse.cli.progress import progress
 from polyfuse.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -177,29 +178,37 @@ def _align(a: Path, b: Path, arguments: AlignArguments, document: dict[str, Any]
 def _found(a: Path, b: Path, arguments: AlignArguments, document: dict[str, Any]) -> Finding:
     """The warp that the pictures themselves say, with the hashes of their files."""
     from polyfuse.alignment import find_warp
-    from polyfuse.io import is_clip
-    from polyfuse.io.source import file_sha256
 
     hashes: tuple[list[str], list[str]] = ([], [])
-    clips = [path for path in (a, b) if is_clip(path)]
-    if len(clips) == 1:
-        raise UsageError(f"{clips[0]} is a clip and has no partner: give two clips.")
     kind = "homography" if arguments.model == "auto" else arguments.model
-    if clips:
-        from polyfuse.video.sampling import sampled_pairs
-
-        pairs = sampled_pairs(a, b, arguments.frames, max_pixels=arguments.most_pixels)
-        hashes[0].append(file_sha256(a))
-        hashes[1].append(file_sha256(b))
-    else:
-        pairs = _read_pairs(_some(a, b, arguments), arguments, hashes)
-    finding = find_warp(pairs, kind=kind)
+    say = speaker(arguments.quiet)
+    with progress(0, say, tell_failures=False, quiet=arguments.quiet) as shown:
+        finding = find_warp(_pixels(a, b, arguments, hashes), kind=kind, on_pair=shown.frame)
     if len(finding.votes) > 1:
         document["votes"] = [
             {"name": vote.name, "confidence": round(vote.confidence, 4), "apart": round(vote.apart, 3)}
             for vote in finding.votes
         ]
     return replace(finding, warp=replace(finding.warp, hashes_a=tuple(hashes[0]), hashes_b=tuple(hashes[1])))
+
+
+def _pixels(
+    a: Path, b: Path, arguments: AlignArguments, hashes: tuple[list[str], list[str]]
+) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
+    """Name and pixels of at most --frames pairs of files, folders or clips; `hashes` gets those of the files."""
+    from polyfuse.io import is_clip
+    from polyfuse.io.source import file_sha256
+
+    clips = [path for path in (a, b) if is_clip(path)]
+    if len(clips) == 1:
+        raise UsageError(f"{clips[0]} is a clip and has no partner: give two clips.")
+    if not clips:
+        return _read_pairs(_some(a, b, arguments), arguments, hashes)
+    from polyfuse.video.sampling import sampled_pairs
+
+    hashes[0].append(file_sha256(a))
+    hashes[1].append(file_sha256(b))
+    return sampled_pairs(a, b, arguments.frames, max_pixels=arguments.most_pixels)
 
 
 def _some(a: Path, b: Path, arguments: AlignArguments) -> list[Pair]:
@@ -251,7 +260,7 @@ def _by_board(a: Path, b: Path, arguments: AlignArguments) -> Finding:
 
     board = parse_board(arguments.board or "")
     hashes: tuple[list[str], list[str]] = ([], [])
-    pairs = list(_read_pairs(_some(a, b, arguments), arguments, hashes))
+    pairs = list(_pixels(a, b, arguments, hashes))
     kind = "homography" if arguments.model == "auto" else arguments.model
     warp = warp_of_boards(pairs, board, circles=arguments.circles, kind=kind)
     warp = replace(warp, hashes_a=tuple(hashes[0]), hashes_b=tuple(hashes[1]))
@@ -263,33 +272,35 @@ def _check(a: Path, b: Path, arguments: AlignArguments, document: dict[str, Any]
     from polyfuse.alignment import Warp, read_warp
     from polyfuse.alignment.pictures import check_picture
     from polyfuse.alignment.vote import judged_finding
+    from polyfuse.io import is_clip
+    from polyfuse.io.atomic import check_apart
     from polyfuse.io.write import check_output, write_picture
 
-    pairs = _some(a, b, arguments)
     if arguments.picture:
-        if len(pairs) > 1:
+        if a.is_dir() or is_clip(a):
             raise UsageError("--picture draws one pair: name two pictures.")
+        check_apart(arguments.picture, [path for path in (a, b, arguments.warp) if path])
         check_output(arguments.picture, depth=8, colour=True, overwrite=arguments.overwrite)
     given = read_warp(arguments.warp) if arguments.warp else None
     document["pairs"] = []
-    for pair in pairs:
-        one, other = _read(pair.a, arguments), _read(pair.b, arguments)
-        sizes = (one.width, one.height), (other.width, other.height)
-        warp = given or Warp.identity(*sizes)
-        if given is None and sizes[0] != sizes[1]:
+    for name, one, other in _pixels(a, b, arguments, ([], [])):
+        size_a, size_b = (one.shape[1], one.shape[0]), (other.shape[1], other.shape[0])
+        if given is None and size_a != size_b:
             raise InputError(
-                f"{pair.name}: a is {one.width}x{one.height} and b {other.width}x{other.height}, "
+                f"{name}: a is {size_a[0]}x{size_a[1]} and b {size_b[0]}x{size_b[1]}, "
                 "so they do not lie on one another: pass --warp, or align them first"
             )
-        finding = judged_finding(warp, one.array, other.array)
-        numbers = _still_off(finding)
-        facts = {"name": pair.name, "confidence": round(finding.estimate.confidence, 4), **numbers}
+        finding = judged_finding(given or Warp.identity(size_a, size_b), one, other)
+        facts = {"name": name, "confidence": round(finding.estimate.confidence, 4), **_still_off(finding)}
         document["pairs"].append(facts)
         if not arguments.as_json:
-            click.echo(f"{pair.name}: {in_words(facts)}")
+            click.echo(f"{name}: {in_words(facts)}")
         if arguments.picture:
             pixels = check_picture(*finding.canvases, finding.estimate.matrix, _shifts(finding))
-            print_path(write_picture(arguments.picture, pixels, overwrite=arguments.overwrite))
+            path = write_picture(arguments.picture, pixels, overwrite=arguments.overwrite)
+            document["files"] = [str(path)]
+            if not arguments.as_json:
+                print_path(path)
 
 
 def _shifts(finding: Finding) -> Any:

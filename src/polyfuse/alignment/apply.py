@@ -17,7 +17,7 @@ from polyfuse.errors import InputError
 from polyfuse.io import DEFAULT_MAX_PIXELS, Pair, Picture, peek_size
 from polyfuse.io.source import shown
 
-DOUBTED = 0.25
+DOUBTED = 0.5
 """Confidence below which a warp is told of when it is applied."""
 
 

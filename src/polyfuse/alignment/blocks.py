@@ -29,6 +29,8 @@ class Surfaces:
     """(N, 2 radius + 1, 2 radius + 1), -1 to 1: row and column say by how much what b shows is found further in a."""
     energy: Tensor
     """(N,): energy of b's block over that of an average one; how much there is to see."""
+    enlarged: float = 1.0
+    """Pixels of the field for one of the coarser picture, 1 or more: so much less do as many blocks say."""
 
     @property
     def radius(self) -> int:
@@ -47,6 +49,7 @@ def joined(parts: Sequence[Surfaces]) -> Surfaces:
         np.concatenate([part.centres for part in parts]),
         torch.cat([part.values for part in parts]),
         torch.cat([part.energy for part in parts]),
+        parts[0].enlarged,
     )
 
 

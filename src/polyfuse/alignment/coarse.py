@@ -80,7 +80,7 @@ def search(
 def _searched(a: Canvas, b: Canvas, within: Range, turns: Sequence[float]) -> list[Place]:
     """The best shift at each scale of a range and each turn."""
     factor = within.side / max(b.height, b.width)
-    fixed = _side(resized(b.plane, (round(b.height * factor), round(b.width * factor))), None)
+    fixed = _side(resized(b.plane, (max(2, round(b.height * factor)), max(2, round(b.width * factor)))), None)
     transforms: dict[tuple[int, int], Tensor] = {}
     places = []
     for scale in within.scales:

@@ -20,7 +20,7 @@ ACCEPTED = 0.5
 """Confidence from which a warp is accepted."""
 LEAST_BLOCKS = 12
 """With fewer blocks that say anything, nothing is sure."""
-_BIAS, _PER_SHARE, _PER_CONTRAST = -13.7, 20.0, 4.0
+_BIAS, _PER_SHARE, _PER_CONTRAST = -12.6, 20.0, 4.0
 """Logarithm of the odds that a warp is within 10 pixels of 640, from its evidence; see docs/verbs/align.md."""
 
 
@@ -38,13 +38,16 @@ class Evidence:
     """(N, 2), in pixels of the field, of these blocks."""
     shifts: NDArray[np.float64]
     """(N, 2): the best shift of each."""
+    enlarged: float = 1.0
+    """See `Surfaces`."""
 
     @property
     def confidence(self) -> float:
         """How likely the warp is right, 0 to 1."""
         if self.num_blocks < LEAST_BLOCKS:
             return 0.0
-        doubt = 1 / math.sqrt(self.num_blocks)  # what few blocks say may be chance: a standard error is taken off
+        # What few blocks say, or blocks of few pixels, may be chance: two standard errors are taken off.
+        doubt = 2 * math.sqrt(self.enlarged / self.num_blocks)
         odds = _BIAS + _PER_SHARE * (self.share - doubt / 2) + _PER_CONTRAST * (self.contrast - doubt)
         return 1 / (1 + math.exp(-max(-50.0, min(50.0, odds))))
 
@@ -66,7 +69,9 @@ def weigh(surfaces: Surfaces) -> Evidence:
     contrast = (values[:, distance <= _NEAR].amax(1) - far.mean(1)) / (far.std(1) + 1e-6)
     shifts = best_shifts(values)
     share = float((np.hypot(*shifts.T) <= IN_PLACE).mean())
-    return Evidence(share, float(contrast.mean()), len(values), surfaces.centres[keep.numpy()], shifts)
+    return Evidence(
+        share, float(contrast.mean()), len(values), surfaces.centres[keep.numpy()], shifts, surfaces.enlarged
+    )
 
 
 def best_shifts(values: torch.Tensor) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from torch.nn import functional
@@ -161,7 +161,8 @@ def laid_over(a: Canvas, b: Canvas, matrix: Matrix, stage: Stage) -> tuple[Surfa
         orientation_field(over, blur=blur), orientation_field(resized(b.plane, size), blur=blur), inner,
         block=stage.block, radius=stage.radius, step=stage.step,
     )  # fmt: skip
-    return surfaces, down_b, size[::-1]
+    enlarged = max(1.0, factor / (scale * native), factor * float(b.matrix[0, 0]))
+    return replace(surfaces, enlarged=enlarged), down_b, size[::-1]
 
 
 def refined(

@@ -99,7 +99,8 @@ def test_medical_pair_under_a_road_model_is_told(model: str) -> None:
 def test_scene_under_a_model_of_the_brain_is_told() -> None:
     [note] = told(THERMAL, VISIBLE, "daefuse-t.brain")
     assert note == (
-        "no black background as around a head, and daefuse-t.brain was made for slices of the brain: --model pyrfuse.road"
+        "no black background as around a head, and daefuse-t.brain was made for slices of the brain: "
+        "--model pyrfuse.road"
     )
     assert told(THERMAL, VISIBLE, "daefuse-t.road") == []
 

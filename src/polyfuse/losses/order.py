@@ -1,4 +1,4 @@
-"""Distance of the brightness of regions from one that follows b, so that cold spots of PET and SPECT stay cold. Ours."""
+"""Distance of the brightness of regions from one that follows b: cold spots of PET and SPECT stay cold. Ours."""
 
 from __future__ import annotations
 

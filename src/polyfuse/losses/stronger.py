@@ -2,8 +2,8 @@
 
 Which source is the stronger one at a place is decided by its local variance less what its noise adds. The fused picture
 is asked for its structure there, for some of the weaker one's, for the brighter base and the calm of the calmer one
-where both are flat, and to stay between black and white. This is not the metric VIS or LOST: those have other windows and another form, know no noise,
-and no loss imports a metric.
+where both are flat, and to stay between black and white. This is not the metric VIS or LOST: those have other windows
+and another form, know no noise, and no loss imports a metric.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ QUALITY = 82
 COLUMNS = 5
 ROAD = ("pyrfuse.road", "laplacian", "fnet.road", "fnet-t.road", "fnet-t16.road", "smfnet-s.road", "daefuse-t.road",
         "average")  # fmt: skip
-BRAIN = ("pyrfuse.pet", "laplacian", "fnet.brain", "smfnet-s.brain", "daefuse-t.brain", "average")
+BRAIN = ("pyrfuse.brain", "laplacian", "fnet.brain", "smfnet-s.brain", "daefuse-t.brain", "average")
 Box = tuple[int, int, int, int]
 
 

@@ -60,7 +60,7 @@ DRAWN = {
 }
 _SCENE = ("ir", "vi")
 REAL = {
-    "tno-23": Real("tno/test", _SCENE, "23", (200, 120, 520, 360)),
+    "tno-23": Real("tno/test", _SCENE, "23", (80, 290, 400, 500)),
     "tno-02": Real("tno/test", _SCENE, "02", None),
     "tno-11": Real("tno/test", _SCENE, "11", None),
     "roadscene-06430": Real("roadscene/test", _SCENE, "FLIR_06430", (0, 0, 320, 240)),

@@ -19,7 +19,7 @@ Kind = Literal["camera", "address", "file"]
 
 PROTOCOLS = {
     "rtsp": "rtsp,rtp,udp,tcp",
-    "rtsps": "rtsp,rtp,udp,tcp,tls",
+    "rtsps": "rtsps,rtsp,rtp,udp,tcp,tls",
     "http": "http,tcp",
     "https": "https,http,tls,tcp",
     "udp": "udp",

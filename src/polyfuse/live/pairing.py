@@ -14,8 +14,8 @@ KEPT_A, KEPT_B = 4, 2
 """Frames that are held of each source: of b, which sets the pace, the newest and one whose partner is already there."""
 PATIENCE = 0.06
 """Longest time in seconds for which a frame of b waits for one of a that will be nearer than those that are there."""
-_SLACK = 0.01
-"""Seconds by which the next frame of a may come later than its period lets expect."""
+_LATE_SHARE = 0.5
+"""Share of its period by which the next frame of a may come later than that lets expect."""
 _FIRST_PERIOD = 0.04
 
 
@@ -113,7 +113,7 @@ class LivePairing:
         chosen = fresh[-1]
         if newest_of_a < chosen.time:
             # Its nearest partner may still come, half a period away at most.
-            expected = newest_of_a + self._period + _SLACK
+            expected = newest_of_a + (1 + _LATE_SHARE) * self._period
             soon = chosen.time - newest_of_a > self._period / 2 and now < min(expected, chosen.time + PATIENCE)
             settled = [frame for frame in fresh if frame.time <= newest_of_a]
             if soon and not settled:

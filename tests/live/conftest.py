@@ -51,10 +51,21 @@ def make_clip() -> Callable[..., Path]:
     return write_clip
 
 
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
+    """A grey and a colour clip of 8 frames, a third of a second."""
+    folder = tmp_path_factory.mktemp("clips")
+    grey, colour = write_clip(folder / "ir.mkv", 8, grey=True), write_clip(folder / "vi.mkv", 8, seed=1)
+    return grey.read_bytes(), colour.read_bytes()
+
+
 @pytest.fixture
-def clips(tmp_path: Path) -> tuple[Path, Path]:
-    """A grey and a colour clip of 12 frames, about half a second."""
-    return write_clip(tmp_path / "ir.mkv", 12, grey=True), write_clip(tmp_path / "vi.mkv", 12, seed=1)
+def clips(tmp_path: Path, made: tuple[bytes, bytes]) -> tuple[Path, Path]:
+    """The same in files of the test's own folder."""
+    paths = tmp_path / "ir.mkv", tmp_path / "vi.mkv"
+    for path, content in zip(paths, made, strict=True):
+        path.write_bytes(content)
+    return paths
 
 
 @dataclass
@@ -134,12 +145,14 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
 class Collected:
     """An output that keeps what it gets."""
 
-    def __init__(self, most: int | None, until: Callable[[], bool] | None) -> None:
+    def __init__(self, most: int | None, until: Callable[[], bool] | None, forget: bool) -> None:
         self.frames: list[LiveFused] = []
         self.is_open, self.num_dropped, self._most, self._until = True, 0, most, until
+        self._forget = forget
 
     def put(self, frame: LiveFused) -> None:
-        self.frames.append(frame)
+        if not self._forget:
+            self.frames.append(frame)
         self.is_open = (self._most is None or len(self.frames) < self._most) and not (self._until and self._until())
 
     def close(self) -> None:
@@ -164,7 +177,7 @@ class Ran:
 def live(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Ran]]:
     """Run two sources in this process with the model `average`.
 
-    `each` is called after every frame; the run ends after `most` frames, or when `until` says so.
+    `each` is called several times a second; the run ends after `most` frames, or when `until` says so.
     """
     monkeypatch.setattr("polyfuse.live.run._GOODBYE", 0.05)
     monkeypatch.setattr("polyfuse.live.capture.FIRST_WAIT", 0.05)
@@ -178,9 +191,10 @@ def live(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Ran]]:
         most: int | None = None,
         duration: float | None = None,
         max_skew: float = 0.5,
-        each: Callable[[LiveFused], None] | None = None,
+        each: Callable[[], None] | None = None,
         told: list[str] | None = None,
         until: Callable[[], bool] | None = None,
+        forget: bool = False,
         outputs: tuple[Any, ...] = (),
         **capture: Any,
     ) -> Ran:
@@ -189,7 +203,7 @@ def live(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Ran]]:
         names = parse_source(str(a)), parse_source(str(b))
         run = LiveRun(*names, registry.load("average"), fuse or FuseOptions(), options, told.append)
         runs.append(run)
-        kept = Collected(most, until)
+        kept = Collected(most, until, forget)
         ran = Ran(run, kept.frames, told, 0.0)
         began = time.monotonic()
         try:

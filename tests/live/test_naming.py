@@ -35,9 +35,13 @@ def test_number_is_a_camera() -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="cameras are read on Linux alone")
-def test_device_takes_options_over_ours() -> None:
-    name = parse_source("/dev/video3", {"video_size": "1280x720", "fflags": "x"})
-    assert (name.kind, name.options) == ("camera", {"video_size": "1280x720", "fflags": "x"})
+def test_device_takes_options() -> None:
+    name = parse_source("/dev/video3", {"video_size": "1280x720"})
+    assert (name.kind, name.options) == ("camera", {"video_size": "1280x720"})
+
+
+def test_options_of_the_user_go_over_ours() -> None:
+    assert parse_source("rtsp://h/x", {"rtsp_transport": "udp"}).options["rtsp_transport"] == "udp"
 
 
 def test_path_is_a_file(tmp_path: Path) -> None:
@@ -63,7 +67,9 @@ def test_options_for_a_file_are_refused(tmp_path: Path) -> None:
         parse_source(str(tmp_path / "a.mkv"), {"framerate": "30"})
 
 
-@pytest.mark.parametrize(("text", "scheme"), [("out.mkv", None), ("udp://127.0.0.1:5000", "udp"), ("RTSP://h/x", "rtsp")])
+@pytest.mark.parametrize(
+    ("text", "scheme"), [("out.mkv", None), ("udp://127.0.0.1:5000", "udp"), ("RTSP://h/x", "rtsp")]
+)
 def test_target_is_a_path_or_an_address(text: str, scheme: str | None) -> None:
     assert check_target(text) == scheme
 

@@ -23,17 +23,17 @@ Clips = tuple[Path, Path]
 
 def test_clips_are_fused_frame_by_frame_in_real_time(live: Live, clips: Clips) -> None:
     ran = live(*clips)
-    # 12 frames, 11 periods of 40 ms; the first may be dropped on a machine that is busy.
-    assert len(ran.frames) >= 10
-    assert ran.seconds > 0.44
+    # 8 frames, 7 periods of 40 ms; some may be dropped on a machine that is busy.
+    assert len(ran.frames) >= 5
+    assert ran.seconds > 0.28
     assert ran.run.to_json([])["skew_ms"]["max"] == 0
     assert [capture.state for capture in ran.run.captures] == ["ended", "ended"]
 
 
 def test_clip_goes_round(live: Live, clips: Clips) -> None:
-    ran = live(*clips, loop=True, most=16)
+    ran = live(*clips, loop=True, most=12)
     steps = np.diff([frame.taken for frame in ran.frames])
-    assert len(ran.frames) == 16
+    assert len(ran.frames) == 12
     # Times go on over the seam by whole periods, as many as were dropped on a busy machine.
     np.testing.assert_allclose(steps / 0.04, np.rint(steps / 0.04), atol=0.05)  # stamps of MKV are milliseconds
     assert steps.min() > 0.03
@@ -65,8 +65,8 @@ def test_served_clips_are_played_in_real_time(live: Live, clips: Clips, served: 
     for path in clips:
         served.files[path.name] = path.read_bytes()
     ran = live(served.url("ir.mkv"), served.url("vi.mkv"))
-    assert len(ran.frames) >= 10
-    assert ran.seconds > 0.44
+    assert len(ran.frames) >= 5
+    assert ran.seconds > 0.28
     assert not ran.told or all("http" not in line for line in ran.told)
 
 
@@ -80,9 +80,7 @@ def test_source_that_stalls_ends_the_run_in_time(live: Live, make_clip: Any, tmp
         live(served.url("ir.ts"), visible, timeout=0.4, max_skew=10.0)
 
 
-def test_frozen_source_is_not_fused_with_a_running_one(
-    live: Live, make_clip: Any, tmp_path: Path, served: Any
-) -> None:
+def test_frozen_source_is_not_fused_with_a_running_one(live: Live, make_clip: Any, tmp_path: Path, served: Any) -> None:
     data = make_clip(tmp_path / "ir.ts", 60, size=(160, 120)).read_bytes()
     served.files["ir.ts"], served.stall_after["ir.ts"], served.pauses["ir.ts"] = data, len(data) // 2, 0.001
     visible = make_clip(tmp_path / "vi.mkv", 25, size=(160, 120), seed=1)
@@ -92,9 +90,7 @@ def test_frozen_source_is_not_fused_with_a_running_one(
     assert ran.run.statistics.skew.largest <= 150
 
 
-def test_source_that_is_cut_off_is_connected_to_again(
-    live: Live, make_clip: Any, tmp_path: Path, served: Any
-) -> None:
+def test_source_that_is_cut_off_is_connected_to_again(live: Live, make_clip: Any, tmp_path: Path, served: Any) -> None:
     data = make_clip(tmp_path / "ir.ts", 40, size=(160, 120)).read_bytes()
     served.files["ir.ts"], served.kill_after["ir.ts"], served.pauses["ir.ts"] = data, [len(data) // 3], 0.002
     visible = make_clip(tmp_path / "vi.mkv", 75, size=(160, 120), seed=1)
@@ -170,8 +166,7 @@ def test_address_does_not_lead_to_files_of_this_machine(live: Live, clips: Clips
 def test_nobody_at_the_other_end_is_an_output_error(live: Live, clips: Clips) -> None:
     output = EncodedOutput(make_target("rtsp://127.0.0.1:9/live", "rtsp"), Fraction(25))
     with pytest.raises(OutputError, match=r"rtsp://127\.0\.0\.1:9/live cannot be written"):
-        live(*clips, outputs=(output,))
-        output.close()
+        live(*clips, outputs=(output,), loop=True)
 
 
 def test_fused_frames_are_sent_to_an_address(live: Live, make_clip: Any, tmp_path: Path) -> None:
@@ -189,7 +184,7 @@ def test_fused_frames_are_sent_to_an_address(live: Live, make_clip: Any, tmp_pat
     thread = threading.Thread(target=receive, daemon=True)
     thread.start()
     output = EncodedOutput(make_target(f"udp://127.0.0.1:{port}", "udp"), Fraction(25))
-    live(a, b, outputs=(output,), each=lambda _: setattr(output, "is_open", not seen))
+    live(a, b, outputs=(output,), until=lambda: bool(seen))
     output.close()
     thread.join(6)
     assert seen == [(160, 120)]

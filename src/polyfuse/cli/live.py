@@ -26,6 +26,7 @@ from polyfuse.cli.output import json_document, print_path, speaker, visible
 if TYPE_CHECKING:
     from polyfuse.live.outputs import Output, Target
     from polyfuse.live.run import LiveRun
+    from polyfuse.live.window import Window
 
 DEFAULT_MODEL = "fnet-t16.road"
 """Model unless the user names one: the fastest of those in the box."""
@@ -104,8 +105,14 @@ def _live(
         ending.callback(run.close)
         run.warm_up()
         run.wait_until_open()
-        _open_outputs(run, outputs, target, output, ending, teller)
-        run.fuse(outputs, lambda _: teller.running(lambda: run.line(outputs)[0]))
+        window = _open_outputs(run, outputs, target, output, ending, teller)
+
+        def each() -> None:
+            teller.running(lambda: run.line(outputs)[0])
+            if window is not None:
+                window.refresh()
+
+        run.fuse(outputs, each)
 
 
 def _target(
@@ -137,13 +144,15 @@ def _open_outputs(
     output: OutputArguments,
     ending: ExitStack,
     teller: Teller,
-) -> None:
-    """Open what frames go to; each is closed by `ending`."""
+) -> Window | None:
+    """Open what frames go to; each is closed by `ending`. Returns the window, if there is one."""
+    window = None
     if output.wants_window:
         from polyfuse.live.window import Window
 
-        outputs.append(Window())
-        ending.callback(outputs[-1].close)
+        window = Window()
+        outputs.append(window)
+        ending.callback(window.close)
     if output.web is not None:
         from polyfuse.live.web import WebPage, parse_web
 
@@ -164,6 +173,7 @@ def _open_outputs(
         encoded = EncodedOutput(target, rate if 0 < rate <= _HIGHEST_RATE else type(rate)(_USUAL_RATE))
         outputs.append(encoded)
         ending.callback(encoded.close)
+    return window
 
 
 def _tell_end(

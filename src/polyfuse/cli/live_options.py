@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from polyfuse.live.naming import SourceName
 
 
-
 def source_options(command: Command) -> Command:
     """How the two sources are read and paired."""
     return stack(

@@ -60,6 +60,32 @@ class LiveFused:
         return np.asarray(shown, np.uint8)
 
 
+@dataclass(frozen=True, eq=False)
+class LivePlane:
+    """What a model made of a pair, before colour and depth are put back."""
+
+    plane: NDArray[np.float32]
+    """Raw output, (H, W)."""
+    a: Picture
+    """First source at the size of the result."""
+    b: Picture
+    """Second source, the same."""
+    fuser: Fuser
+    """What finishes it."""
+    taken: float
+    """When b's frame was taken."""
+    seconds: float
+    """The same after the first frame fused."""
+
+    def finished(self) -> LiveFused:
+        """The frame, made in any thread, whichever pair is fused meanwhile."""
+        fuser, one, other = self.fuser, self.a, self.b
+        plane = fuser.completed(fuser.stretched(self.plane), one, other)
+        carrier = fuser.conventions.carrier_of(one.array, other.array)
+        image = np.asarray(finished(plane, carrier, fuser.conventions), np.uint8)
+        return LiveFused(image, one, other, fuser.conventions, self.taken, self.seconds)
+
+
 class LiveFusion:
     """Fuses one pair of frames after another.
 
@@ -102,7 +128,11 @@ class LiveFusion:
         return record
 
     def __call__(self, a: Pixels, b: Pixels, taken: float) -> LiveFused:
-        """Fuse a pair.
+        """Fuse a pair; arguments and errors as of `plane`."""
+        return self.plane(a, b, taken).finished()
+
+    def plane(self, a: Pixels, b: Pixels, taken: float) -> LivePlane:
+        """Fuse a pair up to its raw luma.
 
         Args:
             a: Frame of the first source, (H, W) or (H, W, 3); uint8 or uint16.
@@ -126,10 +156,7 @@ class LiveFusion:
         fuser, self._last = self._fuser, (one, other)
         plane, _ = fuser.plane(one, other)
         fuser = self._with_output_range(fuser, plane, one, other, taken)
-        plane = fuser.completed(fuser.stretched(plane), one, other)
-        carrier = fuser.conventions.carrier_of(one.array, other.array)
-        image = np.asarray(finished(plane, carrier, fuser.conventions), np.uint8)
-        return LiveFused(image, one, other, fuser.conventions, taken, taken - self._began)
+        return LivePlane(plane, one, other, fuser, taken, taken - self._began)
 
     def _say(self, notes: tuple[str, ...]) -> None:
         """Tell notes that were not told yet."""

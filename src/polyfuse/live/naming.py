@@ -28,13 +28,10 @@ PROTOCOLS = {
 """Schemes of addresses that are read, each with all that FFmpeg may open for one: never a file of this machine."""
 TARGETS = {"rtsp": "rtsp", "rtsps": "rtsp", "udp": "mpegts"}
 """Schemes of addresses that are written, with FFmpeg's name of the format that is sent there."""
-_OPENING = {
-    # Without it MPEG-TS is looked at for five seconds before its first picture.
-    "address": {"analyzeduration": "1000000", "fflags": "nobuffer"},
-    "camera": {"fflags": "nobuffer"},
-    "file": {},
-}
-"""FFmpeg's options for a kind, which those of the user go over."""
+# Without the first MPEG-TS is looked at for five seconds before its first picture. FFmpeg's "nobuffer" is left out: it
+# throws away what was looked at, with the key frame that a camera may send every ten seconds alone.
+_OPENING = {"analyzeduration": "1000000"}
+"""FFmpeg's options for addresses, which those of the user go over."""
 _BY_SCHEME = {
     "rtsp": {"rtsp_transport": "tcp"},
     "rtsps": {"rtsp_transport": "tcp"},
@@ -96,7 +93,7 @@ def parse_source(text: str, options: Mapping[str, str] | None = None) -> SourceN
         if scheme not in PROTOCOLS:
             known = ", ".join(f"{name}://" for name in PROTOCOLS)
             raise UsageError(f"{without_secrets(text)} is an address of a kind that is not read: use {known}.")
-        opening = {**_OPENING["address"], **_BY_SCHEME.get(scheme, {}), **given}
+        opening = {**_OPENING, **_BY_SCHEME.get(scheme, {}), **given}
         url = f"{scheme}{text[len(scheme) :]}"
         return SourceName("address", url, without_secrets(text), None, opening, PROTOCOLS[scheme])
     device = f"/dev/video{int(text)}" if re.fullmatch(r"[0-9]{1,3}", text) else text
@@ -105,7 +102,7 @@ def parse_source(text: str, options: Mapping[str, str] | None = None) -> SourceN
             raise UsageError(f"camera {shown(text)}: cameras are read on Linux alone, give an address or a clip.")
         # A device that is not there is told when it is opened, with the number that was given.
         name = shown(text) if device == text else f"camera {int(text)} ({device})"
-        return SourceName("camera", device, name, "v4l2", {**_OPENING["camera"], **given})
+        return SourceName("camera", device, name, "v4l2", given)
     check_exists(text)
     if given:
         raise UsageError(f"{shown(text)} is a file, which is opened without options: drop them.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from polyfuse.fusion import FuseOptions
 from polyfuse.live.capture import Capture, CaptureOptions
 from polyfuse.live.clock import Pace
 from polyfuse.live.frames import LiveFrame
-from polyfuse.live.fusing import LiveFused, LiveFusion
+from polyfuse.live.fusing import LiveFusion, LivePlane
 from polyfuse.live.naming import SourceName
 from polyfuse.live.outputs import Output
 from polyfuse.live.pairing import LivePair, LivePairing
@@ -108,48 +109,62 @@ class LiveRun:
             time.sleep(0.02)
         self._check()
 
-    def fuse(self, outputs: Sequence[Output], each: Callable[[LiveFused], None] | None = None) -> None:
+    def fuse(self, outputs: Sequence[Output], each: Callable[[], None] | None = None) -> None:
         """Fuse until the run ends in good order; `close` must be called in any case.
 
+        While one pair is in the model, the one before gets its colour and goes to the outputs in another thread; no
+        third one waits.
+
         Args:
-            outputs: Where frames go.
-            each: Called after each frame.
+            outputs: Where frames go; taken in that other thread.
+            each: Called in this thread whenever something may be new, several times a second.
 
         Raises:
             InputError: If a source is gone for good, or sizes do not go together.
             OutputError: If an output fails.
         """
-        end = None
-        while all(output.is_open for output in outputs):
-            if end is not None and time.monotonic() >= end:
-                return
-            pair = self.pairing.next(_LOOK if end is None else max(0.0, min(_LOOK, end - time.monotonic())))
-            if pair is None:
-                self._check()
-                if any(capture.state == "ended" for capture in self.captures):
-                    return
-                continue
-            fused = self._fuse(pair, outputs)
-            if end is None and self._options.duration is not None:
-                end = time.monotonic() + self._options.duration
-            if each is not None:
-                each(fused)
+        end: float | None = None
+        pending: Future[None] | None = None
+        with ThreadPoolExecutor(1, "polyfuse live finish") as finisher:
+            while all(output.is_open for output in outputs) and (end is None or time.monotonic() < end):
+                if each is not None:
+                    each()
+                pair = self.pairing.next(_LOOK if end is None else max(0.0, min(_LOOK, end - time.monotonic())))
+                if pair is None:
+                    self._check()
+                    if pending is not None and pending.done():
+                        pending.result()
+                    if any(capture.state == "ended" for capture in self.captures):
+                        break
+                    continue
+                started = time.monotonic()
+                plane = self._plane(pair)
+                if pending is not None:
+                    pending.result()
+                pending = finisher.submit(self._finish, plane, pair, started, outputs)
+                if end is None and self._options.duration is not None:
+                    end = time.monotonic() + self._options.duration
+            if pending is not None:
+                pending.result()
 
-    def _fuse(self, pair: LivePair, outputs: Sequence[Output]) -> LiveFused:
-        """Fuse one pair and hand it on."""
-        started = time.monotonic()
+    def _plane(self, pair: LivePair) -> LivePlane:
+        """A pair up to its raw luma."""
         try:
-            fused = self._fusion(pair.a.array, pair.b.array, pair.b.time)
+            return self._fusion.plane(pair.a.array, pair.b.array, pair.b.time)
         except InputError as error:
             if not self.statistics.num_fused:
                 raise
             after = f"after {self.statistics.seconds:.1f} s the size of a source changed"
             raise InputError(f"{after}: {error}") from error
+
+    def _finish(self, plane: LivePlane, pair: LivePair, started: float, outputs: Sequence[Output]) -> None:
+        """Give a pair its colour and hand it on."""
+        fused = plane.finished()
         ended = time.monotonic()
         for output in outputs:
             output.put(fused)
         self.statistics.add(taken=pair.b.time, skew=pair.skew, fusing=ended - started)
-        return fused
+        self.pairing.wake()
 
     def _check(self) -> None:
         """Raise what ended a source."""

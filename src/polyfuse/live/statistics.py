@@ -58,7 +58,7 @@ class LiveStatistics:
         self.skew = Milliseconds()
         """How far the two frames of a pair lie apart in time."""
         self.fusing = Milliseconds()
-        """Time of a pair in conversion, model and colour."""
+        """From when a pair was taken up to when it had its colour."""
         self.num_fused = 0
         """Frames put out."""
         self._first = self._last = self._step = 0.0

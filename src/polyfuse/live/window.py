@@ -39,25 +39,34 @@ def load_windows() -> Any:
 
 
 class Window:
-    """Shows frames; 1, 2 and 3 choose fused, a and b, q or Esc ends. Used from the main thread alone."""
+    """Shows frames; 1, 2 and 3 choose fused, a and b, q or Esc ends. `put` may be called from any thread."""
 
     def __init__(self) -> None:
         self._cv2 = load_windows()
         self._view: View = "fused"
-        self._shown = False
+        self._newest: LiveFused | None = None
+        self._shown: tuple[LiveFused, View] | None = None
         self.is_open = True
         self.num_dropped = 0
 
     def put(self, frame: LiveFused) -> None:
-        """Show a frame and look at the keys."""
+        """Make a frame the one that is shown next."""
+        self._newest = frame
+
+    def refresh(self) -> None:
+        """Show the newest frame and look at the keys; from the main thread alone."""
+        frame = self._newest
+        if frame is None:
+            return
         cv2 = self._cv2
-        if not self._shown:
+        if self._shown is None:
             cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
             height, width = frame.image.shape[:2]
             cv2.resizeWindow(TITLE, width, height)
-            self._shown = True
-        image = frame.view(self._view)
-        cv2.imshow(TITLE, image if image.ndim == 2 else np.ascontiguousarray(image[..., ::-1]))
+        if self._shown != (frame, self._view):
+            image = frame.view(self._view)
+            cv2.imshow(TITLE, image if image.ndim == 2 else np.ascontiguousarray(image[..., ::-1]))
+            self._shown = (frame, self._view)
         key = cv2.waitKey(1) & 0xFF
         if ord("1") <= key < ord("1") + len(VIEWS):
             self._view = VIEWS[key - ord("1")]
@@ -67,5 +76,5 @@ class Window:
     def close(self) -> None:
         """Close the window."""
         self.is_open = False
-        if self._shown:
+        if self._shown is not None:
             self._cv2.destroyAllWindows()

@@ -151,6 +151,17 @@ def test_address_with_nothing_behind_it_says_why(live: Live, clips: Clips, serve
     assert "secret" not in str(caught.value)
 
 
+def test_source_without_a_frame_that_can_be_decoded_is_given_up(
+    live: Live, make_clip: Any, tmp_path: Path, served: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = make_clip(tmp_path / "ir.ts", 60, size=(160, 120)).read_bytes()
+    for name in ("ir.ts", "vi.ts"):
+        served.files[name], served.pauses[name] = data, 0.003
+    monkeypatch.setattr("polyfuse.live.frames._decoded", lambda _: [])
+    with pytest.raises(InputError, match=r"(ir|vi)\.ts sends no frame that can be decoded"):
+        live(served.url("ir.ts"), served.url("vi.ts"), timeout=0.1)
+
+
 def test_page_that_is_no_video_is_refused(live: Live, clips: Clips, served: Any) -> None:
     served.files["page"] = b"<html>sign in</html>" * 100
     with pytest.raises(InputError, match="page cannot be read"):

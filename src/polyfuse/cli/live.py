@@ -190,13 +190,13 @@ def _tell_end(
 
     summary = run.to_json(outputs)
     document.update(summary)
-    delay, skew = summary["delay_ms"], summary["skew_ms"]
+    delay, skew, dropped = summary["delay_ms"], summary["skew_ms"], summary["dropped"]
     if summary["frames"]:
         teller.end()
         teller.say(
             f"{summary['frames']} frames in {summary['seconds']:.1f} s, {summary['frames_per_second']:.1f} frames/s, "
             f"delay {delay['median']:.0f} ms (95 %: {delay['p95']:.0f}), skew {skew['median']:.0f} ms "
-            f"(95 %: {skew['p95']:.0f}), {run.line(outputs)[0].rsplit(', ', 1)[-1]}"
+            f"(95 %: {skew['p95']:.0f}), {dropped['b'] + dropped['unmatched'] + dropped['output']} dropped"
         )
     written = next((one for one in outputs if isinstance(one, EncodedOutput)), None)
     if written is None or target is None or target.path is None or not written.is_complete:

@@ -172,7 +172,7 @@ class Capture:
     def _play_live(self, source: OpenSource) -> None:
         """Hand over frames as they come."""
         clock, skipping, wanted = ArrivalClock(), False, None
-        for frame, stamp in source.frames(ahead=False):
+        for frame, stamp in source.frames(self._options.timeout, ahead=False):
             if self._stop.is_set():
                 return
             now = time.monotonic()
@@ -188,7 +188,7 @@ class Capture:
         first = last = None
         wanted = None
         begin, period = self._played, float(1 / source.rate)
-        for frame, stamp in source.frames(ahead=True):
+        for frame, stamp in source.frames(self._options.timeout, ahead=True):
             following = 0.0 if last is None else last + period
             if stamp is None:
                 stamp = following

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ MAX_PIXELS = 1 << 26
 _LIVE_FORMATS = f"{FORMATS},mpjpeg,rtsp,rtp,rawvideo,v4l2,video4linux2"
 _UNSTAMPED = ("mpjpeg", "mjpeg", "h264", "hevc", "m4v", "obu")
 """Formats without time stamps; FFmpeg counts their frames instead, 25 a second whatever comes."""
+_EMPTY = 4
+"""Packets without a frame before a source may be given up."""
 _NEUTRAL = 8
 """Levels of 255 by which the channels of a grey picture differ at most after lossy coding."""
 
@@ -80,39 +83,51 @@ class OpenSource:
         self.num_damaged = 0
         """Frames that could not be decoded."""
 
-    def frames(self, *, ahead: bool) -> Generator[tuple[Any, float | None], None, None]:
+    def frames(self, timeout: float, *, ahead: bool) -> Generator[tuple[Any, float | None], None, None]:
         """Decode frame by frame, passing over what is damaged, as what comes before the first whole picture.
 
         Args:
+            timeout: Seconds for which data may come without a frame.
             ahead: Whether the decoder may work at several frames at a time, which holds them back by as many.
 
         Yields:
             PyAV's frame, and its time stamp in seconds, if it has one.
 
         Raises:
-            InputError: If the source is gone, or sends nothing.
+            InputError: If the source is gone, or sends nothing, or nothing that can be decoded.
         """
         error_type = load_av().FFmpegError
         self._stream.thread_type = "AUTO" if ahead else "SLICE"
         self._stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-        packets = self._container.demux(self._stream)
+        packets, since, empty = self._container.demux(self._stream), time.monotonic(), 0
         while True:
             with saying(self._name):
                 packet = next(packets, None)
             if packet is None:
                 return
+            empty += 1
+            # One packet may come late; several without a frame show nothing that is waited for.
+            if empty > _EMPTY and time.monotonic() - since > timeout:
+                raise InputError(f"{self._name.shown} sends no frame that can be decoded: check its settings.")
             try:
-                decoded = packet.decode()
+                decoded = _decoded(packet)
             except error_type:
                 self.num_damaged += 1
                 continue
             for frame in decoded:
                 stamp = float(frame.pts * self._stream.time_base) if frame.pts is not None else None
                 yield frame, stamp if self._has_stamps else None
+                since, empty = time.monotonic(), 0
 
     def skip(self, *, all_but_key: bool) -> None:
         """Decode key frames alone for a while, to catch up, or all again."""
         self._stream.codec_context.skip_frame = "NONKEY" if all_but_key else "DEFAULT"
+
+
+def _decoded(packet: Any) -> list[Any]:
+    """The frames that a packet completes."""
+    frames: list[Any] = packet.decode()
+    return frames
 
 
 @contextmanager

@@ -30,11 +30,13 @@ TIME_BASE = Fraction(1, 1000)
 """Unit of the time stamps that are written, seconds."""
 QUEUED = 2
 """Frames that wait for an encoder; when a third comes the oldest is left out."""
-_CLOSING = 60.0
-"""Seconds for which the end of a run waits for an encoder."""
+_CLOSING, _CLOSING_ADDRESS = 60.0, 5.0
+"""Seconds for which the end of a run waits for an encoder to end a file, and for an address to take what is left."""
 # ours: fast presets, since an encoder shares the cores with the network; no frame of a stream waits for a later one.
 _LIVE_H264 = Codec("libx264", 20, (("preset", "superfast"),))
 _SENT_H264 = Codec("libx264", 23, (("preset", "ultrafast"), ("tune", "zerolatency")))
+# With its length before it a frame of MPEG-TS is known to be complete before the next one comes.
+_SENDING = {"rtsp": {"rtsp_transport": "tcp"}, "mpegts": {"omit_video_pes_length": "0"}}
 _BT601 = (6, 1, 2, 2)
 """Matrix, range, primaries and transfer of what is written, as H.273 numbers them."""
 
@@ -174,8 +176,11 @@ class EncodedOutput:
         with self._condition:
             self._closed = True
             self._condition.notify_all()
-        self._thread.join(_CLOSING)
+        self._thread.join(_CLOSING if self.target.path is not None else _CLOSING_ADDRESS)
         self.is_open = False
+        if self._thread.is_alive():
+            self._failed = True
+            raise OutputError(f"{self.target.shown} takes no more: check what it is written or sent to.")
         self._check()
 
     @property
@@ -210,9 +215,7 @@ class EncodedOutput:
         """Encode the first frame and all that follow."""
         array, _ = first
         pictures = PictureFormat(self.target.encoding, _like(array, self._rate), array.ndim == 2, 8)
-        options = {"rtsp_transport": "tcp"} if self.target.encoding.muxer == "rtsp" else {}
-        if self.target.scheme == "udp":
-            options["muxdelay"] = "0"
+        options = _SENDING.get(self.target.encoding.muxer, {}) if self.target.scheme is not None else {}
         with _saying(self.target):
             container = load_av().open(place, "w", format=self.target.encoding.muxer, options=options)
             try:

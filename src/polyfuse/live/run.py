@@ -22,6 +22,8 @@ from polyfuse.live.statistics import LiveStatistics
 
 _LOOK = 0.25
 """Seconds after which the state of the sources is looked at while no pair comes."""
+_LAST = 0.05
+"""Seconds for which a last pair is waited for when a clip has ended."""
 _GOODBYE = 1.0
 """Seconds that a source gets to end; one that does not answer ends with the process."""
 _STALLED = 1.0
@@ -124,17 +126,22 @@ class LiveRun:
             OutputError: If an output fails.
         """
         end: float | None = None
+        over: float | None = None
         pending: Future[None] | None = None
         with ThreadPoolExecutor(1, "polyfuse live finish") as finisher:
             while all(output.is_open for output in outputs) and (end is None or time.monotonic() < end):
                 if each is not None:
                     each()
-                pair = self.pairing.next(_LOOK if end is None else max(0.0, min(_LOOK, end - time.monotonic())))
+                wait = _LOOK if over is None else _LAST
+                pair = self.pairing.next(wait if end is None else max(0.0, min(wait, end - time.monotonic())))
                 if pair is None:
                     self._check()
                     if pending is not None and pending.done():
                         pending.result()
-                    if any(capture.state == "ended" for capture in self.captures):
+                    if all(capture.state != "ended" for capture in self.captures):
+                        continue
+                    over = over or time.monotonic()
+                    if time.monotonic() - over > _LAST:  # the other one's last frame may come a moment later
                         break
                     continue
                 started = time.monotonic()

@@ -158,7 +158,7 @@ def test_address_is_refused_by_name(arguments: tuple[str, ...], polyfuse: Runner
     ran = polyfuse(*arguments)
     assert (ran.code, ran.out) == (2, [])
     address = next(argument for argument in arguments if "://" in argument)
-    assert ran.problem == f"{address} is an address, and polyfuse never uses the network: download it first."
+    assert ran.problem == f"{address} is an address, which `polyfuse live` alone opens: download it first."
 
 
 def test_same_folder_for_both_sides_is_a_usage_error(polyfuse: Runner, folders: Folders) -> None:

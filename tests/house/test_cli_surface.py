@@ -23,6 +23,7 @@ VERBS = [
     "evaluate",
     "explain",
     "fuse",
+    "live",
     "metrics",
     "models",
     "train",

@@ -31,6 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "registry": {"families", "train", "drawing", "weights", "ops", "io"},
     "fusion": {"alignment", "radiometric", "registry", "families", "transforms", "io", "ops"},
     "video": {"alignment", "fusion", "registry", "families", "transforms", "io", "ops"},
+    "live": {"video", "fusion", "alignment", "families", "transforms", "io"},
     "explain": {"alignment", "fusion", "registry", "families", "drawing", "io", "transforms", "ops"},
     "ablation": {"train", "evaluation", "fusion", "registry", "metrics", "data", "io"},
     "downstream": {"fusion", "evaluation", "registry", "train", "data", "drawing", "transforms", "io", "ops"},

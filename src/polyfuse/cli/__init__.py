@@ -22,6 +22,7 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 VERBS = {
     "fuse": "Fuse one pair of pictures, every pair of two folders, or two clips.",
     "align": "Find how the pictures of two cameras lie on one another.",
+    "live": "Fuse two cameras, addresses or clips while they run.",
     "evaluate": "Score fused pictures by the metrics of the field.",
     "downstream": "Measure what fused pictures are good for: detection, segmentation, targets.",
     "metrics": "List the metrics, or explain what one rewards.",

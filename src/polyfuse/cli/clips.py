@@ -42,7 +42,7 @@ def limit_flow(temporal: str, threads: int | None) -> None:
         cv2.setNumThreads(threads)
 
 
-def _let_threads_sleep() -> None:
+def let_threads_sleep() -> None:
     """Keep threads of the network that wait for work from taking the cores of decoder and encoder.
 
     OpenMP reads this variable when torch is loaded, so it must be set before; one that the user has set stays.
@@ -52,7 +52,7 @@ def _let_threads_sleep() -> None:
 
 def fuse_clips(a: Path, b: Path, arguments: FuseArguments, document: dict[str, Any]) -> None:
     """Fuse two clips; `document` gets what became of them."""
-    _let_threads_sleep()
+    let_threads_sleep()
     from polyfuse.io.source import counted
     from polyfuse.video import ClipOptions, fuse_clip
 

@@ -32,7 +32,7 @@ class NamedPath(click.Path):
         if value == "":
             self.fail("the path is empty: name a file or a folder.", param, ctx)
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", str(value)):  # two letters at least: C: is a drive
-            raise UsageError(f"{value} is an address, and polyfuse never uses the network: download it first.")
+            raise UsageError(f"{value} is an address, which `polyfuse live` alone opens: download it first.")
         return super().convert(value, param, ctx)
 
 

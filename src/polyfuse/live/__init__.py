@@ -1,0 +1,1 @@
+"""Two running sources, cameras, addresses or clips in real time, fused frame by frame while they run."""

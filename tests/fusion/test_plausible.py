@@ -121,7 +121,7 @@ def test_tiny_and_non_finite_pictures_are_not_judged() -> None:
 
 @pytest.mark.parametrize("model", [*BRAIN, "maximum", "laplacian"])
 def test_cold_spot_of_a_functional_picture_is_warned_of_whatever_the_model(model: str) -> None:
-    assert len(BRAIN) == 3
+    assert len(BRAIN) == 4
     result = fuse(head(), activity(), model=load(model))
     assert COLD_SPOTS in result.notes
     assert COLD_SPOTS in result.record["notes"]

@@ -206,6 +206,7 @@ def whole_run(job: Job, folder: Path, polyfuse: Runner) -> dict[str, str]:
     return job.end(folder / job.target)
 
 
+@pytest.mark.slow
 def test_killed_clip_is_resumed_to_the_same_bytes(clip: Job, start: Popen, polyfuse: Runner, tmp_path: Path) -> None:
     whole = whole_run(clip, tmp_path / "whole", polyfuse)
     target = tmp_path / "killed" / clip.target
@@ -215,6 +216,7 @@ def test_killed_clip_is_resumed_to_the_same_bytes(clip: Job, start: Popen, polyf
     resumed(clip, target, polyfuse, whole=whole)
 
 
+@pytest.mark.slow
 def test_killed_training_is_resumed_to_the_same_bits(
     training: Job, start: Popen, polyfuse: Runner, tmp_path: Path
 ) -> None:

@@ -38,6 +38,7 @@ def polyfuse(*arguments: object) -> subprocess.CompletedProcess[bytes]:
     return ended
 
 
+@pytest.mark.slow
 def test_batches_and_scores_of_names_that_are_no_text(tmp_path: Path, folders: tuple[Path, Path]) -> None:
     out, scores = tmp_path / "out", tmp_path / "scores"
     assert b"bad\xff\xfe.png" in polyfuse("fuse", *folders, "-o", out, "--dry-run").stdout

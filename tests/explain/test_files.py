@@ -58,6 +58,7 @@ def test_nothing_else_is_left_in_the_folder(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == sorted([*PICTURES, "numbers.json"])
 
 
+@pytest.mark.slow
 def test_the_same_explanation_gives_the_same_bytes(folder: Path, explanation: Explanation, tmp_path: Path) -> None:
     differing = [p.name for p in save(explanation, tmp_path) if p.read_bytes() != (folder / p.name).read_bytes()]
     assert differing == []

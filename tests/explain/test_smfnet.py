@@ -37,6 +37,7 @@ def tensors(model: SMFNet, planes: tuple[np.ndarray, np.ndarray]) -> dict[str, t
     return model.explain(a, b)
 
 
+@pytest.mark.slow
 def test_command_draws_every_sheet(model: SMFNet, sheets: Callable[..., dict[str, Any]]) -> None:
     numbers = sheets(model, "smfnet", PICTURES)
     assert set(numbers["graph"]["a"]) == {"mean_exchange", "mean_edges", "renewed", "gamma"}

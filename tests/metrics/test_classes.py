@@ -102,6 +102,7 @@ torch.distributed.destroy_process_group()
 """
 
 
+@pytest.mark.slow
 def test_two_processes_agree_on_the_mean_over_all_pictures(tmp_path: Path) -> None:
     batches = [batch(rank, count=2 + rank) for rank in range(2)]
     port = str(free_port())

@@ -180,6 +180,7 @@ def test_adversarial_share_is_that_of_the_gradients_at_the_output(smoke: MakeRec
     assert fixed["note.adversarial_weight"] == pytest.approx(0.02)
 
 
+@pytest.mark.slow
 def test_command_trains_both_phases_and_a_killed_run_ends_with_the_same_bits(
     write_smoke: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

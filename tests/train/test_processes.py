@@ -46,6 +46,7 @@ def start(folder: Path, *arguments: str, **environment: str) -> "subprocess.Pope
     )
 
 
+@pytest.mark.slow
 def test_killed_run_is_resumed_to_the_same_bits(tmp_path: Path, write_recipe: WriteRecipe) -> None:
     recipe = write_recipe(steps=20, rhythm={"log_every": 5, "validation_crop": 16})
     process = start(tmp_path, str(recipe), "-o", "run", "--set", "rhythm.checkpoint_minutes=0")
@@ -63,6 +64,7 @@ def test_killed_run_is_resumed_to_the_same_bits(tmp_path: Path, write_recipe: Wr
     assert all(torch.equal(resumed[name], whole[name]) for name in whole)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are listed by Linux")
 def test_workers_and_tracker_do_not_outlive_a_killed_run(tmp_path: Path, write_recipe: WriteRecipe) -> None:
     process = start(tmp_path, str(write_recipe(steps=10_000)), "-o", "run", "--workers", "1")

@@ -37,6 +37,7 @@ def make_recipe(write_recipe: Callable[..., Path]) -> Callable[..., Recipe]:
     return make
 
 
+@pytest.mark.slow
 def test_both_losses_fall_and_the_weights_fuse(make_recipe, tmp_path: Path) -> None:
     paths = train(make_recipe("stages.0.steps=10", "stages.1.steps=10"), tmp_path / "run")
     for stage in ("reconstruction", "fusion"):

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from polyfuse.cli.options import Arguments, Command, KeyValue, stack, two_cameras
+from polyfuse.cli.options import (
+    Arguments,
+    Command,
+    KeyValue,
+    colour_source,
+    mapping_options,
+    size_options,
+    stack,
+)
 from polyfuse.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,18 +56,9 @@ def frame_options(command: Command) -> Command:
             click.option("--range", "range_", default="auto", metavar="SPEC", show_default=True,
                          help="Values of A that become black and white, as for fuse; what is measured follows the "
                          "scene."),
-            click.option("--range-b", default="full", metavar="SPEC", show_default=True, help="The same for B."),
-            click.option("--polarity", type=click.Choice(["white-hot", "black-hot"]), default="white-hot",
-                         show_default=True, help="Whether warm is bright or dark in A."),
-            click.option("--swap", is_flag=True, help="Exchange the sources: the first is B, the second A."),
-            click.option("--stretch", default="auto", metavar="SPEC", show_default=True,
-                         help="Stretch of the result: auto (as published), none, minmax or percentile[:LO,HI]."),
-            click.option("--grey", is_flag=True, help="Grey result although a source has colour."),
-            click.option("--colour-from", type=click.Choice(["auto", "a", "b"]), default="auto", show_default=True,
-                         help="Source of the colour; auto is B if it has any."),
-            click.option("--resize", type=click.Choice(["a", "b"]), help="Resample it to the other one's size."),
-            click.option("--resize-anyway", is_flag=True, help="Resize to another aspect ratio too, with distortion."),
-            two_cameras,
+            mapping_options,
+            colour_source,
+            size_options,
         ],
     )  # fmt: skip
 

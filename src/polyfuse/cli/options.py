@@ -113,6 +113,45 @@ def two_cameras(command: Command) -> Command:
     )  # fmt: skip
 
 
+def mapping_options(command: Command) -> Command:
+    """How values of both sources and of the result are mapped, after `--range`."""
+    return stack(
+        command,
+        [
+            click.option("--range-b", default="full", metavar="SPEC", show_default=True, help="The same for B."),
+            click.option("--polarity", type=click.Choice(["white-hot", "black-hot"]), default="white-hot",
+                         show_default=True, help="Whether warm is bright or dark in A."),
+            click.option("--swap", is_flag=True, help="Exchange the sources: the first is B, the second A."),
+            click.option("--stretch", default="auto", metavar="SPEC", show_default=True,
+                         help="Stretch of the result: auto (as published), none, minmax or percentile[:LO,HI]."),
+            click.option("--grey", is_flag=True, help="Grey result although a source has colour."),
+        ],
+    )  # fmt: skip
+
+
+def colour_source(command: Command) -> Command:
+    """Which source gives the colour."""
+    return stack(
+        command,
+        [
+            click.option("--colour-from", type=click.Choice(["auto", "a", "b"]), default="auto", show_default=True,
+                         help="Source of the colour; auto is B if it has any."),
+        ],
+    )  # fmt: skip
+
+
+def size_options(command: Command) -> Command:
+    """What is done about sources of different size or view."""
+    return stack(
+        command,
+        [
+            click.option("--resize", type=click.Choice(["a", "b"]), help="Resample it to the other one's size."),
+            click.option("--resize-anyway", is_flag=True, help="Resize to another aspect ratio too, with distortion."),
+            two_cameras,
+        ],
+    )  # fmt: skip
+
+
 def picture_options(command: Command) -> Command:
     """How pictures are read, mapped and coloured."""
     return stack(
@@ -121,24 +160,15 @@ def picture_options(command: Command) -> Command:
             click.option("--range", "range_", default="auto", metavar="SPEC", show_default=True,
                          help="Values of A that become black and white: full, minmax, percentile[:LO,HI] or LO,HI; "
                          "auto is percentile for 16-bit grey, else full; in degrees for radiometric files: 10C,40C."),
-            click.option("--range-b", default="full", metavar="SPEC", show_default=True, help="The same for B."),
-            click.option("--polarity", type=click.Choice(["white-hot", "black-hot"]), default="white-hot",
-                         show_default=True, help="Whether warm is bright or dark in A."),
-            click.option("--swap", is_flag=True, help="Exchange the sources: the first is B, the second A."),
-            click.option("--stretch", default="auto", metavar="SPEC", show_default=True,
-                         help="Stretch of the result: auto (as published), none, minmax or percentile[:LO,HI]."),
-            click.option("--grey", is_flag=True, help="Grey result although a source has colour."),
+            mapping_options,
             click.option("--luma", type=click.Choice(["auto", "full", "studio"]), default="auto", show_default=True,
                          help="Luma range of B; auto follows the weights."),
             click.option("--gamut", type=click.Choice(["auto", "safe", "clip", "official"]), default="auto",
                          show_default=True, help="How colour is put back; auto follows the weights."),
-            click.option("--colour-from", type=click.Choice(["auto", "a", "b"]), default="auto", show_default=True,
-                         help="Source of the colour; auto is B if it has any."),
+            colour_source,
             click.option("--bit-depth", type=click.Choice(["auto", "same", "8", "16"]), default="auto",
                          show_default=True, help="Depth of the result; same is the deeper source's."),
-            click.option("--resize", type=click.Choice(["a", "b"]), help="Resample it to the other one's size."),
-            click.option("--resize-anyway", is_flag=True, help="Resize to another aspect ratio too, with distortion."),
-            two_cameras,
+            size_options,
             click.option("--page", type=click.IntRange(0), default=0, metavar="N", help="Page of a TIFF, from 0."),
             click.option("--max-pixels", type=click.IntRange(1), metavar="N", help="Refuse pictures with more pixels."),
             click.option("--strict", is_flag=True, help="Refuse damaged JPEGs, which are filled in otherwise."),

@@ -26,6 +26,7 @@ ROOMS: dict[str, set[str]] = {
     "scenes": {"io", "transforms"},
     "data": {"io", "transforms"},
     "evaluation": {"metrics", "alignment", "drawing", "io", "transforms", "ops"},
+    "pages": {"drawing", "transforms", "io", "ops"},
     "train": {"data", "losses", "metrics", "weights", "ops", "io"},
     "families": {"train", "losses", "drawing", "weights", "layers", "ops", "io"},
     "registry": {"families", "train", "drawing", "weights", "ops", "io"},

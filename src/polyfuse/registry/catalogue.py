@@ -121,6 +121,14 @@ FAMILIES: dict[str, Family] = {
             "ours",
             has=("training", "explained"),
         ),
+        Family(
+            "pyrfuse-t",
+            f"{_WINGS}.pyrfuse_t",
+            "PyrFuseT",
+            "pyrfuse in real time on a CPU",
+            "ours",
+            has=("training",),
+        ),
     )
 }
 """All families by name; lists keep this order."""

@@ -25,7 +25,7 @@ def _build(recipe: Recipe) -> dict[str, nn.Module]:
     return {FUSER: PyrFuse(read_strict(PyrFuseConfig, recipe.model, "model"))}
 
 
-def _stages(recipe: Recipe, load_frozen: LoadFrozen) -> list[Stage]:
+def stages(recipe: Recipe, load_frozen: LoadFrozen) -> list[Stage]:
     """The stages of `recipe`."""
     check_kinds(recipe, [KIND], "PyrFuse")
     check_no_teacher(recipe, "PyrFuse")
@@ -49,4 +49,4 @@ def _fusion(config: StageConfig) -> Stage:
     return Stage(config.kind, config.steps, (turn,), losses, draw)
 
 
-TRAINING = Training(_build, _stages)
+TRAINING = Training(_build, stages)

@@ -12,7 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from polyfuse import fuse, load
 from polyfuse.errors import InputError, UsageError
+from polyfuse.families.pyrfuse import PyrFuse, PyrFuseConfig
 from polyfuse.families.pyrfuse_t import PyrFuseT, PyrFuseTConfig, fast
+from polyfuse.families.pyrfuse_t.explained import find
 from polyfuse.ops import native_pyramid
 from polyfuse.ops.pyramid import expand
 from polyfuse.scenes import SceneConfig, render_scene
@@ -177,6 +179,17 @@ def test_configuration_round_trips_and_weights_make_the_network_they_hold(tmp_pa
 def test_configuration_of_no_network_is_a_usage_error(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=r"correct (it|them)\."):
         PyrFuseTConfig(**wrong)
+
+
+def test_explained_names_are_those_of_pyrfuse_and_the_picture_is_the_networks(model: PyrFuseT) -> None:
+    a, b = random_pair(1, 1, 21, 30)
+    explained = model.explain(a, b)
+    assert explained.keys() == PyrFuse(PyrFuseConfig(levels=model.config.levels)).explain(a, b).keys()
+    assert torch.equal(explained["fused"], model(a, b))
+    parts = sum(explained[f"from_{source}_0"] for source in "ab")
+    rest = explained["fused"] - parts  # is smooth: the expanded coarser level
+    assert rest.diff(dim=-1).abs().mean() < 0.6 * explained["fused"].diff(dim=-1).abs().mean()
+    assert 0.9 < find(model, a, b).fused_luma.std() / float(explained["fused"].std(correction=0)) < 1.1
 
 
 def test_sources_of_two_sizes_are_refused() -> None:

@@ -127,7 +127,7 @@ FAMILIES: dict[str, Family] = {
             "PyrFuseT",
             "pyrfuse in real time on a CPU",
             "ours",
-            has=("training",),
+            has=("training", "explained"),
         ),
     )
 }

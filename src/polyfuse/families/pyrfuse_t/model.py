@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from polyfuse.families.pyrfuse_t.network import PyrFuseTConfig, PyrFuseTNetwork
-from polyfuse.families.spec import FusionModel, ModelSpec, check_pair
+from polyfuse.families.spec import FusionModel, ModelSpec, Observer, check_pair
 from polyfuse.ops.black import keep_black
+from polyfuse.ops.pyramid import expand
 
 
 class PyrFuseT(PyrFuseTNetwork, FusionModel):
@@ -38,6 +40,11 @@ class PyrFuseT(PyrFuseTNetwork, FusionModel):
             fixed_bytes=16 << 20,
         )
 
+    @property
+    def works_in_parts(self) -> bool:
+        """In bfloat16, where the convolutions work in bands of rows as the compiled pyramid does."""
+        return self.precision == "bf16"
+
     def _macs_per_pixel(self) -> int:
         """Multiply-accumulates of one output pixel: of the convolutions, the pyramid is made of sums alone."""
         detail, base = (sum(p.numel() for p in net.parameters() if p.ndim > 1) for net in (self.detail, self.base))
@@ -57,3 +64,28 @@ class PyrFuseT(PyrFuseTNetwork, FusionModel):
         check_pair(a, b)
         fused = self.fuse(a, b).fused
         return keep_black(fused, a, b) if self.config.keep_black else fused
+
+    @torch.no_grad()
+    def explain(self, a: Tensor, b: Tensor, observe: Observer | None = None) -> dict[str, Tensor]:
+        """What was chosen, level by level; level 0 is the finest.
+
+        Args:
+            a: (N, 1, H, W) in [0, 1].
+            b: Same shape.
+            observe: Unused, nothing is too large to keep.
+
+        Returns:
+            "fused"; "base_weight", share of a's base at the coarsest level; and of each level, on the grid of the next
+            coarser one, "weight_0", share of a's detail, "kept_0", share of the other one's kept too, and at its own
+            size "from_a_0" and "from_b_0", what either gave; all (N, 1, h, w).
+        """
+        check_pair(a, b)
+        made = self.fuse(a, b)
+        fused = keep_black(made.fused, a, b) if self.config.keep_black else made.fused
+        found = {"fused": fused, "base_weight": made.base_weight}
+        for index, (sources, coarse, choice) in enumerate(zip(made.sources, made.coarse, made.choices, strict=True)):
+            x, y = sources
+            found[f"weight_{index}"], found[f"kept_{index}"] = choice.weight, choice.kept
+            found[f"from_a_{index}"] = expand(choice.factor_a, x.shape) * (x - expand(coarse.a, x.shape))
+            found[f"from_b_{index}"] = expand(choice.factor_b, y.shape) * (y - expand(coarse.b, y.shape))
+        return found

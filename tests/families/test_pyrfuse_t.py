@@ -12,9 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from polyfuse import fuse, load
 from polyfuse.errors import InputError, UsageError
-from polyfuse.families.pyrfuse import PyrFuse, PyrFuseConfig
-from polyfuse.families.pyrfuse_t import PyrFuseT, PyrFuseTConfig, fast
-from polyfuse.families.pyrfuse_t.explained import find
+from polyfuse.families.pyrfuse import PyrFuse, PyrFuseConfig, PyrFuseT, PyrFuseTConfig, fast
+from polyfuse.families.pyrfuse.explained import find
 from polyfuse.ops import native_pyramid
 from polyfuse.ops.pyramid import expand
 from polyfuse.scenes import SceneConfig, render_scene

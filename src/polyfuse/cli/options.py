@@ -252,11 +252,12 @@ class ModelArguments(Arguments):
         """
         _check_stays(self.weights, results, sidecars, "the file of weights and would be replaced")
 
-    def load(self, say: Callable[[str], None]) -> FusionModel:
+    def load(self, say: Callable[[str], None], *, for_clips: bool = False) -> FusionModel:
         """Set the number of threads and return the model, ready to run.
 
         Args:
             say: Is told which model was taken where none is named.
+            for_clips: Whether that is the one of clips.
         """
         import torch
 
@@ -264,10 +265,12 @@ class ModelArguments(Arguments):
 
         if self.threads is not None:
             torch.set_num_threads(self.threads)
-        if self.model.lower() == "auto" and self.weights is None:
-            say(f"model {registry.DEFAULT}: the default")
+        name = self.model
+        if name.lower() == "auto" and self.weights is None:
+            name = registry.CLIP_DEFAULT if for_clips else registry.DEFAULT
+            say(f"model {name}: the default{' of clips' if for_clips else ''}")
         model = registry.load(
-            self.model,
+            name,
             weights=self.weights,
             device=self.device,
             precision=self.precision,

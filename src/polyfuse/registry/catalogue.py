@@ -123,7 +123,7 @@ FAMILIES: dict[str, Family] = {
         ),
         Family(
             "pyrfuse-t",
-            f"{_WINGS}.pyrfuse_t",
+            f"{_WINGS}.pyrfuse",
             "PyrFuseT",
             "pyrfuse in real time on a CPU",
             "ours",

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from polyfuse.families.pyrfuse_t.network import PyrFuseTConfig, PyrFuseTNetwork
+from polyfuse.families.pyrfuse.real_time_network import PyrFuseTConfig, PyrFuseTNetwork
 from polyfuse.families.spec import FusionModel, ModelSpec, Observer, check_pair
 from polyfuse.ops.black import keep_black
+from polyfuse.ops.precision import Precision
 from polyfuse.ops.pyramid import expand
 
 
@@ -19,6 +20,9 @@ class PyrFuseT(PyrFuseTNetwork, FusionModel):
     Args:
         config: Configuration; default is the one that weights are trained for.
     """
+
+    precision: Precision = "float32"
+    """See `PyrFuseTNetwork.precision`."""
 
     @classmethod
     def from_configuration(cls, values: dict[str, Any]) -> PyrFuseT:

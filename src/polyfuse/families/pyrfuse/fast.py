@@ -44,4 +44,4 @@ def _run(network: nn.Sequential, features: Tensor) -> Tensor:
             x = functional.pad(x, (margin,) * 4, mode="replicate")
         weight = layer.weight.to(x.dtype, memory_format=torch.channels_last)
         x = functional.conv2d(x, weight, cast(Tensor, layer.bias).to(x.dtype))
-    return x.float(memory_format=torch.contiguous_format)
+    return x.to(torch.float32, memory_format=torch.contiguous_format)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from polyfuse.errors import UsageError
+from polyfuse.families.pyrfuse import fast
 from polyfuse.families.pyrfuse.network import (
     BASE_FEATURES,
     BRIGHTER,
@@ -29,7 +30,6 @@ from polyfuse.families.pyrfuse.network import (
     convolutions,
     log_ratio,
 )
-from polyfuse.families.pyrfuse_t import fast
 from polyfuse.families.spec import check_fields
 from polyfuse.ops import native_pyramid
 from polyfuse.ops.precision import Precision

@@ -1,4 +1,4 @@
-"""How PyrFuse and PyrFuse-T are trained: one stage, "fusion", by the structure of the stronger source (spec pyrfuse 5)."""
+"""How PyrFuse and PyrFuse-T are trained: one stage, "fusion", by structure of the stronger source (spec pyrfuse 5)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 /* The filters of a Laplacian pyramid, and what PyrFuse-T does with it, on planes (rows, columns) of float32: the module
- * `_pyramid`. See polyfuse/ops/pyramid.py and polyfuse/families/pyrfuse/real_time/network.py for the mathematics.
+ * `_pyramid`. See polyfuse/ops/pyramid.py and polyfuse/families/pyrfuse/real_time_network.py for the mathematics.
  *
  * Rows lie `columns` floats apart. Each function fills rows [first, last) of what it gives, so that callers may share
  * out bands of rows; a band gives the same bits as the whole. `shrink`, `expand` and `blur` are sums and powers of two

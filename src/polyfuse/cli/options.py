@@ -252,6 +252,13 @@ class ModelArguments(Arguments):
         """
         _check_stays(self.weights, results, sidecars, "the file of weights and would be replaced")
 
+    def set_threads(self) -> None:
+        """Set the number of threads that was asked for."""
+        if self.threads is not None:
+            import torch
+
+            torch.set_num_threads(self.threads)
+
     def load(self, say: Callable[[str], None], *, for_clips: bool = False) -> FusionModel:
         """Set the number of threads and return the model, ready to run.
 
@@ -263,8 +270,7 @@ class ModelArguments(Arguments):
 
         from polyfuse import registry
 
-        if self.threads is not None:
-            torch.set_num_threads(self.threads)
+        self.set_threads()
         name = self.model
         if name.lower() == "auto" and self.weights is None:
             name = registry.CLIP_DEFAULT if for_clips else registry.DEFAULT

@@ -1,8 +1,8 @@
 """The compiled modules: whether they were built, and what of them this processor can run.
 
-"lzsc" codes pictures for FNet, "maps" works on maps (H, W, C) for the other networks, "pyramid" filters planes, "colour"
-takes the luma out of 8-bit RGB and puts it back. Where a module was not built or the processor lacks its instructions,
-callers go the way of PyTorch or NumPy.
+"lzsc" codes pictures for FNet, "maps" works on maps (H, W, C) for the other networks, "pyramid" filters planes, and
+"colour" takes the luma out of 8-bit RGB and puts it back. Where a module was not built or the processor lacks its
+instructions, callers go the way of PyTorch or NumPy.
 """
 
 from __future__ import annotations

@@ -79,7 +79,9 @@
     while (levels[levels.length - 1].width * levels[levels.length - 1].height > LARGE) {
       const last = levels[levels.length - 1];
       const size = { resizeWidth: Math.ceil(last.width / 2), resizeHeight: Math.ceil(last.height / 2) };
-      levels.push(await createImageBitmap(last, { ...size, resizeQuality: "medium" }));
+      const smaller = await createImageBitmap(last, { ...size, resizeQuality: "medium" });
+      if (smaller.width >= last.width) break; // a browser that knows no resizing
+      levels.push(smaller);
     }
     return new Picture(levels);
   }

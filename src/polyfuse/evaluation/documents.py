@@ -39,7 +39,7 @@ def markdown_text(grid: Grid) -> str:
             for name, cells in section.rows
         ]
     marked = any(cell.mark for section in grid.sections for _, cells in section.rows for cell in cells)
-    marks = ["**best**, _second best_"] if marked else []
+    marks = [grid.legend] if marked else []
     return "\n".join([*lines, "", *(f"- {text}" for text in [*marks, *map(_plain, grid.footer)])]) + "\n"
 
 
@@ -71,7 +71,11 @@ def latex(report: Report) -> str:
 
     The packages booktabs and, for a wide table, graphicx are needed.
     """
-    grid = make_grid(report)
+    return latex_text(make_grid(report), report, "Best in bold, second best underlined.")
+
+
+def latex_text(grid: Grid, report: Report, legend: str) -> str:
+    """Spell out a table of a report in LaTeX; `legend` ends its caption and says what the marks mean."""
     chosen = [
         index for index, c in enumerate(grid.columns) if c.group == "rank" or (c.source and c.source.part == "value")
     ]
@@ -84,7 +88,7 @@ def latex(report: Report) -> str:
         r"\begin{table}",
         r"  \centering",
         f"  \\caption{{Mean over {counted(report.num_pairs, 'pair')}, protocol {escape(report.task.protocol)}. "
-        r"Best in bold, second best underlined.}",
+        f"{escape(legend)}}}",
         f"  \\begin{{tabular}}{{l{'c' * len(chosen)}}}",
         r"    \toprule",
         "    " + " & ".join(["Method", *headings]) + r" \\",

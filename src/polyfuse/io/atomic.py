@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -166,6 +167,30 @@ def atomic_path(
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def temporary_folder(folder: str | os.PathLike[str], *, called: str | os.PathLike[str]) -> Iterator[Path]:
+    """Lend a hidden folder inside another one; it is deleted with all that is in it unless the body has renamed it.
+
+    Args:
+        folder: Where it is made; missing folders are made too, and what killed processes left there is swept.
+        called: Path that error messages name.
+
+    Raises:
+        OutputError: For any OSError of the body or the disk (no space, no permission).
+    """
+    place = Path(folder, temporary_name(""))
+    try:
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _sweep_once(place.parent)
+            place.mkdir()
+            yield place
+        except OSError as error:
+            raise _refusal(called, error) from error
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _sweep_once(folder: Path) -> None:

@@ -9,6 +9,7 @@ import functools
 import os
 import re
 import secrets
+import shutil
 import time
 import zlib
 from contextlib import suppress
@@ -32,13 +33,15 @@ def temporary_name(suffix: str) -> str:
 
 
 def sweep(folder: Path) -> None:
-    """Delete temporary files that processes left in a folder, by the rule above; what cannot be deleted stays."""
+    """Delete temporary files and folders that processes left in a folder, by the rule above; what cannot be stays."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(".polyfuse-") and (match := _NAME.fullmatch(entry.name)):
                 with suppress(OSError):
                     if entry.is_file(follow_symlinks=False) and _is_left_over(match, entry):
                         os.unlink(entry.path)
+                    elif entry.is_dir(follow_symlinks=False) and _is_left_over(match, entry):
+                        shutil.rmtree(entry.path)
 
 
 def _is_left_over(name: "re.Match[str]", entry: "os.DirEntry[str]") -> bool:

@@ -1,4 +1,4 @@
-"""Results pages: pictures of many methods side by side, their scores, tables and charts, in files that open from disk."""
+"""Results pages: pictures of many methods side by side, their scores, tables and charts; files that open from disk."""
 
 from polyfuse.pages.contents import (
     Better,

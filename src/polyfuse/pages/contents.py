@@ -1,4 +1,4 @@
-"""What a results page shows: collections of pairs with the pictures and scores of each method, and sections of a report.
+"""What a results page shows: collections of pairs with pictures and scores of each method, and sections of a report.
 
 Nothing here is opened or checked for being there; `write_page` does that. All text is plain text: whatever it holds,
 `<script>` included, is shown as it is.

@@ -188,7 +188,7 @@ def spread_grid(judged: Judged) -> Grid:
         for column in columns:
             one = row.summaries[column.key]
             spread = f" ± {one.sd:.3f}" if math.isfinite(one.sd) else ""
-            interval = f" [{one.low:.3f}, {one.high:.3f}]" if math.isfinite(one.low) else ""
+            interval = f" ({one.low:.3f} to {one.high:.3f})" if math.isfinite(one.low) else ""
             cells.append(Cell(f"{one.mean:.3f}{spread}{interval}" if math.isfinite(one.mean) else NO_VALUE))
         rows.append((row.method.name, tuple(cells)))
     headings = tuple(GridColumn(column.heading(judged.protocol), column.metric.name) for column in columns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from polyfuse import pages
@@ -13,35 +13,67 @@ from polyfuse.benchmark.documents import Outcome
 from polyfuse.benchmark.files import fused_files
 from polyfuse.benchmark.judged import Judged
 from polyfuse.benchmark.results import Store, as_file_name
+from polyfuse.benchmark.sheets import most_different
 from polyfuse.evaluation.charts import rendered
 from polyfuse.evaluation.report import Column
 from polyfuse.evaluation.tables import Grid
+from polyfuse.io import Pair
 from polyfuse.metrics import METRICS
 
 FOLDER = "page"
 """Folder, in that of a benchmark, with index.html."""
 
 
-def save_page(outcome: Outcome, store: Store) -> Iterator[Path]:
-    """Write the page, yielding each path once its file is complete.
+def num_pairs(outcome: Outcome) -> int:
+    """How many pairs the page has pictures of."""
+    return sum(len(_pairs(outcome, judged)) for judged in _first(outcome).values())
+
+
+def save_page(outcome: Outcome, store: Store, on_pair: Callable[[str], None] | None = None) -> Path:
+    """Write the page in place of an earlier one.
+
+    Args:
+        outcome: What came out.
+        store: Where pictures are.
+        on_pair: Called with the name of each pair once its pictures are written.
+
+    Returns:
+        The path of index.html.
 
     Raises:
         InputError: If a picture cannot be read.
         OutputError: If a file cannot be written.
     """
-    shown = outcome.judged if outcome.plan.suite.pictures else ()
-    first = {judged.work.set.name: judged for judged in reversed(shown)}  # the first protocol of each set
-    collections = [_collection(outcome, judged, store) for judged in reversed(first.values())]
+    first = _first(outcome)
+    collections = [_collection(outcome, judged, store) for judged in first.values()]
     columns = {column.key: column for judged in first.values() for column in judged.report.columns}
-    yield from pages.write_page(
+    return pages.write_page(
         store.folder / FOLDER,
         outcome.title,
         collections,
         [_metric(column) for column in columns.values()],
         _sections(outcome, store),
         subtitle=", ".join(f"{work.set.name} ({work.set.size})" for work in outcome.plan.works),
+        lost_maps=outcome.plan.suite.page.lost_maps,
         overwrite=True,
+        on_pair=on_pair,
     )
+
+
+def _first(outcome: Outcome) -> dict[str, Judged]:
+    """What came out under the first protocol, by set; nothing where no pictures are kept."""
+    first: dict[str, Judged] = {}
+    for judged in outcome.judged if outcome.plan.suite.pictures else ():
+        first.setdefault(judged.work.set.name, judged)
+    return first
+
+
+def _pairs(outcome: Outcome, judged: Judged) -> list[Pair]:
+    """The pairs that are shown, in the order of the set."""
+    most = outcome.plan.suite.page.pairs
+    pairs = judged.work.set.pairs
+    chosen = set(most_different(judged)[: most or len(pairs)])
+    return [pair for pair in pairs if pair.name in chosen]
 
 
 def _metric(column: Column) -> pages.MetricColumn:
@@ -52,7 +84,7 @@ def _metric(column: Column) -> pages.MetricColumn:
 
 def _collection(outcome: Outcome, judged: Judged, store: Store) -> pages.Collection:
     """The pairs of one set."""
-    found = judged.work.set
+    found, shown = judged.work.set, _pairs(outcome, judged)
     scores: dict[str, dict[str, dict[str, float | None]]] = {}
     for pair, method, evaluation in judged.report.pictures:
         if method.kind == "method":
@@ -68,9 +100,10 @@ def _collection(outcome: Outcome, judged: Judged, store: Store) -> pages.Collect
             scores.get(pair.name, {}),
             note=found.groups.get(pair.name, ""),
         )
-        for pair in found.pairs
+        for pair in shown
     )
-    return pages.Collection(found.name, pairs, found.name_a, found.name_b, f"{found.title}. {judged.words}")
+    some = "" if len(shown) == len(found.pairs) else f" {len(shown)} pairs, those on which methods differ most."
+    return pages.Collection(found.name, pairs, found.name_a, found.name_b, f"{found.title}. {judged.words}{some}")
 
 
 def _sections(outcome: Outcome, store: Store) -> list[pages.Section]:

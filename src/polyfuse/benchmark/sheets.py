@@ -70,8 +70,19 @@ def choose_pairs(judged: Judged, number: int) -> list[str]:
 
     Each scene gives one pair.
     """
-    keys = [name for name in ("LOSTmax", *judged.report.ranked) if name in judged.comparisons]
     found, groups = judged.work.set, set()
+    chosen: list[str] = []
+    for name in most_different(judged):
+        if found.group_of(name) not in groups and len(chosen) < number:
+            groups.add(found.group_of(name))
+            chosen.append(name)
+    return chosen
+
+
+def most_different(judged: Judged) -> list[str]:
+    """All pairs, those first on which methods differ most in LOSTmax, or in the first metric with a better side."""
+    keys = [name for name in ("LOSTmax", *judged.report.ranked) if name in judged.comparisons]
+    found = judged.work.set
     names = [pair.name for pair in found.pairs]
     if keys:
         values: dict[str, list[float]] = {}
@@ -80,12 +91,7 @@ def choose_pairs(judged: Judged, number: int) -> list[str]:
             if method.kind == "method" and math.isfinite(value):
                 values.setdefault(pair, []).append(value)
         names.sort(key=lambda name: -float(np.std(values.get(name, [0.0]))))
-    chosen: list[str] = []
-    for name in names:
-        if found.group_of(name) not in groups and len(chosen) < number:
-            groups.add(found.group_of(name))
-            chosen.append(name)
-    return chosen
+    return names
 
 
 def read8(path: Path, *, is_a: bool = False) -> Pixels8:

@@ -128,6 +128,16 @@ class SheetConfig:
 
 
 @dataclass(frozen=True)
+class PageConfig:
+    """`[page]`: the pictures of the results page, of which every method adds one to each pair."""
+
+    pairs: int = 12
+    """Pairs of each set, those on which methods differ most; 0: all."""
+    lost_maps: bool = True
+    """Whether the page can show where a picture has lost its sources; takes about 0.1 s a picture."""
+
+
+@dataclass(frozen=True)
 class DetectionConfig:
     """`[detection.NAME]`: a detector on every method's pictures of a set."""
 
@@ -190,6 +200,8 @@ class Suite:
     """How timings are taken; without it there are none."""
     sheets: SheetConfig = field(default_factory=SheetConfig)
     """What the contact sheets show."""
+    page: PageConfig = field(default_factory=PageConfig)
+    """What the results page shows."""
     detection: dict[str, DetectionConfig] = field(default_factory=dict)
     """Detectors to run."""
     targets: dict[str, TargetsConfig] = field(default_factory=dict)
@@ -197,7 +209,7 @@ class Suite:
 
     def __post_init__(self) -> None:
         """Refuse what no run could honour."""
-        if self.pairs < 0 or self.sheets.pairs < 0:
+        if min(self.pairs, self.sheets.pairs, self.page.pairs) < 0:
             raise UsageError("pairs must not be negative: give 0 for all.")
         if not self.protocols:
             raise UsageError('suite has no protocol: write for example protocols = ["cddfuse"].')

@@ -285,7 +285,7 @@ def _report(plan: Plan, store: Store, arguments: BenchmarkArguments, document: d
     from polyfuse.benchmark.documents import Outcome, as_json
     from polyfuse.benchmark.files import save
     from polyfuse.benchmark.judged import judge
-    from polyfuse.benchmark.page import save_page
+    from polyfuse.benchmark.page import num_pairs, save_page
     from polyfuse.errors import PolyfuseError
 
     judged, lacking = [], []
@@ -304,7 +304,9 @@ def _report(plan: Plan, store: Store, arguments: BenchmarkArguments, document: d
     commands = (arguments.command(), *commands_of(plan, store))
     result = Outcome(plan, tuple(judged), timings, tuple(tables), (*lacking, *failures), commands)
     paths = list(save(result, store))
-    paths += [] if arguments.no_page else list(save_page(result, store))
+    if not arguments.no_page:
+        with progress(num_pairs(result), say, tell_failures=False, quiet=arguments.quiet) as shown:
+            paths.append(save_page(result, store, shown.done))
     document.update(as_json(result))
     document["files"] = [str(path) for path in paths]
     say(f"{len(paths)} files in {arguments.out}")

@@ -35,7 +35,10 @@ def markdown_text(grid: Grid) -> str:
         if section.title:
             lines.append(_line(f"_{_markdown_name(section.title)}_", *([""] * len(grid.columns))))
         lines += [
-            _line(_markdown_name(name), *(_MARKDOWN_MARKS[c.mark] % c.text if c.text else "" for c in cells))
+            _line(
+                _markdown_name(name),
+                *(_MARKDOWN_MARKS[c.mark] % _as_it_stands(c.text) if c.text else "" for c in cells),
+            )
             for name, cells in section.rows
         ]
     marked = any(cell.mark for section in grid.sections for _, cells in section.rows for cell in cells)
@@ -49,7 +52,12 @@ def _line(*cells: str) -> str:
 
 def _markdown_name(name: str) -> str:
     """A name on one line that Markdown prints as it stands; signs within words, as in a_b, need no care."""
-    return _plain(re.sub(r"([\\`*\[\]])", r"\\\1", shown(name)))
+    return _as_it_stands(shown(name))
+
+
+def _as_it_stands(text: str) -> str:
+    """Text on one line that Markdown prints as it stands."""
+    return _plain(re.sub(r"([\\`*\[\]])", r"\\\1", text))
 
 
 def _plain(text: str) -> str:

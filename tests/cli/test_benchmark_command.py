@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polyfuse.io import write_picture
+from polyfuse.io import write_picture, write_text
 
 pytest.importorskip("scipy")
 pytest.importorskip("matplotlib")
@@ -174,24 +174,22 @@ def test_bad_input_is_one_line(polyfuse: Runner, yard: Path, arguments: tuple[st
 def test_full_disk_midway_leaves_whole_files_and_the_run_goes_on(
     polyfuse: Runner, yard: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from polyfuse.benchmark import results
-
-    write, written = results.write_text, []
+    written: list[Path] = []
 
     def full(path: Path, text: str, **how: Any) -> Path:
         written.append(path)
         if len(written) == 4:
             with monkeypatch.context() as patch:
                 patch.setattr(Path, "write_bytes", no_space)
-                return write(path, text, **how)
-        return write(path, text, **how)
+                return write_text(path, text, **how)
+        return write_text(path, text, **how)
 
     def no_space(*_: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     call = ("benchmark", "yard.toml", "--no-page", "--workers", "1", "--quiet", "--pairs", "2")
     with monkeypatch.context() as patch:
-        patch.setattr(results, "write_text", full)
+        patch.setattr("polyfuse.benchmark.results.write_text", full)
         ran = polyfuse(*call)
     assert ran.code == 5
     assert "free some space" in ran.problem
@@ -199,6 +197,28 @@ def test_full_disk_midway_leaves_whole_files_and_the_run_goes_on(
     assert len(whole) == 3
     assert all(json.loads(path.read_text("utf-8"))["schema"] == 1 for path in whole)
     assert polyfuse(*call).code == 0
+
+
+def test_pair_that_two_sets_share_is_fused_and_scored_once(
+    polyfuse: Runner, yard: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from polyfuse.fusion import batch
+
+    fuse, fused = batch.fuse_pictures, []
+
+    def counted(*arguments: Any) -> Any:
+        fused.append(arguments)
+        return fuse(*arguments)
+
+    monkeypatch.setattr(batch, "fuse_pictures", counted)
+    (yard / "twice.toml").write_text(SUITE + '\n[set.again]\na = "ir"\nb = "vi"\n', encoding="utf-8")
+    call = ("benchmark", "twice.toml", "--no-page", "--workers", "1", "--quiet", "--pairs", "2")
+    assert polyfuse(*call).code == 0
+    assert len(fused) == 2
+    one, other = (json.loads(Path(f"benchmark/results/{name}/laplacian/2.json").read_text("utf-8"))
+                  for name in ("yard", "again"))  # fmt: skip
+    assert (one["scores"], other["set"]) == (other["scores"], "again")
+    assert Path("benchmark/pictures/again/laplacian/2.png").is_file()
 
 
 def test_timings_are_taken_in_turns_and_kept(polyfuse: Runner, yard: Path) -> None:

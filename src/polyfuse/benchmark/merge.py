@@ -63,12 +63,12 @@ def merge(folders: Iterable[Path], out: Path) -> tuple[int, int]:
                                  (sidecar_path(folder / picture), sidecar_path(out / picture)),
                                  (path, target)):  # fmt: skip
                 if source.is_file():
-                    _copy(source, goal)
+                    copy_file(source, goal)
             copied += 1
     return copied, there
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy_file(source: Path, target: Path) -> None:
     """Copy one file, complete or not at all, with its time, which sidecars compare.
 
     Raises:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from polyfuse._version import __version__
+from polyfuse.benchmark.merge import copy_file
 from polyfuse.benchmark.methods import FolderMethod, ModelMethod, choose_models, find_folders, is_wanted
 from polyfuse.benchmark.results import Kept, Metrics, Store, Unit, joined, read_kept
 from polyfuse.benchmark.sets import Digests, FoundSet, MissingSet, find_sets, hashed
@@ -175,11 +176,12 @@ def fuse_missing(
     Raises:
         PolyfuseError: The first failure, with "stop".
     """
+    twins = _twins(plan, work)
     for method in plan.models:
         units = {pair.name: Unit(work.set.name, method.name, pair.name) for pair in work.pairs}
         todo = []
         for pair in work.pairs:
-            if is_done(plan, work, store, method, pair):
+            if is_done(plan, work, store, method, pair) or _taken_over(plan, work, store, method, pair, twins):
                 yield Done(units[pair.name], "kept")
             else:
                 path = store.picture(units[pair.name])
@@ -199,6 +201,35 @@ def fuse_missing(
             if on_error == "stop":
                 raise _named(outcome.error, unit) from outcome.error
             yield Done(unit, "failed", error=outcome.error)
+
+
+def _twins(plan: Plan, work: Work) -> dict[tuple[str, str], tuple[Work, Pair]]:
+    """The pairs of the sets before, by their hashes: sets may share pairs, as tno-25 and tno-42 do."""
+    before = plan.works[: plan.works.index(work)]
+    return {other.digests[pair.name]: (other, pair) for other in before for pair in other.pairs}
+
+
+def _taken_over(
+    plan: Plan,
+    work: Work,
+    store: Store,
+    method: ModelMethod,
+    pair: Pair,
+    twins: Mapping[tuple[str, str], tuple[Work, Pair]],
+) -> bool:
+    """Whether the same pair of another set was fused and scored; its picture and result are copied then."""
+    other, twin = twins.get(work.digests[pair.name], (None, None))
+    if other is None or twin is None or not is_done(plan, other, store, method, twin):
+        return False
+    theirs, ours = (Unit(one.set.name, method.name, name) for one, name in ((other, twin.name), (work, pair.name)))
+    kept = store.read(theirs, inputs_of(other, twin), method.made_by)
+    if kept is None:
+        return False
+    if plan.suite.pictures:
+        for name in (store.picture, lambda unit: sidecar_path(store.picture(unit))):
+            copy_file(name(theirs), name(ours))
+    store.write(ours, kept)
+    return True
 
 
 def score_missing(

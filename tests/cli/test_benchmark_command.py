@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from polyfuse import pages
 from polyfuse.io import write_picture, write_text
 
 pytest.importorskip("scipy")
@@ -199,18 +200,29 @@ def test_full_disk_midway_leaves_whole_files_and_the_run_goes_on(
     assert polyfuse(*call).code == 0
 
 
+@pytest.mark.skipif(not (Path(pages.__file__).parent / "site").is_dir(), reason="this checkout lacks the page's files")
+def test_page_holds_pictures_tables_and_odd_names(polyfuse: Runner, yard: Path) -> None:
+    call = ("benchmark", "yard.toml", "--fused", f"{ODD}=theirs", "--workers", "1", "--quiet", "--pairs", "1")
+    ran = polyfuse(*call)
+    assert (ran.code, ran.out) == (0, ["benchmark/report.md", "benchmark/page/index.html"])
+    page = Path("benchmark/page/index.html").read_text("utf-8")
+    assert "<script>alert" not in page
+    assert "http://" not in page.replace("http://www.w3.org/", "")
+    assert polyfuse(*call).code == 0
+
+
 def test_pair_that_two_sets_share_is_fused_and_scored_once(
     polyfuse: Runner, yard: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from polyfuse.fusion import batch
+    from polyfuse.fusion.pair import fuse_pictures
 
-    fuse, fused = batch.fuse_pictures, []
+    fused = []
 
     def counted(*arguments: Any) -> Any:
         fused.append(arguments)
-        return fuse(*arguments)
+        return fuse_pictures(*arguments)
 
-    monkeypatch.setattr(batch, "fuse_pictures", counted)
+    monkeypatch.setattr("polyfuse.fusion.batch.fuse_pictures", counted)
     (yard / "twice.toml").write_text(SUITE + '\n[set.again]\na = "ir"\nb = "vi"\n', encoding="utf-8")
     call = ("benchmark", "twice.toml", "--no-page", "--workers", "1", "--quiet", "--pairs", "2")
     assert polyfuse(*call).code == 0

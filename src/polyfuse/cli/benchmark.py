@@ -258,7 +258,9 @@ def _carry_out(plan: Plan, store: Store, arguments: BenchmarkArguments, say: Say
     failures: list[str] = []
     skip, threads = arguments.on_error == "skip", torch.get_num_threads()
     with progress(plan.num_units, say, tell_failures=skip, quiet=arguments.quiet, unit="result") as shown:
-        for work in plan.works:
+        for number, work in enumerate(plan.works, 1):
+            size = f"{len(work.pairs)} pairs, {len(plan.methods_of(work.set.name))} methods"
+            say(f"{work.set.name}, set {number} of {len(plan.works)}: {size}")
             for done in fuse_missing(plan, work, store, device=arguments.device, on_error=arguments.on_error):
                 _take(done, shown, failures)
             torch.set_num_threads(1)  # scores have the same bytes whatever --workers says, see `polyfuse evaluate`

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from polyfuse._version import __version__
 
 if TYPE_CHECKING:
+    from polyfuse.comparison import ComparePage, compare
     from polyfuse.evaluation import Evaluation, evaluate
     from polyfuse.fusion import FuseOptions, Result, fuse
     from polyfuse.registry import list_models, load
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
 __all__ = [
     "ClipOptions",
     "ClipResult",
+    "ComparePage",
     "Evaluation",
     "FuseOptions",
     "Result",
     "__version__",
+    "compare",
     "evaluate",
     "fuse",
     "fuse_clip",
@@ -37,9 +40,11 @@ __all__ = [
 _HOMES = {
     "ClipOptions": "polyfuse.video",
     "ClipResult": "polyfuse.video",
+    "ComparePage": "polyfuse.comparison",
     "Evaluation": "polyfuse.evaluation",
     "FuseOptions": "polyfuse.fusion",
     "Result": "polyfuse.fusion",
+    "compare": "polyfuse.comparison",
     "evaluate": "polyfuse.evaluation",
     "fuse": "polyfuse.fusion",
     "fuse_clip": "polyfuse.video",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polyfuse.cli.evaluate import _methods
+from polyfuse.cli.evaluate import named_methods
 from polyfuse.errors import UsageError
 from polyfuse.io import write_picture
 
@@ -200,7 +200,7 @@ def test_wrong_number_of_paths_is_a_usage_error(polyfuse: Runner, scene: tuple[s
 @pytest.mark.parametrize("named", [("x=one", "x=two"), ("=one",), ("x=",)])
 def test_wrong_name_of_a_method_is_a_usage_error(named: tuple[str, ...]) -> None:
     with pytest.raises(UsageError, match="--fused"):
-        _methods(named)
+        named_methods(named)
 
 
 def test_list_of_pairs_takes_the_place_of_a_and_b(polyfuse: Runner, scene: tuple[str, str]) -> None:

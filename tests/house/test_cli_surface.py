@@ -17,6 +17,7 @@ VERBS = [
     "ablate",
     "align",
     "benchmark",
+    "compare",
     "data",
     "demo",
     "doctor",

@@ -34,6 +34,16 @@ ROOMS: dict[str, set[str]] = {
     "video": {"alignment", "fusion", "registry", "families", "transforms", "io", "ops"},
     "live": {"video", "fusion", "alignment", "families", "transforms", "io"},
     "explain": {"alignment", "fusion", "registry", "families", "drawing", "io", "transforms", "ops"},
+    "comparison": {
+        "pages",
+        "fusion",
+        "evaluation",
+        "metrics",
+        "registry",
+        "families",
+        "alignment",
+        "io",
+    },
     "ablation": {"train", "evaluation", "fusion", "registry", "metrics", "data", "io"},
     "downstream": {"fusion", "evaluation", "registry", "train", "data", "drawing", "transforms", "io", "ops"},
     "benchmark": {

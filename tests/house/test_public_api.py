@@ -12,10 +12,12 @@ import polyfuse
 PUBLIC = [
     "ClipOptions",
     "ClipResult",
+    "ComparePage",
     "Evaluation",
     "FuseOptions",
     "Result",
     "__version__",
+    "compare",
     "evaluate",
     "fuse",
     "fuse_clip",

@@ -143,11 +143,11 @@ def command(paths: tuple[Path, ...], named: tuple[str, ...], **values: Any) -> N
             wanted = "A and B alone" if named else "FUSED, A and B"
             raise UsageError(f"{len(paths)} paths are given: give {wanted} (or a CSV file of pairs for A and B).")
         a, b = paths[-sources], paths[-1] if sources == 2 else None
-        methods = _methods(named) if named else {_name(paths[0]): paths[0]}
+        methods = named_methods(named) if named else {_name(paths[0]): paths[0]}
         _evaluate(methods, a, b, arguments, document)
 
 
-def _methods(named: tuple[str, ...]) -> dict[str, Path]:
+def named_methods(named: tuple[str, ...]) -> dict[str, Path]:
     """Name and path of each `--fused`."""
     methods: dict[str, Path] = {}
     for text in named:

@@ -44,7 +44,8 @@ class Pair:
     scores: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     """Numbers by method and name of the column; None or not finite where a picture has no value."""
     contribution: Mapping[str, Path] = field(default_factory=dict)
-    """By method: a grey picture of which source each place came from, white where it is all a, black where all b."""
+    """By method: a grey picture of which source each place came from, white where it is all a, black where all b. Of
+    methods without one the page computes it from the pictures."""
     note: str = ""
     """What to know of this pair, one line: a missing picture, a damaged file."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from polyfuse.pages.contents import Pair
 from polyfuse.pages.disagreement import Disagreement
-from polyfuse.pages.lost_map import LostMaps
+from polyfuse.pages.maps import Maps, PairMaps
 from polyfuse.pages.shown import Shown, check_same_size, grey_of, read_shown, thumbnail_bytes
 
 
@@ -33,13 +33,13 @@ class PairPictures:
     Args:
         pair: The pair.
         methods: All methods of the page; their numbers name the slots.
-        lost_maps: Whether LOST maps are computed.
+        maps: Whether LOST and contribution maps are computed.
         max_pixels: Largest picture that is read.
     """
 
-    def __init__(self, pair: Pair, methods: Sequence[str], *, lost_maps: bool, max_pixels: int) -> None:
+    def __init__(self, pair: Pair, methods: Sequence[str], *, maps: bool, max_pixels: int) -> None:
         self._pair, self._methods = pair, methods
-        self._lost_maps, self._max_pixels = lost_maps, max_pixels
+        self._maps, self._max_pixels = maps, max_pixels
 
     def facts(self, add: Callable[[Pictured], None]) -> dict[str, Any]:
         """Hand over the pictures one by one; returns what the page's data says of them.
@@ -54,7 +54,7 @@ class PairPictures:
         notes = {slot: one.note for slot, one in (("a", a), ("b", b)) if one.note}
         for slot, one in (("a", a), ("b", b)):
             add(Pictured(slot, one.content, one.media_type, thumbnail_bytes(one.pixels)))
-        lost = LostMaps(grey_of(a.pixels), grey_of(b.pixels)) if self._lost_maps and pair.fused else None
+        maps = PairMaps(grey_of(a.pixels), grey_of(b.pixels)) if self._maps and pair.fused else None
         apart = Disagreement()
         slots: dict[str, list[str]] = {"fused": [], "lost": [], "share": []}
         for method, path in pair.fused.items():
@@ -66,16 +66,32 @@ class PairPictures:
             apart.add(grey)
             add(Pictured(slot, fused.content, fused.media_type, thumbnail_bytes(fused.pixels)))
             slots["fused"].append(slot)
-            if lost is not None and (content := lost(grey)) is not None:
-                add(Pictured(f"{slot}-lost", content, "image/png"))
-                slots["lost"].append(slot)
-            if method in pair.contribution:
-                share = self._read(pair.contribution[method])
-                check_same_size(pair.name, a, pair.contribution[method], share)
-                add(Pictured(f"{slot}-share", share.content, share.media_type))
-                slots["share"].append(slot)
+            self._add_maps(slot, method, maps(grey) if maps is not None else None, a, slots, add)
         width, height = a.size
         return {"width": width, "height": height, "notes": notes, "apart": apart.levels, **slots}
+
+    def _add_maps(
+        self,
+        slot: str,
+        method: str,
+        maps: Maps | None,
+        a: Shown,
+        slots: dict[str, list[str]],
+        add: Callable[[Pictured], None],
+    ) -> None:
+        """Hand over the maps of a fused picture; a contribution map that the pair brings stands before ours."""
+        given = self._pair.contribution.get(method)
+        share: tuple[bytes, str] | None = None if maps is None else (maps.share, "image/png")
+        if given is not None:
+            picture = self._read(given)
+            check_same_size(self._pair.name, a, given, picture)
+            share = picture.content, picture.media_type
+        if maps is not None:
+            add(Pictured(f"{slot}-lost", maps.lost, "image/png"))
+            slots["lost"].append(slot)
+        if share is not None:
+            add(Pictured(f"{slot}-share", *share))
+            slots["share"].append(slot)
 
     def _read(self, path: Path) -> Shown:
         return read_shown(path, max_pixels=self._max_pixels)

@@ -69,7 +69,7 @@ def bradley_terry(choices: Iterable[Choice]) -> list[Preference]:
     Source: Bradley and Terry 1952; Hunter 2004 for the iteration; the imagined tie is ours.
 
     >>> [(p.method, round(p.score, 3)) for p in bradley_terry([Choice("x", "y", "left"), Choice("y", "x", "neither")])]
-    [('x', 0.435), ('y', -0.435)]
+    [('x', 0.42), ('y', -0.42)]
     """
     shown_choices = [choice for choice in choices if choice.left != choice.right]
     names = sorted({name for choice in shown_choices for name in (choice.left, choice.right)})

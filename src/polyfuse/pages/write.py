@@ -69,7 +69,7 @@ def write_page(
     sections: Sequence[Section] = (),
     *,
     subtitle: str = "",
-    lost_maps: bool = True,
+    maps: bool = True,
     one_file: bool = False,
     overwrite: bool = False,
     max_pixels: int = DEFAULT_MAX_PIXELS,
@@ -84,7 +84,7 @@ def write_page(
         metrics: Columns of the scores of pairs, in order.
         sections: Report, shown before the pictures.
         subtitle: One line under the heading: versions, date, protocol.
-        lost_maps: Whether the LOST map of each fused picture is computed (about 0.1 s for 640x480).
+        maps: Whether LOST and contribution maps of each fused picture are computed.
         one_file: Put everything into `index.html`: for few pictures, to send it to somebody.
         overwrite: Whether an earlier page there may be replaced.
         max_pixels: Largest picture that is read.
@@ -107,7 +107,7 @@ def write_page(
             for pair in collection.pairs:
                 entry = pair_facts(pair, facts["methods"], metrics)
                 key = f"{number}-{len(facts['collections'][number]['pairs'])}"
-                pictures = PairPictures(pair, facts["methods"], lost_maps=lost_maps, max_pixels=max_pixels)
+                pictures = PairPictures(pair, facts["methods"], maps=maps, max_pixels=max_pixels)
                 facts["collections"][number]["pairs"].append(entry | pictures.facts(partial(files.add, key)))
                 if on_pair is not None:
                     on_pair(pair.name)

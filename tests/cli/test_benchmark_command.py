@@ -240,3 +240,32 @@ def test_timings_are_taken_in_turns_and_kept(polyfuse: Runner, yard: Path) -> No
     first = json.loads("\n".join(polyfuse(*call).out))["timings"]
     assert (first["reference"], first["rows"][0]["turns"], first["rows"][0]["ratio"]) == ("laplacian", 2, 1.0)
     assert json.loads("\n".join(polyfuse(*call).out))["timings"] == first
+
+
+@pytest.mark.slow  # starts two programs of its own
+def test_run_that_was_killed_goes_on_to_the_bytes_of_one_that_was_not(
+    polyfuse: Runner, start: Callable[..., Any], yard: Path
+) -> None:
+    call = ("benchmark", "yard.toml", "--no-page", "--workers", "1")
+    before = (
+        "import os, signal\nfrom polyfuse.evaluation import run\nscore, done = run.score_item, []\n"
+        "def kill(*a):\n    done.append(a)\n    return score(*a) if len(done) < 5 else os.kill(os.getpid(), 9)\n"
+        "run.score_item = kill\n"
+    )
+    process = start(*call, "-o", "killed", before=before)
+    process.communicate(timeout=300)
+    assert process.returncode == -9
+    assert len(list((yard / "killed/results/yard/laplacian").glob("*.json"))) == 4
+    process = start(*call, "-o", "killed")
+    process.communicate(timeout=300)
+    assert process.returncode == 0
+    assert polyfuse(*call, "-o", "whole", "--quiet").code == 0
+    assert contents("killed") == contents("whole")
+
+
+@pytest.mark.slow
+def test_results_are_the_same_in_several_processes(polyfuse: Runner, yard: Path) -> None:
+    call = ("benchmark", "yard.toml", "--no-page", "--quiet")
+    assert polyfuse(*call, "--workers", "1", "-o", "one").code == 0
+    assert polyfuse(*call, "--workers", "2", "-o", "two").code == 0
+    assert contents("one") == contents("two")

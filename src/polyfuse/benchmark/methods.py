@@ -107,6 +107,11 @@ def choose_models(suite: Suite, only: Sequence[str] = ()) -> list[ModelMethod]:
             raise UsageError(f"{text} is a row that is always there: leave it out of models.")
         else:
             names = [_known(text, [entry.name for entry in entries])]
+            if names[0] not in ready:
+                raise UsageError(
+                    f"model {names[0]} needs weights: pass --model {names[0]}=FILE, or write a table "
+                    f"[model.{names[0]}] with weights."
+                )
         for name in names:
             chosen.setdefault(name, ModelMethod(name, ModelConfig(name)))
     for name, config in suite.model.items():

@@ -147,7 +147,7 @@ class DetectionConfig:
     """True boxes, as `polyfuse downstream detect --truth` takes them; a relative path counts from the data, then from
     the suite's folder."""
     detector: str
-    """Description of the detector, as `--detector` takes it."""
+    """Description of the detector, as `--detector` takes it; a file ends in .toml."""
     onnx: str
     """Its file."""
     merge: dict[str, str] = field(default_factory=dict)
@@ -289,7 +289,10 @@ def read_suite(values: Any, folder: Path) -> Suite:
         },
         model={name: _located(config, folder, "weights") for name, config in suite.model.items()},
         fused={name: _located(config, folder, "folder") for name, config in suite.fused.items()},
-        detection={name: _located(config, folder, "onnx") for name, config in suite.detection.items()},
+        detection={
+            name: _located(config, folder, "onnx", *(["detector"] if config.detector.endswith(_SUFFIX) else []))
+            for name, config in suite.detection.items()
+        },
     )
 
 

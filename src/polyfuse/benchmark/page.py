@@ -54,7 +54,7 @@ def save_page(outcome: Outcome, store: Store, on_pair: Callable[[str], None] | N
         [_metric(column) for column in columns.values()],
         _sections(outcome, store),
         subtitle=", ".join(f"{work.set.name} ({work.set.size})" for work in outcome.plan.works),
-        lost_maps=outcome.plan.suite.page.lost_maps,
+        maps=outcome.plan.suite.page.maps,
         overwrite=True,
         on_pair=on_pair,
     )

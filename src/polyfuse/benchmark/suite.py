@@ -133,8 +133,8 @@ class PageConfig:
 
     pairs: int = 12
     """Pairs of each set, those on which methods differ most; 0: all."""
-    lost_maps: bool = True
-    """Whether the page can show where a picture has lost its sources; takes about 0.1 s a picture."""
+    maps: bool = True
+    """Whether the page can show what a picture has lost, and which source each place came from; takes a moment each."""
 
 
 @dataclass(frozen=True)

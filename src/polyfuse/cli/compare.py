@@ -94,6 +94,12 @@ class CompareArguments(Arguments):
 @click.option("--max-pixels", type=click.IntRange(1), metavar="N", help="Refuse pictures with more pixels.")
 @click.option("--strict", is_flag=True, help="Refuse damaged JPEGs, which are filled in otherwise.")
 @click.option(
+    "--serve",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="Serve the page on 127.0.0.1 instead of writing it, for folders too large to copy; 0 takes any free port.",
+)
+@click.option(
     "--choices",
     type=PATH,
     multiple=True,
@@ -109,6 +115,7 @@ def command(
     named: tuple[str, ...],
     models: tuple[str, ...],
     choices: tuple[Path, ...],
+    serve: int | None,
     **values: Any,
 ) -> None:
     """Compare what methods made of A (infrared, MRI) and B (visible, CT, PET, SPECT), on a page to look at.
@@ -120,12 +127,15 @@ def command(
     arguments = CompareArguments.taken_from(values)
     with json_document(arguments.as_json) as document:
         if choices:
-            if paths or named or models or arguments.out:
+            if paths or named or models or arguments.out or serve is not None:
                 raise UsageError("--choices prints scores of blind tests by itself: drop the rest.")
             _print_choices(choices, arguments, document)
             return
         if not paths or len(paths) > 2:
             raise UsageError(f"{len(paths)} paths are given: give A and B (or a CSV file of pairs).")
+        if serve is not None:
+            _serve(paths, named, models, serve, arguments, document)
+            return
         if arguments.out is None:
             raise UsageError("there is no folder for the page: pass -o DIR.")
         _compare(paths, named, models, arguments, document)
@@ -163,6 +173,32 @@ def _compare(
         failed = [name for name, _ in made.failures]
         some = ", ".join(failed[:5]) + (", ..." if len(failed) > 5 else "")
         raise PartialError(f"{len(failed)} could not be shown ({some}): see the lines above, the others are complete.")
+
+
+def _serve(
+    paths: tuple[Path, ...],
+    named: tuple[str, ...],
+    models: tuple[str, ...],
+    port: int,
+    arguments: CompareArguments,
+    document: dict[str, Any],
+) -> None:
+    """Serve the page until it is interrupted; its address goes to stdout at once."""
+    from polyfuse.comparison.serve import serve
+
+    say = speaker(arguments.quiet)
+    if arguments.out is not None or arguments.one_file or arguments.metrics is not None or models:
+        raise UsageError("--serve writes nothing, scores nothing and runs no models: drop -o, --metrics and --models.")
+    if not named:
+        raise UsageError("--serve shows pictures that are there: give --fused NAME=DIR.")
+
+    def ready(address: str) -> None:
+        document["address"] = address
+        if not arguments.as_json:
+            click.echo(address)
+        say("open it in a browser on this machine; Ctrl-C ends it")
+
+    serve(_request(paths, named, models, arguments), port, say=say, ready=ready)
 
 
 def _request(

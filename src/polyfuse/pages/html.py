@@ -9,6 +9,7 @@ SCRIPTS = (
     "core.js",
     "preference.js",
     "pictures.js",
+    "tiles.js",
     "stage.js",
     "tables.js",
     "sections.js",

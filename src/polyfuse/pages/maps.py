@@ -20,7 +20,7 @@ from polyfuse.ops.visibility import LOST_BELOW, NUM_SCALES, STEADY, Scale, box_m
 
 ORANGE, VIOLET = (255, 150, 40), (175, 110, 255)
 """Colours of what is missing of a and of b, those of `polyfuse explain --lost`."""
-LARGEST = 4_000_000
+LARGEST = 2_000_000
 """Pixels for which maps are computed at full size."""
 _LEAST, _MOST = 110, 230
 """Opacity, of 255, where structure is lost at one scale alone and where it is at all of them."""

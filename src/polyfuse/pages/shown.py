@@ -70,10 +70,10 @@ def levels_of(picture: Picture) -> tuple[NDArray[np.uint8], str]:
     return pixels, f"{picture.depth} bits, shown with 8: black is {window.low:g}, white {window.high:g}"
 
 
-def png_bytes(pixels: NDArray[np.uint8]) -> bytes:
+def png_bytes(pixels: NDArray[np.uint8], *, compress_level: int = 6) -> bytes:
     """A PNG file of (H, W) or (H, W, 3)."""
     content = BytesIO()
-    Image.fromarray(pixels).save(content, "PNG", compress_level=6)
+    Image.fromarray(pixels).save(content, "PNG", compress_level=compress_level)
     return content.getvalue()
 
 

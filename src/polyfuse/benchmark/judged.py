@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from polyfuse.benchmark.results import Kept, Store
 from polyfuse.benchmark.statistics import Comparison, Values, compare, compare_by_all
-from polyfuse.benchmark.work import Plan, Work, collected
+from polyfuse.benchmark.work import ALWAYS, Plan, Work, collected
 from polyfuse.evaluation import Collected, Evaluation, Method, Report, make_report
 from polyfuse.evaluation.published import PublishedTable, published_tables
 from polyfuse.evaluation.report import Column
@@ -110,7 +110,8 @@ def _judged(
         for column in columns
         if column.better != "none" and (found := compare(column.key, values[column.key], groups, column.better))
     }
-    ranked = {name: values[name] for name in report.ranked}
+    unasked = set(ALWAYS) - set(plan.suite.metrics) if plan.suite.metrics else set()
+    ranked = {name: values[name] for name in report.ranked if name not in unasked}
     return Judged(work, report, comparisons, compare_by_all(ranked, groups, directions))
 
 

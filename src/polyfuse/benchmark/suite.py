@@ -131,7 +131,7 @@ class SheetConfig:
 class PageConfig:
     """`[page]`: the pictures of the results page, of which every method adds one to each pair."""
 
-    pairs: int = 12
+    pairs: int = 8
     """Pairs of each set, those on which methods differ most; 0: all."""
     maps: bool = True
     """Whether the page can show what a picture has lost, and which source each place came from; takes a moment each."""

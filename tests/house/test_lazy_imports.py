@@ -47,7 +47,11 @@ def test_import_loads_nothing_heavy() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["--help"], ["--version"], *([verb, "--help"] for verb in ("fuse", "live", "models", "train", "ablate"))],
+    [
+        ["--help"],
+        ["--version"],
+        *([verb, "--help"] for verb in ("fuse", "live", "compare", "models", "train", "ablate")),
+    ],
 )
 def test_help_loads_nothing_heavy(words: list[str]) -> None:
     assert heavy_after(CALL_MAIN.format(words=words)) == []

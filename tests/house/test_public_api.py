@@ -25,6 +25,20 @@ PUBLIC = [
     "load",
 ]
 MODULES = {
+    "comparison": ["DEFAULT_METRICS", "ComparePage", "Made", "Request", "compare", "find_pictures", "make_page"],
+    "pages": [
+        "Better",
+        "Chart",
+        "Collection",
+        "Command",
+        "MetricColumn",
+        "Pair",
+        "Prose",
+        "Section",
+        "Table",
+        "check_page",
+        "write_page",
+    ],
     "data": ["Pack", "PackItem", "PairSet", "find_set", "write_pack"],
     "evaluation": [
         "BASELINES",

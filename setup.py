@@ -54,7 +54,7 @@ setup(
             py_limited_api=STABLE_ABI,
             optional=True,  # no compiler: a warning, and a package that works the same, slower
         )
-        for name, source in (("lzsc", "lzsc"), ("maps", "map_layers"))
+        for name, source in (("lzsc", "lzsc"), ("maps", "map_layers"), ("pyramid", "pyramid"))
     ],
     cmdclass={"build_ext": BuildKernel, "bdist_wheel": NamedByContent},
     options={"bdist_wheel": {"py_limited_api": "cp311"}} if STABLE_ABI else {},

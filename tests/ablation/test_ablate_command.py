@@ -197,7 +197,7 @@ def test_other_pictures_are_scored_anew_without_training(
     assert before["weights.safetensors"] == after["weights.safetensors"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_interrupted_study_exits_with_its_code_and_ends_with_the_same_numbers(
     ablate: Ablate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:

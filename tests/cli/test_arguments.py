@@ -102,7 +102,9 @@ def test_config_twice_with_different_values_is_a_usage_error() -> None:
         ModelArguments.taken_from({**MODEL, "config": (("level", "1"), ("level", "2"))})
 
 
-@pytest.mark.parametrize("verb", ["fuse", "explain", pytest.param("demo", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "verb", ["fuse", *(pytest.param(verb, marks=pytest.mark.slow) for verb in ("explain", "demo"))]
+)
 def test_config_reaches_the_model_in_every_verb(
     verb: str, polyfuse: Runner, pair: tuple[Path, Path], fnet_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

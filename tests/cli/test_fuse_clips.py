@@ -71,7 +71,9 @@ sys.exit(cli.run(sys.argv[1:]))
 """
 
 
-@pytest.mark.parametrize(("given", "found"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "active"}, "active")])
+@pytest.mark.parametrize(
+    ("given", "found"), [({}, "PASSIVE"), pytest.param({"OMP_WAIT_POLICY": "active"}, "active", marks=pytest.mark.slow)]
+)
 def test_waiting_threads_sleep_unless_told_otherwise_and_know_before_torch_is_loaded(
     clips: tuple[Path, Path], tmp_path: Path, given: dict[str, str], found: str
 ) -> None:
@@ -266,7 +268,7 @@ def test_clip_of_an_unknown_codec_is_a_dependency_error(
     )
 
 
-@pytest.mark.parametrize("target", ["fused.mp4", "fused.mkv"])
+@pytest.mark.parametrize("target", [pytest.param("fused.mp4", marks=pytest.mark.slow), "fused.mkv"])
 def test_full_disk_is_an_output_error_and_leaves_nothing(
     start: Runner, clips: tuple[Path, Path], tmp_path: Path, target: str
 ) -> None:

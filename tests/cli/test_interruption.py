@@ -63,7 +63,12 @@ def test_killed_batch_is_resumed_without_touching_what_is_done(
 
 
 @pytest.mark.parametrize(
-    ("number", "by"), [(signal.SIGINT, ""), (signal.SIGTERM, " by SIGTERM"), (signal.SIGHUP, " by SIGHUP")]
+    ("number", "by"),
+    [
+        (signal.SIGINT, ""),
+        pytest.param(signal.SIGTERM, " by SIGTERM", marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, " by SIGHUP", marks=pytest.mark.slow),
+    ],
 )
 def test_interrupted_batch_ends_with_its_signal_and_complete_files_only(
     start: Popen, slow_batch: list[object], tmp_path: Path, number: signal.Signals, by: str

@@ -19,7 +19,9 @@ def closed(number: int) -> dict[str, Any]:
     return {"preexec_fn": lambda: os.close(number)}
 
 
-@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize(
+    "number", [pytest.param(0, marks=pytest.mark.slow), 1, pytest.param(2, marks=pytest.mark.slow)]
+)
 def test_closed_stream_costs_no_result_and_no_file_takes_its_place(
     start: Popen, folders: Folders, tmp_path: Path, number: int
 ) -> None:
@@ -31,14 +33,14 @@ def test_closed_stream_costs_no_result_and_no_file_takes_its_place(
         read_picture(tmp_path / f"fused/{index}.png")
 
 
-@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("number", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_error_keeps_its_code_with_a_closed_stream(start: Popen, number: int) -> None:
     process = start("fuse", "none.png", "other.png", **closed(number))
     assert "Traceback" not in process.communicate()[1]
     assert process.returncode == 3
 
 
-@pytest.mark.parametrize("more", [("--dry-run",), ()])
+@pytest.mark.parametrize("more", [("--dry-run",), pytest.param((), marks=pytest.mark.slow)])
 def test_letters_that_the_stream_does_not_know_are_escaped(
     start: Popen, folders: Folders, tmp_path: Path, more: tuple[str, ...]
 ) -> None:

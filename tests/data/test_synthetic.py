@@ -126,7 +126,7 @@ def test_parked_cars_are_colder_than_the_road_and_the_driven_engine_is_warmer() 
     assert float(driven.max()) > road + 5 * 24
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["street", pytest.param("yard", marks=pytest.mark.slow)])
 def test_text_on_the_sign_is_seen_by_the_visible_camera_only(kind: Any) -> None:
     config = SceneConfig(width=384, height=288, seed=1, kind=kind, smoke=False, glare=False, noise=0.0, num_people=0)
     scene = _scene(config, bit_depth=16)

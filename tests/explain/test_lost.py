@@ -153,6 +153,7 @@ def test_command_draws_what_a_picture_made_elsewhere_lost(
         (["--fused", "x.png"], "pass --lost as well"),
         (["--lost", "--fused", "x.png", "--model", "average"], "drop --model"),
         (["--lost", "--fused", "x.png", "--border", "zeros"], "drop --model"),
+        (["--lost", "--fused", "x.png", "--device", "cuda"], "drop --model, --weights, --device"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(

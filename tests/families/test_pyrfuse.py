@@ -211,6 +211,7 @@ def test_shares_say_which_source_gave_the_detail() -> None:
 def test_pyramid_treats_each_channel_by_itself_and_keeps_constants(step) -> None:
     x = random_pair(2, 3, 13, 10)[0]
     torch.testing.assert_close(step(x)[:, 1:2], step(x[:, 1:2]), rtol=0, atol=ROUNDING)
-    torch.testing.assert_close(expand(step(x), x.shape)[:, 1:2], expand(step(x[:, 1:2]), x.shape), rtol=0, atol=1e-6)
+    smaller = shrink(x)
+    torch.testing.assert_close(expand(smaller, x.shape)[:, 1:2], expand(smaller[:, 1:2], x.shape), rtol=0, atol=1e-6)
     flat = torch.full((1, 2, 9, 7), 0.3)
     torch.testing.assert_close(expand(shrink(flat), flat.shape), flat, rtol=0, atol=ROUNDING)

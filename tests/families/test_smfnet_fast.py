@@ -117,7 +117,9 @@ def test_precision_given_to_load_reaches_the_network(tmp_path) -> None:
     assert not torch.equal(low(a, b), model(a, b))
 
 
-@pytest.mark.parametrize("config", [CONFIGS[0], CONFIGS[1], CONFIGS[2], CONFIGS[5]])
+@pytest.mark.parametrize(
+    "config", [CONFIGS[0], pytest.param(CONFIGS[1], marks=pytest.mark.slow), CONFIGS[2], CONFIGS[5]]
+)
 def test_picture_in_tiles_is_the_whole_one(config: SMFNetConfig) -> None:
     model = network(replace(config, output="clip"))
     a, b = (x.numpy()[0, 0] for x in random_pair(1, 1, 110, 130))

@@ -17,7 +17,7 @@ from polyfuse import Result, fuse, load
 from polyfuse.errors import OutputError, UsageError
 from polyfuse.families.fnet.network import FNet
 from polyfuse.io import read_picture
-from polyfuse.ops import native_coding, native_kernels
+from polyfuse.ops import native_coding, native_kernels, native_pyramid
 from polyfuse.weights.store import WeightsInfo, save_weights
 
 GREY = np.arange(20, dtype=np.uint8).reshape(4, 5)
@@ -110,7 +110,7 @@ def test_format_that_cannot_hold_the_depth_is_refused_with_advice(tmp_path: Path
 
 
 def test_record_says_that_no_kernel_ran(result: Result) -> None:
-    assert result.record["run"]["kernels"] == {"lzsc": None, "maps": None}
+    assert result.record["run"]["kernels"] == {"lzsc": None, "maps": None, "pyramid": None}
 
 
 @pytest.mark.parametrize(
@@ -118,6 +118,7 @@ def test_record_says_that_no_kernel_ran(result: Result) -> None:
     [
         ("fnet.road", "float32", "lzsc", native_coding.instruction_set("float32")),
         ("fnet-t.road", "bf16", "maps", native_kernels.maps_instruction_set(torch.bfloat16)),
+        ("laplacian", "float32", "pyramid", native_kernels.instruction_set("pyramid", native_pyramid.SETS)),
     ],
 )
 def test_record_names_the_kernel_that_ran_for_every_picture(
@@ -125,7 +126,7 @@ def test_record_names_the_kernel_that_ran_for_every_picture(
 ) -> None:
     model, picture = load(name, precision=precision), np.tile(GREY, (8, 8))
     runs = [fuse(picture, picture, model=model).record["run"]["kernels"] for _ in range(2)]
-    others = {"lzsc": None, "maps": None}
+    others = {"lzsc": None, "maps": None, "pyramid": None}
     assert runs == [{**others, kernel: expected}] * 2
 
 
@@ -136,4 +137,4 @@ def test_kernel_that_is_not_built_is_not_named(monkeypatch: pytest.MonkeyPatch) 
         run = fuse(GREY, GREY, model="fnet.road").record["run"]
     finally:
         native_kernels.instruction_set.cache_clear()
-    assert run["kernels"] == {"lzsc": None, "maps": None}
+    assert run["kernels"] == {"lzsc": None, "maps": None, "pyramid": None}

@@ -78,6 +78,7 @@ MODULES = {
     ],
     "fusion": ["FuseOptions", "Outcome", "Result", "Source", "Writing", "fuse", "fuse_pairs", "fuse_tensors"],
     "registry": [
+        "CLIP_DEFAULT",
         "DEFAULT",
         "FAMILIES",
         "Family",

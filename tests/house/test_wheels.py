@@ -12,7 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 
-KERNELS = {"lzsc": "lzsc", "map_layers": "maps"}
+KERNELS = {"lzsc": "lzsc", "map_layers": "maps", "pyramid": "pyramid"}
 """Source of each module, and its name."""
 SOURCE = """
 #include <Python.h>

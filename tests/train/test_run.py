@@ -338,7 +338,7 @@ def test_interrupted_run_leaves_a_checkpoint_exits_with_its_signal_and_ends_with
 
 
 @pytest.mark.parametrize("name", ["validate", "draw_samples", "score_samples"])
-@pytest.mark.parametrize("last", [False, True])  # of the stage
+@pytest.mark.parametrize("last", [pytest.param(False, marks=pytest.mark.slow), True])  # of the stage
 def test_pass_over_pictures_is_left_at_the_next_picture_and_made_anew_on_resuming(
     finished: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, last: bool
 ) -> None:

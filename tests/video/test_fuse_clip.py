@@ -293,6 +293,12 @@ def test_no_more_frames_than_a_few_are_read_ahead() -> None:
     assert (len(waiting), max(waiting) <= AHEAD + 1) == (100, True)
 
 
-@pytest.mark.parametrize("name", [entry.name for entry in list_models() if not entry.needs_weights])
+IN_THE_BOX = [entry.name for entry in list_models() if not entry.needs_weights]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name.endswith(".brain") else name for name in IN_THE_BOX],
+)
 def test_every_model_in_the_box_fuses_clips(clips: Clips, tmp_path: Path, look: Look, name: str) -> None:
     assert len(look(fuse_clip(*clips, tmp_path / "fused.mp4", model=name).path).frames) == 10

@@ -122,7 +122,11 @@ def _explain_pair(
 
     say, out = speaker(arguments.quiet), arguments.out or DEFAULT_OUT
     check_ready(out, overwrite=arguments.overwrite)
-    model = None if arguments.fused else model_arguments.load(say)
+    model = None
+    if arguments.fused is None:
+        model = model_arguments.load(say)
+    else:
+        model_arguments.set_threads()
     numbers, notes, paths = _drawn(a, b, out, model, options, arguments, model_arguments.weights)
     for note in notes:
         say(note)
@@ -218,8 +222,11 @@ def _check_together(arguments: ExplainArguments, a: Path, model: ModelArguments)
         return
     if not arguments.lost:
         raise UsageError("--fused gives a picture whose losses are drawn: pass --lost as well.")
-    if model.model.lower() != "auto" or model.weights is not None or model.border is not None or model.config:
-        raise UsageError("--fused is made already and no model runs: drop --model, --weights, --border and --config.")
+    runs = model.model.lower() != "auto" or model.weights is not None or model.device != "cpu"
+    if runs or model.border is not None or model.config:
+        raise UsageError(
+            "--fused is made already and no model runs: drop --model, --weights, --device, --border and --config."
+        )
 
 
 command.params = [parameter for parameter in command.params if parameter.name not in WITHOUT_MEANING]

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from polyfuse.live.run import LiveRun
     from polyfuse.live.window import Window
 
-DEFAULT_MODEL = "fnet-t16.road"
-"""Model unless the user names one: the fastest of those in the box."""
 _EVERY, _EVERY_IN_A_LOG = 1.0, 10.0
 """Seconds from one running line to the next on a terminal, where it replaces the last one, and elsewhere."""
 _USUAL_RATE, _HIGHEST_RATE = 25, 240
@@ -51,7 +48,7 @@ def command(a: str, b: str, **values: Any) -> None:
     A and B are each a camera's number or device (Linux), an address (rtsp://, rtsps://, http://, https://, udp://,
     tcp://) or a clip, which is played in real time. Of all commands this one alone uses the network: to reach the
     addresses that you name. The newest frames are fused, what comes meanwhile is dropped, so that the delay does not
-    grow. Ctrl-C ends it and completes the clip. The model is fnet-t16.road unless --model names another.
+    grow. Ctrl-C ends it and completes the clip. The model is pyrfuse-t.road unless --model names another.
     """
     with json_document(values["as_json"]) as document:
         _live(
@@ -88,10 +85,7 @@ def _live(
         parse_web(output.web)
     options = frames.fuse_options()
     teller = Teller(output.quiet)
-    if model.model.lower() == "auto" and model.weights is None:
-        model = replace(model, model=DEFAULT_MODEL)
-        teller.say(f"model {DEFAULT_MODEL}: the default")
-    loaded = model.load(teller.say)
+    loaded = model.load(teller.say, for_clips=True)
     document["model"] = loaded.provenance.name
 
     from polyfuse.live.run import LiveOptions, LiveRun

@@ -27,12 +27,12 @@ def list_(as_json: bool, quiet: bool) -> None:
     from polyfuse import registry
 
     entries = registry.list_models()
+    marks = {registry.DEFAULT: " (default)", registry.CLIP_DEFAULT: " (default of clips)"}
     if as_json:
         print_json({"models": [asdict(entry) for entry in entries]})
         return
     for entry in entries:
-        mark = " (default)" if entry.name == registry.DEFAULT else ""
-        click.echo(f"{entry.name:<17}{entry.summary}{mark}")
+        click.echo(f"{entry.name:<17}{entry.summary}{marks.get(entry.name, '')}")
 
 
 @command.command("show")

@@ -252,22 +252,31 @@ class ModelArguments(Arguments):
         """
         _check_stays(self.weights, results, sidecars, "the file of weights and would be replaced")
 
-    def load(self, say: Callable[[str], None]) -> FusionModel:
+    def set_threads(self) -> None:
+        """Set the number of threads that was asked for."""
+        if self.threads is not None:
+            import torch
+
+            torch.set_num_threads(self.threads)
+
+    def load(self, say: Callable[[str], None], *, for_clips: bool = False) -> FusionModel:
         """Set the number of threads and return the model, ready to run.
 
         Args:
             say: Is told which model was taken where none is named.
+            for_clips: Whether that is the one of clips.
         """
         import torch
 
         from polyfuse import registry
 
-        if self.threads is not None:
-            torch.set_num_threads(self.threads)
-        if self.model.lower() == "auto" and self.weights is None:
-            say(f"model {registry.DEFAULT}: the default")
+        self.set_threads()
+        name = self.model
+        if name.lower() == "auto" and self.weights is None:
+            name = registry.CLIP_DEFAULT if for_clips else registry.DEFAULT
+            say(f"model {name}: the default{' of clips' if for_clips else ''}")
         model = registry.load(
-            self.model,
+            name,
             weights=self.weights,
             device=self.device,
             precision=self.precision,

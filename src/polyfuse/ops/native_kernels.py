@@ -1,7 +1,7 @@
 """The compiled modules: whether they were built, and what of them this processor can run.
 
-"lzsc" codes pictures for FNet, "maps" works on maps (H, W, C) for the other networks. Where a module was not built or
-the processor lacks its instructions, callers go the way of PyTorch.
+"lzsc" codes pictures for FNet, "maps" works on maps (H, W, C) for the other networks, "pyramid" filters
+planes. Where a module was not built or the processor lacks its instructions, callers go the way of PyTorch.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ MAPS_SETS: dict[torch.dtype, tuple[str, ...]] = {
 """Instruction sets of the kernel "maps", the best first."""
 
 
-KERNELS = ("lzsc", "maps")
+KERNELS = ("lzsc", "maps", "pyramid")
 """All modules by name."""
 
 
 @functools.cache
 def kernel(name: str) -> ModuleType | None:
-    """The module "lzsc" or "maps"; None where the package was built without a compiler."""
+    """The module "lzsc", "maps" or "pyramid"; None where the package was built without a compiler."""
     try:
         return import_module(f"polyfuse.ops._{name}")
     except ImportError:

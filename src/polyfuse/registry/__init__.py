@@ -12,6 +12,7 @@ from polyfuse.registry.catalogue import FAMILIES, Family, register
 
 if TYPE_CHECKING:
     from polyfuse.registry.loading import (
+        CLIP_DEFAULT,
         DEFAULT,
         ModelEntry,
         export_checkpoint,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "CLIP_DEFAULT",
     "DEFAULT",
     "FAMILIES",
     "Family",

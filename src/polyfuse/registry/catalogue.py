@@ -121,6 +121,14 @@ FAMILIES: dict[str, Family] = {
             "ours",
             has=("training", "explained"),
         ),
+        Family(
+            "pyrfuse-t",
+            f"{_WINGS}.pyrfuse",
+            "PyrFuseT",
+            "pyrfuse in real time on a CPU",
+            "ours",
+            has=("training", "explained"),
+        ),
     )
 }
 """All families by name; lists keep this order."""

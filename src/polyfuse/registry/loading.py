@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from polyfuse.ops.precision import Precision
 
 DEFAULT = "pyrfuse.road"
+"""The model of pictures, unless one is named."""
+CLIP_DEFAULT = "pyrfuse-t.road"
+"""The model of clips and running cameras, unless one is named."""
 """What `model="auto"` stands for."""
 
 

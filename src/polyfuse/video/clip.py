@@ -51,7 +51,7 @@ def fuse_clip(
         b: Visible clip; its colour, frame rate and sound are kept.
         out: The result: .mp4, .mov, .mkv or .webm; complete or not there. An interrupted run leaves its finished parts
             in a hidden folder beside it, from which `resume` goes on.
-        model: A name from `list_models`, or a model from `load`.
+        model: A name from `list_models`, or a model from `load`; "auto" is `pyrfuse-t.road`, made for clips.
         weights: Weights file for an architecture such as "fnet".
         device: Where the model runs.
         clip: Temporal filter, codec and sound.
@@ -80,7 +80,11 @@ def fuse_clip(
     info_a, info_b = (describe(path, max_pixels=chosen.max_pixels) for path in (a, b))
     _check_target(target, (info_a, info_b), replacing=overwrite or resume, sidecar=sidecar)
     chosen, notes = _fitting_depth(chosen, encoding, (info_a, info_b))
-    ready = registry.load(model, weights=weights, device=device) if isinstance(model, str) else model
+    if isinstance(model, str):
+        by_default = model.lower() == "auto" and weights is None
+        ready = registry.load(registry.CLIP_DEFAULT if by_default else model, weights=weights, device=device)
+    else:
+        ready = model
     run = ClipRun(FramePairs(info_a, info_b), ready, chosen, clip_options, encoding)
     if resume and (record := _earlier(target, (info_a, info_b), run.made_by, verify)) is not None:
         return ClipResult(target, 0, 0.0, record, kept=True)

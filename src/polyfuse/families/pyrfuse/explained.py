@@ -1,4 +1,4 @@
-"""PyrFuse: which source gave the detail where, level by level, and which gave the base."""
+"""PyrFuse and PyrFuse-T: which source gave the detail where, level by level, and which gave the base."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from polyfuse.drawing.findings import Findings
 from polyfuse.drawing.maps import as_array
 from polyfuse.drawing.panels import Panel, Row, pictures_row, sheet
 from polyfuse.drawing.pictures import Pictures
-from polyfuse.families.pyrfuse import PyrFuse
+from polyfuse.families.pyrfuse import PyrFuse, PyrFuseT
 from polyfuse.families.spec import FusionModel
 
 PANELS = 3
@@ -61,7 +61,7 @@ class PyrFuseFindings(Findings):
 
 def find(model: FusionModel, a: Tensor, b: Tensor) -> PyrFuseFindings:
     """One pass over a pair, (1, 1, H, W) each."""
-    network = cast(PyrFuse, model)
+    network = cast("PyrFuse | PyrFuseT", model)
     explained = {name: as_array(values[0, 0]) for name, values in network.explain(a, b).items()}
     levels = range(network.config.levels)
     return PyrFuseFindings(

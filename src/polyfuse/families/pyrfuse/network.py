@@ -98,7 +98,7 @@ class Level:
         energy_a, energy_b, product, larger = shrink(torch.cat([self.energies, larger], dim=1)).split(1, dim=1)
         likeness = product / ((energy_a * energy_b).clamp_min(0).sqrt() + STEADY)
         shown = [
-            _log_ratio(energy_a, energy_b) / 4,
+            log_ratio(energy_a, energy_b) / 4,
             torch.log(energy_a + energy_b + STEADY) / 8 + 1,
             likeness,
             8 * larger,
@@ -156,8 +156,8 @@ class PyrFuseNetwork(nn.Module):
         super().__init__()
         self.config = config or PyrFuseConfig()
         channels, context = self.config.channels, self.config.context
-        self.detail = _convolutions(LEVEL_FEATURES + context, channels, 2 + context)
-        self.base = _convolutions(BASE_FEATURES, channels, 1 + context)
+        self.detail = convolutions(LEVEL_FEATURES + context, channels, 2 + context)
+        self.base = convolutions(BASE_FEATURES, channels, 1 + context)
         self.power = nn.Parameter(torch.tensor(POWER))
         with torch.no_grad():
             cast(nn.Conv2d, self.detail[-1]).bias[1] = math.log(KEPT / (1 - KEPT))  # type: ignore[index]
@@ -185,7 +185,7 @@ class PyrFuseNetwork(nn.Module):
         for level in levels[FINEST_FOR_BASE:]:
             energies = shrink(level.energies[:, :2] + energies)
         energy_a, energy_b = blur(energies).split(1, dim=1)
-        total, ratio = energy_a + energy_b, _log_ratio(energy_a, energy_b)
+        total, ratio = energy_a + energy_b, log_ratio(energy_a, energy_b)
         shown = [ratio / 4, torch.log(total + STEADY) / 8 + 1, a - b, (a + b) / 2 - 0.5, torch.maximum(a, b) - 0.5]
         correction, context = self.base(torch.cat(shown, dim=1)).tensor_split([1], dim=1)
         structured = total / (total + FLAT)
@@ -198,17 +198,17 @@ class PyrFuseNetwork(nn.Module):
         found = expand(found[:, :2] if is_finest else found, level.detail_a.shape)
         correction, kept, context = found.tensor_split([1, 2], dim=1)
         energy_a, energy_b, product = level.energies.split(1, dim=1)
-        weight = torch.sigmoid(self.power * _log_ratio(energy_a, energy_b) + 2 * correction)
+        weight = torch.sigmoid(self.power * log_ratio(energy_a, energy_b) + 2 * correction)
         alike = (product / (energy_a.sqrt() * energy_b.sqrt() + TINY)).clamp(0, 1)
         return Choice(weight, torch.sigmoid(kept), alike), context
 
 
-def _log_ratio(energy_a: Tensor, energy_b: Tensor) -> Tensor:
+def log_ratio(energy_a: Tensor, energy_b: Tensor) -> Tensor:
     """Logarithm of the ratio of two energies, 0 where both are flat."""
     return torch.log((energy_a + STEADY) / (energy_b + STEADY))
 
 
-def _convolutions(inputs: int, channels: int, outputs: int) -> nn.Sequential:
+def convolutions(inputs: int, channels: int, outputs: int) -> nn.Sequential:
     """Two 3 x 3 convolutions with ReLU and a pointwise one; borders repeat the edge pixel."""
     last = nn.Conv2d(channels, outputs, 1)
     with torch.no_grad():

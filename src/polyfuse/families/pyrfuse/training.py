@@ -1,11 +1,11 @@
-"""How PyrFuse is trained: one stage, "fusion", by the structure of the locally stronger source (spec pyrfuse 5)."""
+"""How PyrFuse and PyrFuse-T are trained: one stage, "fusion", by structure of the stronger source (spec pyrfuse 5)."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
 from polyfuse.errors import UsageError
-from polyfuse.families.pyrfuse import PyrFuse, PyrFuseConfig
+from polyfuse.families.pyrfuse import PyrFuse, PyrFuseConfig, PyrFuseT, PyrFuseTConfig
 from polyfuse.losses.stronger import SHARES, SMALLEST, stronger_terms
 from polyfuse.train.attached import attached_terms, loss_weights
 from polyfuse.train.fusion_stage import draw
@@ -22,6 +22,8 @@ def _build(recipe: Recipe) -> dict[str, nn.Module]:
         raise UsageError(f"PyrFuse has one network and no parts.{next(iter(recipe.parts))}: drop it.")
     if recipe.precision != "float32":
         raise UsageError(f"precision is {recipe.precision}, and PyrFuse computes in float32 alone: drop it.")
+    if recipe.family == "pyrfuse-t":
+        return {FUSER: PyrFuseT(read_strict(PyrFuseTConfig, recipe.model, "model"))}
     return {FUSER: PyrFuse(read_strict(PyrFuseConfig, recipe.model, "model"))}
 
 

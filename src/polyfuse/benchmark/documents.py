@@ -19,7 +19,7 @@ from polyfuse.evaluation.documents import latex_text, markdown_text, one_line
 from polyfuse.evaluation.records import as_text, document, picture_csv, summary_csv
 from polyfuse.evaluation.report import versions
 from polyfuse.evaluation.tables import NO_VALUE, Cell, Grid, GridColumn, Section
-from polyfuse.io.source import shown
+from polyfuse.io.source import counted, shown
 
 SCHEMA = 1
 COPIES = (
@@ -152,7 +152,7 @@ def overall_line(overall: Comparison) -> str:
     """Friedman's test and the mean ranks of all metrics together."""
     order = sorted(overall.methods, key=lambda method: overall.ranks[method])
     ranks = ", ".join(f"{method} {overall.ranks[method]:.2f}" for method in order)
-    text = f"All ranked metrics together, mean rank over {overall.num_groups} scenes: {ranks}."
+    text = f"All ranked metrics together, mean rank over {counted(overall.num_groups, 'scene')}: {ranks}."
     if math.isfinite(overall.p):
         text += f" Friedman: chi2 {overall.chi2:.2f}, {p_text(overall.p)}; critical difference {overall.critical:.2f}."
     return text

@@ -74,6 +74,19 @@ def test_missing_pictures_stop_or_are_told(polyfuse: Runner, folders: Path) -> N
     assert "holds no picture named 2" in pairs[1]["note"]
 
 
+@pytest.mark.parametrize("metrics", [CHEAP, ("--metrics", "none")])
+def test_damaged_pictures_are_left_out_where_that_is_asked_for(
+    polyfuse: Runner, folders: Path, metrics: tuple[str, ...]
+) -> None:
+    (folders / "one" / "2.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (folders / "ir" / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    ran = polyfuse(*GIVEN, *metrics, "-o", "page", "--on-error", "skip")
+    assert (ran.code, ran.out) == (1, ["page/index.html"])
+    assert "could not be shown" in ran.err[-1]
+    pairs = data_of(folders / "page")["collections"][0]["pairs"]
+    assert [(pair["name"], pair["fused"]) for pair in pairs] == [("2", ["m1"]), (ODD, ["m0", "m1"])]
+
+
 def test_other_sizes_are_one_line(polyfuse: Runner, folders: Path) -> None:
     write_picture(folders / "one" / "2.png", np.zeros((10, 10), np.uint8), overwrite=True)
     for metrics in (CHEAP, ("--metrics", "none")):

@@ -25,7 +25,7 @@ PUBLIC = [
     "load",
 ]
 MODULES = {
-    "comparison": ["DEFAULT_METRICS", "ComparePage", "Made", "Request", "compare", "find_pictures", "make_page"],
+    "comparison": ["ComparePage", "DEFAULT_METRICS", "Made", "Request", "compare", "find_pictures", "make_page"],
     "pages": [
         "Better",
         "Chart",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +11,10 @@ from polyfuse._version import __version__
 from polyfuse.comparison.fused import Tell, fuse_items
 from polyfuse.comparison.request import Request, find_pictures
 from polyfuse.comparison.scores import means_section, metric_column, report_of, scores_of, shown_columns
+from polyfuse.comparison.showable import readable_items, scored_items
 from polyfuse.comparison.together import brought_together_files
 from polyfuse.errors import InputError, PolyfuseError
-from polyfuse.evaluation import Collected, Item, Method, Report, Task, score_items
+from polyfuse.evaluation import Collected, Method, Report, Task
 from polyfuse.io.source import shown
 from polyfuse.pages import Collection, Command, Pair, Prose, Section, check_page, write_page
 
@@ -71,17 +71,14 @@ def make_page(
         collected, report = Collected(), None
         if metrics:
             task = _task(request, tuple(metric.name for metric in metrics))
-            collected = _score(items, task, request, tell)
+            collected, items = scored_items(items, task, request, tell)
             failures = collected.failures
             report = report_of(collected, task, [Method(name) for name in (*request.fused, *request.models)])
         else:
-            failures = list(_missing(items))
-            for name, error in failures:
-                tell(name, [], error)
+            failures, items = readable_items(items, request, tell)
         columns = shown_columns(metrics)
         scores = scores_of(collected, columns, request.protocol)
-        shown_items = [item for item in items if _can_be_shown(item, failures)]
-        if not shown_items:
+        if not items:
             raise InputError("no pair is left to show: see the lines above.")
         pairs = [
             Pair(
@@ -91,7 +88,7 @@ def make_page(
                 scores=scores.get(item.name, {}),
                 note="; ".join(dict.fromkeys(item.missing.values())),
             )
-            for item, files in zip(shown_items, brought_together_files(shown_items, request, place), strict=True)
+            for item, files in zip(items, brought_together_files(items, request, place), strict=True)
         ]
         collection = Collection(_name(request), tuple(pairs), request.name_a, request.name_b)
         index = write_page(
@@ -101,6 +98,7 @@ def make_page(
             [metric_column(column, request.protocol) for column in columns],
             [*([means_section(report, request)] if report else []), *_made_section(request)],
             subtitle=f"polyfuse {__version__}" + (f", protocol {request.protocol}" if metrics else ""),
+            methods=[*request.fused, *request.models],
             maps=request.maps,
             one_file=one_file,
             overwrite=overwrite,
@@ -108,13 +106,6 @@ def make_page(
             on_pair=lambda name: tell(name, [], None),
         )
     return Made(index, len(pairs), (*request.fused, *request.models), report, tuple(failures))
-
-
-def _missing(items: Sequence[Item]) -> Iterator[tuple[str, PolyfuseError]]:
-    """Name of each picture that is not there, and why."""
-    for item in items:
-        for method, text in item.missing.items():
-            yield f"{item.name} of {method.name}", InputError(text)
 
 
 def _task(request: Request, metrics: tuple[str, ...]) -> Task:
@@ -127,30 +118,6 @@ def _task(request: Request, metrics: tuple[str, ...]) -> Task:
         warp=request.warp,
         frame=request.frame,
     )
-
-
-def _score(items: Sequence[Item], task: Task, request: Request, tell: Tell) -> Collected:
-    """Score all pictures.
-
-    Raises:
-        PolyfuseError: The first failure, unless the request skips them.
-    """
-    collected = Collected()
-    with closing(score_items(items, task, workers=request.workers, on_error=request.on_error)) as runs:
-        for scored in runs:
-            collected.add(scored)
-            failed = scored.failures()
-            if failed and request.on_error == "stop":
-                raise type(failed[0][1])(f"{failed[0][0]}: {failed[0][1]}") from failed[0][1]
-            notes = dict.fromkeys(note for evaluation in scored.evaluations.values() for note in evaluation.notes)
-            tell(f"{scored.item.name}", list(notes), failed[0][1] if failed else None)
-    return collected
-
-
-def _can_be_shown(item: Item, failures: Sequence[tuple[str, PolyfuseError]]) -> bool:
-    """Whether both sources are there and could be read."""
-    failed = {name for name, _ in failures}
-    return item.pair.a.is_file() and item.pair.b.is_file() and item.name not in failed and bool(item.fused)
 
 
 def _name(request: Request) -> str:

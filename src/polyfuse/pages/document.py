@@ -41,9 +41,10 @@ def _check_unique(names: Sequence[str], what: str) -> None:
         seen.add(name)
 
 
-def methods_of(collections: Iterable[Collection]) -> list[str]:
-    """All methods in the order in which they first occur."""
-    return list(dict.fromkeys(name for one in collections for pair in one.pairs for name in pair.fused))
+def methods_of(collections: Iterable[Collection], first: Sequence[str] = ()) -> list[str]:
+    """All methods: those of `first` that have a picture, then the others in the order in which they first occur."""
+    occurring = dict.fromkeys(name for one in collections for pair in one.pairs for name in pair.fused)
+    return list(dict.fromkeys([*(name for name in first if name in occurring), *occurring]))
 
 
 def page_facts(
@@ -52,6 +53,7 @@ def page_facts(
     collections: Sequence[Collection],
     metrics: Sequence[MetricColumn],
     sections: Sequence[Section],
+    methods: Sequence[str] = (),
 ) -> dict[str, Any]:
     """All but the pairs, which `pair_facts` adds to the collections one by one."""
     return {
@@ -59,7 +61,7 @@ def page_facts(
         "generator": f"polyfuse {__version__}",
         "title": title,
         "subtitle": subtitle,
-        "methods": methods_of(collections),
+        "methods": methods_of(collections, methods),
         "metrics": [column_facts(metric) for metric in metrics],
         "sections": [
             {"title": section.title, "items": [_item_facts(item) for item in section.items]} for section in sections

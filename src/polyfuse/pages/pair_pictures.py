@@ -57,7 +57,7 @@ class PairPictures:
         maps = PairMaps(grey_of(a.pixels), grey_of(b.pixels)) if self._maps and pair.fused else None
         apart = Disagreement()
         slots: dict[str, list[str]] = {"fused": [], "lost": [], "share": []}
-        for method, path in pair.fused.items():
+        for method, path in sorted(pair.fused.items(), key=lambda one: self._methods.index(one[0])):
             slot = f"m{self._methods.index(method)}"
             fused = self._read(path)
             check_same_size(pair.name, a, path, fused)

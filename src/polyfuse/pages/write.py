@@ -69,6 +69,7 @@ def write_page(
     sections: Sequence[Section] = (),
     *,
     subtitle: str = "",
+    methods: Sequence[str] = (),
     maps: bool = True,
     one_file: bool = False,
     overwrite: bool = False,
@@ -84,6 +85,7 @@ def write_page(
         metrics: Columns of the scores of pairs, in order.
         sections: Report, shown before the pictures.
         subtitle: One line under the heading: versions, date, protocol.
+        methods: Names of methods in the order in which they are shown; others come after them, as they occur.
         maps: Whether LOST and contribution maps of each fused picture are computed.
         one_file: Put everything into `index.html`: for few pictures, to send it to somebody.
         overwrite: Whether an earlier page there may be replaced.
@@ -100,7 +102,7 @@ def write_page(
     """
     check_contents(collections, metrics)
     check_page(out_dir, [], overwrite=overwrite)
-    facts = page_facts(title, subtitle, collections, metrics, sections)
+    facts = page_facts(title, subtitle, collections, metrics, sections, methods)
     with temporary_folder(out_dir, called=out_dir) as place:
         files = _Embedded() if one_file else _Beside(place)
         for number, collection in enumerate(collections):

@@ -57,6 +57,7 @@
           number: Number(number.value), seed: Number(seed.value), question: question.value, observer: observer.value, sources: sources.checked,
         });
       };
+      this.element.classList.remove("running");
       const earlier = app.recall(`choices ${app.data.id}`, null);
       this.problem = app.el("p", { class: "problem", role: "alert" });
       this.body.replaceChildren(
@@ -90,6 +91,7 @@
         return;
       }
       [this.trials, this.choices, this.pending] = [trials, [], false];
+      this.element.classList.add("running");
       const place = app.el("div", { class: "stage", id: "blind-stage", tabindex: "-1" });
       this.progress = app.el("p", { class: "count", role: "status" });
       const button = (text, chosen, key) => app.button(text, () => this.choose(chosen), { id: `choose-${chosen}`, class: "primary", title: `key ${key}` });
@@ -177,6 +179,7 @@
         this.open();
         return;
       }
+      this.element.classList.remove("running");
       const scores = app.bradleyTerry(this.choices);
       const columns = [
         ["method", null, "none"], ["score", 2, "higher"], ["\u00b1", 2, "none"], ["preferred to the average", 2, "higher"],

@@ -55,9 +55,9 @@
     return rows.map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
   };
 
-  /** Save a text as a file. */
-  app.save = function (name, text, kind) {
-    const address = URL.createObjectURL(new Blob([text], { type: kind }));
+  /** Save something as a file. */
+  app.saveBlob = function (name, blob) {
+    const address = URL.createObjectURL(blob);
     const link = app.el("a", { href: address, download: name });
     document.body.append(link);
     link.click();
@@ -65,6 +65,7 @@
     setTimeout(() => URL.revokeObjectURL(address), 10000);
   };
 
+  app.save = (name, text, kind) => app.saveBlob(name, new Blob([text], { type: kind }));
   app.saveJson = (name, value) => app.save(name, JSON.stringify(value, null, 2) + "\n", "application/json");
   app.saveCsv = (name, rows) => app.save(name, app.csv(rows), "text/csv");
 

@@ -83,7 +83,7 @@
       const kept = this.panes.filter((one) => slots.includes(one));
       const few = window.innerWidth < 700 ? [wanted, "b"] : ["a", "b", ...(fused.includes(wanted) ? [wanted] : fused.slice(0, 1))];
       this.panes = kept.length && (kept.includes(wanted) || slot === null) ? kept : [...new Set(few)];
-      this.title.textContent = this.collection.pairs.length > 1 || app.data.collections.length > 1 ? `${pair.name}` : pair.name;
+      this.title.textContent = pair.name;
       this.inspector.show(this.collection, pair);
       this.inspector.point(null, null, []);
       if (!this.element.open) {
@@ -98,7 +98,9 @@
 
     closed() {
       clearTimeout(this.timer);
-      app.grid.fill();
+      app.grid.fill(); // notes may have changed
+      const place = app.grid.shown.indexOf(this.pair);
+      app.grid.list.children[place]?.querySelector("button").focus({ preventScroll: true });
     }
 
     toggleDetails(show = this.element.classList.contains("without-details")) {
@@ -279,10 +281,7 @@
         const picture = await this.load(slot);
         const canvas = app.el("canvas", { width: picture.width, height: picture.height });
         picture.draw(canvas.getContext("2d"), 1, () => {});
-        canvas.toBlob((blob) => {
-          const link = app.el("a", { href: URL.createObjectURL(blob), download: `${this.pair.name} ${this.name(slot)}.png` });
-          link.click();
-        });
+        canvas.toBlob((blob) => app.saveBlob(`${this.pair.name} ${this.name(slot)}.png`, blob));
       };
       return app.button("Save", save, { id: "save", class: "quiet", title: `Save the picture of ${this.name(slot)} as PNG` });
     }

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from zipfile import ZipFile
 
-KERNELS = {"_lzsc", "_maps", "_pyramid"}
+KERNELS = {"_lzsc", "_maps", "_pyramid", "_colour"}
 
 
 def problem(wheel: Path) -> str | None:

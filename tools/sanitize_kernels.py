@@ -22,7 +22,7 @@ FLAGS = (
     *("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"),
     *("-g1", "-O1", "-fPIC", "-shared", "-DPy_LIMITED_API=0x030B0000"),  # -O3 takes minutes to compile
 )
-KERNELS = {"_lzsc": "lzsc.c", "_maps": "map_layers.c", "_pyramid": "pyramid.c"}
+KERNELS = {"_lzsc": "lzsc.c", "_maps": "map_layers.c", "_pyramid": "pyramid.c", "_colour": "colour.c"}
 """Modules of polyfuse.ops with their sources, as in setup.py."""
 TESTS = (
     "tests/ops",

@@ -23,13 +23,13 @@ def test_lines_name_versions_kernels_threads_devices_and_extras(polyfuse: Runner
     assert (ran.code, ran.err) == (0, [])
     lines = {line.split()[0]: line.split(maxsplit=1)[1] for line in ran.out}
     assert (lines["polyfuse"], lines["torch"], lines["numpy"]) == (__version__, torch.__version__, np.__version__)
-    assert {"python", "system", "lzsc", "maps", "pyramid", "threads", "devices", "extras"} <= lines.keys()
+    assert {"python", "system", "lzsc", "maps", "pyramid", "colour", "threads", "devices", "extras"} <= lines.keys()
     assert lines["devices"].startswith("cpu")
 
 
 def test_json_has_the_instruction_sets(polyfuse: Runner) -> None:
     facts = json.loads("\n".join(polyfuse("doctor", "--json").out))
-    assert facts["kernels"].keys() == {"lzsc", "maps", "pyramid"}
+    assert facts["kernels"].keys() == {"lzsc", "maps", "pyramid", "colour"}
     built = native_kernels.kernel("maps") is not None
     expected = {"float32": native_kernels.maps_instruction_set(torch.float32)}
     assert (facts["kernels"]["maps"] or {}).get("float32") == (expected["float32"] if built else None)
@@ -38,7 +38,7 @@ def test_json_has_the_instruction_sets(polyfuse: Runner) -> None:
 def test_kernel_that_is_not_built_is_told(polyfuse: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native_kernels, "kernel", lambda name: None)
     text = "\n".join(polyfuse("doctor").out)
-    assert text.count("not built") == 3
+    assert text.count("not built") == 4
 
 
 def test_missing_extra_comes_with_the_command_that_brings_it(polyfuse: Runner, monkeypatch: pytest.MonkeyPatch) -> None:

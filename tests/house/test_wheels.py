@@ -12,7 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 
-KERNELS = {"lzsc": "lzsc", "map_layers": "maps", "pyramid": "pyramid"}
+KERNELS = {"lzsc": "lzsc", "map_layers": "maps", "pyramid": "pyramid", "colour": "colour"}
 """Source of each module, and its name."""
 SOURCE = """
 #include <Python.h>

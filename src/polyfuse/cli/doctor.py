@@ -44,7 +44,7 @@ def _facts() -> dict[str, Any]:
     import torch
 
     from polyfuse.evaluation.run import num_cores
-    from polyfuse.ops import native_coding, native_pyramid
+    from polyfuse.ops import native_coding, native_colour, native_pyramid
     from polyfuse.ops.devices import device_names
     from polyfuse.ops.native_kernels import KERNELS, instruction_set, kernel, maps_instruction_set
 
@@ -52,6 +52,7 @@ def _facts() -> dict[str, Any]:
         "lzsc": {precision: native_coding.instruction_set(precision) for precision in ("float32", "bf16")},
         "maps": {"float32": maps_instruction_set(torch.float32), "bf16": maps_instruction_set(torch.bfloat16)},
         "pyramid": {"float32": instruction_set("pyramid", native_pyramid.SETS)},
+        "colour": {"8-bit RGB": instruction_set("colour", native_colour.SETS)},
     }
     return {
         "polyfuse": __version__,

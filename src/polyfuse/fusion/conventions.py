@@ -18,6 +18,7 @@ from polyfuse.families.spec import Provenance
 from polyfuse.fusion.options import FuseOptions
 from polyfuse.fusion.plausible import doubts
 from polyfuse.io import Picture
+from polyfuse.ops import native_colour
 from polyfuse.transforms import (
     STUDIO_BLACK,
     STUDIO_WHITE,
@@ -221,6 +222,8 @@ def _seen(pixels: Pixels, conventions: Conventions, source: Literal["a", "b"]) -
             return split_official8(pixels)[0].astype(np.float32) / np.float32(255)  # official: rounded to 8 bits
         levels: NDArray[np.float32] = np.rint(luma(to_unit(pixels, record), convention) * 255).astype(np.float32)
         return levels / np.float32(255)
+    if _is_plain(record) and native_colour.takes(pixels):
+        return native_colour.luma(pixels, studio=convention == "studio")
     unit = to_unit(pixels, record, name=source)
     if unit.ndim == 3:
         return luma(unit, convention).astype(np.float32, copy=False)
@@ -275,10 +278,27 @@ def _coloured(fused: NDArray[np.float32], carrier: Pixels, conventions: Conventi
     if conventions.rendering == "official" and convention == "studio":
         _, cb8, cr8 = split_official8(carrier)
         return merge_official8(quantise(fused, 8), cb8, cr8)
-    unit = to_unit(carrier, conventions.range_a if from_a else conventions.range_b)
-    _, cb, cr = split(unit, convention)
+    record = conventions.range_a if from_a else conventions.range_b
     gamut: Gamut = "safe" if conventions.rendering == "safe" else "clip"
+    if _is_plain(record) and _gives_plain(conventions) and native_colour.takes(carrier):
+        made = native_colour.merged(fused, carrier, studio=convention == "studio", safe=gamut == "safe")
+        if made is not None:
+            return made
+    unit = to_unit(carrier, record)
+    _, cb, cr = split(unit, convention)
     return _in_file_unit(merge(np.clip(fused, 0, 1), cb, cr, convention, gamut), conventions)
+
+
+def _is_plain(record: RangeRecord) -> bool:
+    """Whether a range is that of 8 bits, from 0 to 255."""
+    return (record.dtype, record.low, record.high) == ("uint8", 0, 255)
+
+
+def _gives_plain(conventions: Conventions) -> bool:
+    """Whether `_in_file_unit` gives 8 bits, from 0 to 255."""
+    record = conventions.range_a if conventions.reference == "a" else conventions.range_b
+    windowed = record.dtype == conventions.dtype and record.high > record.low and not _is_plain(record)
+    return conventions.dtype == "uint8" and not windowed
 
 
 def _in_file_unit(values: NDArray[Any], conventions: Conventions) -> Pixels:

@@ -15,7 +15,7 @@ from polyfuse.families.spec import FusionModel
 from polyfuse.fusion.conventions import Conventions
 from polyfuse.fusion.options import FuseOptions
 from polyfuse.io import Picture
-from polyfuse.ops.native_kernels import KERNELS, Uses
+from polyfuse.ops.native_kernels import OF_MODELS, Uses
 
 SCHEMA = 1
 _LIMITS = ("tile", "memory", "max_pixels", "strict")
@@ -48,7 +48,7 @@ def make_record(
             "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "device": str(model.device),
             "threads": torch.get_num_threads(),
-            "kernels": {name: _instructions(name, kernel_uses) for name in KERNELS},
+            "kernels": {name: _instructions(name, kernel_uses) for name in OF_MODELS},
             "torch": torch.__version__,
             "numpy": np.__version__,
             "python": platform.python_version(),

@@ -1,7 +1,8 @@
 """The compiled modules: whether they were built, and what of them this processor can run.
 
-"lzsc" codes pictures for FNet, "maps" works on maps (H, W, C) for the other networks, "pyramid" filters
-planes. Where a module was not built or the processor lacks its instructions, callers go the way of PyTorch.
+"lzsc" codes pictures for FNet, "maps" works on maps (H, W, C) for the other networks, "pyramid" filters planes, and
+"colour" takes the luma out of 8-bit RGB and puts it back. Where a module was not built or the processor lacks its
+instructions, callers go the way of PyTorch or NumPy.
 """
 
 from __future__ import annotations
@@ -25,13 +26,15 @@ MAPS_SETS: dict[torch.dtype, tuple[str, ...]] = {
 """Instruction sets of the kernel "maps", the best first."""
 
 
-KERNELS = ("lzsc", "maps", "pyramid")
+KERNELS = ("lzsc", "maps", "pyramid", "colour")
 """All modules by name."""
+OF_MODELS = ("lzsc", "maps", "pyramid")
+"""Those that models call; "colour" is called around them and changes no bit."""
 
 
 @functools.cache
 def kernel(name: str) -> ModuleType | None:
-    """The module "lzsc", "maps" or "pyramid"; None where the package was built without a compiler."""
+    """The module of that name; None where the package was built without a compiler."""
     try:
         return import_module(f"polyfuse.ops._{name}")
     except ImportError:

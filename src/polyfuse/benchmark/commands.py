@@ -6,8 +6,8 @@ import shlex
 from pathlib import Path
 
 from polyfuse.benchmark.methods import ModelMethod
+from polyfuse.benchmark.plan import Plan, Work
 from polyfuse.benchmark.results import PICTURES, Store, as_file_name
-from polyfuse.benchmark.work import Plan, Work
 
 
 def commands_of(plan: Plan, store: Store) -> list[str]:

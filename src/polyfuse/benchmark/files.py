@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from polyfuse.benchmark import documents
+from polyfuse.benchmark import documents, records
 from polyfuse.benchmark.diagram import can_be_drawn, critical_difference, described
 from polyfuse.benchmark.documents import Drawn, Outcome, drawn_key
 from polyfuse.benchmark.judged import Judged
 from polyfuse.benchmark.methods import ModelMethod
+from polyfuse.benchmark.plan import Plan, Work
 from polyfuse.benchmark.results import Store, Unit, as_file_name
 from polyfuse.benchmark.sheets import Block, choose_pairs, contact_sheet
-from polyfuse.benchmark.work import Plan, Work
 from polyfuse.errors import InputError
 from polyfuse.evaluation.charts import rendered
 from polyfuse.io import Pair, atomic_path, write_text
@@ -51,10 +51,10 @@ def save(outcome: Outcome, store: Store) -> Iterator[Path]:
         file = folder / "tables" / f"{as_file_name(name)}.{as_file_name(judged.protocol)}.tex"
         yield write_text(file, documents.latex(judged), overwrite=True)
     texts = {
-        "summary.csv": documents.summaries(outcome),
-        "per_picture.csv": documents.pictures(outcome),
-        "tests.csv": documents.tests_csv(outcome),
-        "results.json": documents.json_text(outcome),
+        "summary.csv": records.summaries(outcome),
+        "per_picture.csv": records.pictures(outcome),
+        "tests.csv": records.tests_csv(outcome),
+        "results.json": records.json_text(outcome),
         REPORT: documents.markdown(outcome, drawn),
     }
     for file_name, text in texts.items():

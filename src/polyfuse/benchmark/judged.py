@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from polyfuse.benchmark.plan import ALWAYS, Plan, Work
 from polyfuse.benchmark.results import Kept, Store
 from polyfuse.benchmark.statistics import Comparison, Values, compare, compare_by_all
-from polyfuse.benchmark.work import ALWAYS, Plan, Work, collected
+from polyfuse.benchmark.work import collected
 from polyfuse.evaluation import Collected, Evaluation, Method, Report, make_report
 from polyfuse.evaluation.published import PublishedTable, published_tables
 from polyfuse.evaluation.report import Column

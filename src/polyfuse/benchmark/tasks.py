@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polyfuse.benchmark.methods import ModelMethod
+from polyfuse.benchmark.plan import Plan, Work
 from polyfuse.benchmark.results import Store, Unit
 from polyfuse.benchmark.suite import NAME, DetectionConfig, TargetsConfig
-from polyfuse.benchmark.work import Plan, Work
 from polyfuse.downstream.rows import BASELINES, SOURCES, TRIVIAL, Contestants, Row
 from polyfuse.errors import InputError, PolyfuseError
 from polyfuse.evaluation.tables import Grid

@@ -5,77 +5,25 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from polyfuse._version import __version__
 from polyfuse.benchmark.merge import copy_file
-from polyfuse.benchmark.methods import FolderMethod, ModelMethod, choose_models, find_folders, is_wanted
-from polyfuse.benchmark.results import Kept, Metrics, Store, Unit, joined, read_kept
-from polyfuse.benchmark.sets import Digests, FoundSet, MissingSet, find_sets, hashed
-from polyfuse.benchmark.suite import Suite
-from polyfuse.errors import InputError, PolyfuseError, UsageError
-from polyfuse.evaluation import BASELINES, Item, Method, Scored, Task, choose_metrics, score_items
+from polyfuse.benchmark.methods import FolderMethod, ModelMethod
+from polyfuse.benchmark.plan import OnError, Plan, Work
+from polyfuse.benchmark.results import Kept, Store, Unit, joined, read_kept
+from polyfuse.errors import InputError, PolyfuseError
+from polyfuse.evaluation import BASELINES, Item, Method, Scored, Task, score_items
 from polyfuse.fusion.batch import Writing, fuse_pairs
 from polyfuse.fusion.batch import is_done as fusion_is_done
 from polyfuse.fusion.sidecar import sidecar_path
-from polyfuse.io import Pair, check_sizes
+from polyfuse.io import Pair
 from polyfuse.io.atomic import delete
 from polyfuse.io.source import file_sha256, shown
 
-OnError = Literal["stop", "skip"]
-ALWAYS = ("LOSTmax",)
-"""Metrics that every table has: a copy of one source is bad here, however good it looks elsewhere."""
 _BASELINE = {"polyfuse": __version__, "baseline": True}
-
-
-@dataclass(frozen=True)
-class Work:
-    """One set, and the pairs of it that this process has to do with."""
-
-    set: FoundSet
-    """The whole set."""
-    digests: Digests
-    """Hashes of all its sources."""
-    pairs: tuple[Pair, ...]
-    """The pairs of this share."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All that is to be done."""
-
-    suite: Suite
-    """As it was asked for."""
-    works: tuple[Work, ...]
-    """The sets that are there."""
-    missing: tuple[MissingSet, ...]
-    """Those that are not."""
-    models: tuple[ModelMethod, ...]
-    """Methods that fuse here."""
-    folders: tuple[FolderMethod, ...]
-    """Folders of results."""
-    metrics: Metrics
-    """Names of the metrics by protocol."""
-
-    @property
-    def names(self) -> list[str]:
-        """Of all methods, in the order of tables."""
-        return [*(model.name for model in self.models), *(folder.name for folder in self.folders)]
-
-    def methods_of(self, name: str) -> list[ModelMethod | FolderMethod]:
-        """The methods that a set is compared with; a folder of results need not have every set."""
-        return [*self.models, *(folder for folder in self.folders if folder.files.get(name))]
-
-    def rows_of(self, name: str) -> list[Method]:
-        """The rows of a set's table: methods, then what is always there."""
-        return [*(Method(method.name) for method in self.methods_of(name)), *BASELINES]
-
-    @property
-    def num_units(self) -> int:
-        """How many pictures are to be scored in the end, of this share."""
-        return sum(len(work.pairs) * len(self.methods_of(work.set.name)) for work in self.works)
 
 
 @dataclass(frozen=True)
@@ -95,49 +43,6 @@ class Done:
     def is_baseline(self) -> bool:
         """Whether this is one of the rows that are always there."""
         return self.unit.method in {method.name for method in BASELINES}
-
-
-def make_plan(
-    suite: Suite,
-    data: Path | None,
-    *,
-    only: Sequence[str] = (),
-    shard: tuple[int, int] = (1, 1),
-    on_error: OnError = "stop",
-) -> Plan:
-    """Find sets and methods, and check all that can be checked before any work.
-
-    Args:
-        suite: What to compare.
-        data: Folder with the known sets.
-        only: Methods, by name or pattern; none: all of the suite.
-        shard: Which share, counted from 1, and of how many: pairs go round.
-        on_error: "skip" leaves pictures that folders of results lack to be reported one by one.
-
-    Raises:
-        PolyfuseError: If anything cannot be used; see `find_sets`, `choose_models` and `find_folders`.
-    """
-    metrics = {}
-    for protocol in suite.protocols:
-        chosen = choose_metrics(suite.metrics or None, protocol)
-        metrics[protocol] = tuple(dict.fromkeys([*(metric.name for metric in chosen), *ALWAYS]))
-    suite = replace(suite, fused={name: one for name, one in suite.fused.items() if is_wanted(name, only)})
-    found, missing = find_sets(suite, data)
-    models = choose_models(suite, only)
-    if not models and not suite.fused:
-        raise UsageError("the suite has nothing to compare: name models, or folders with --fused NAME=DIR.")
-    folders = find_folders(suite, found, skip_missing=on_error == "skip")
-    works, position = [], 0
-    for one in found:
-        try:
-            check_sizes(one.pairs)
-        except InputError as error:
-            raise InputError(f"set {shown(one.name)}: {str(error).partition(': pass --resize')[0]}") from error
-        ready, digests = hashed(one)
-        mine = [pair for index, pair in enumerate(ready.pairs, position) if index % shard[1] == shard[0] - 1]
-        position += len(ready.pairs)
-        works.append(Work(ready, digests, tuple(mine)))
-    return Plan(suite, tuple(works), tuple(missing), tuple(models), tuple(folders), metrics)
 
 
 def inputs_of(work: Work, pair: Pair, fused: Path | None = None) -> dict[str, str]:
@@ -356,8 +261,3 @@ def collected(plan: Plan, work: Work, store: Store, pairs: Sequence[Pair]) -> di
             if kept is not None and kept.has(plan.metrics):
                 rows[row.name] = kept
     return found
-
-
-def whole(plan: Plan) -> Plan:
-    """The plan for all pairs, whatever the share was."""
-    return replace(plan, works=tuple(replace(work, pairs=work.set.pairs) for work in plan.works))

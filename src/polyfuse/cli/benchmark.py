@@ -2,119 +2,28 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from polyfuse.cli.options import PATH, Arguments, talk_options
+from polyfuse.cli.benchmark_options import BenchmarkArguments, Share, listed
+from polyfuse.cli.options import PATH, talk_options
 from polyfuse.cli.output import json_document, print_path, speaker
 from polyfuse.cli.progress import progress
-from polyfuse.errors import PartialError, UsageError
+from polyfuse.errors import PartialError
 
 if TYPE_CHECKING:
+    from polyfuse.benchmark.plan import Plan
     from polyfuse.benchmark.results import Store
-    from polyfuse.benchmark.suite import Suite
     from polyfuse.benchmark.tasks import TaskTable
     from polyfuse.benchmark.timing import Timings
-    from polyfuse.benchmark.work import Done, Plan
+    from polyfuse.benchmark.work import Done
     from polyfuse.cli.progress import Teller
     from polyfuse.errors import PolyfuseError
 
 Say = Callable[[str], None]
-
-
-class Share(click.ParamType):  # type: ignore[type-arg]
-    """Which share of the pairs, of how many: 1/4."""
-
-    name = "i/n"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """Return both numbers."""
-        if isinstance(value, tuple):
-            return value
-        match = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", str(value))
-        if match is None or int(match[1]) > int(match[2]):
-            self.fail(f"{value!r} is no share: write I/N, for example 1/4 to 4/4.", param, ctx)
-        return int(match[1]), int(match[2])
-
-
-@dataclass(frozen=True)
-class BenchmarkArguments(Arguments):
-    """The options of `polyfuse benchmark`."""
-
-    suite: str
-    data: Path | None
-    out: Path
-    sets: str | None
-    only: str | None
-    pairs: int | None
-    models: tuple[str, ...]
-    fused: tuple[str, ...]
-    patterns: tuple[str, ...]
-    insets: tuple[str, ...]
-    shard: tuple[int, int]
-    merge: tuple[Path, ...]
-    no_pictures: bool
-    no_timings: bool
-    no_page: bool
-    dry_run: bool
-    device: str
-    threads: int | None
-    workers: int | None
-    on_error: Literal["stop", "skip"]
-    as_json: bool
-    quiet: bool
-
-    @property
-    def is_share(self) -> bool:
-        """Whether other machines do the rest."""
-        return self.shard[1] > 1
-
-    def read_suite(self) -> Suite:
-        """The suite with what the options change."""
-        from polyfuse.benchmark.sheets import parse_insets
-        from polyfuse.benchmark.suite import load_suite, with_folders, with_models
-
-        suite = with_folders(with_models(load_suite(self.suite), self.models), self.fused, self.patterns)
-        names = _listed(self.sets)
-        unknown = [name for name in names if name not in suite.set_names]
-        if unknown:
-            raise UsageError(f"--sets names {unknown[0]}, not in the suite: use {', '.join(suite.set_names)}.")
-        sheets = replace(suite.sheets, insets=self.insets or suite.sheets.insets)
-        parse_insets(sheets.insets)
-        return replace(
-            suite,
-            sets=tuple(names) or suite.sets,
-            pairs=suite.pairs if self.pairs is None else self.pairs,
-            pictures=suite.pictures and not self.no_pictures,
-            timing=None if self.no_timings else suite.timing,
-            sheets=sheets,
-            detection={name: one for name, one in suite.detection.items() if not names or one.set in names},
-            targets={name: one for name, one in suite.targets.items() if not names or one.set in names},
-        )
-
-    def command(self) -> str:
-        """The command line that does the same, on one machine."""
-        words = ["polyfuse", "benchmark", self.suite, "-o", str(self.out)]
-        for option, value in (("--data", self.data), ("--sets", self.sets), ("--only", self.only),
-                              ("--pairs", self.pairs), ("--threads", self.threads)):  # fmt: skip
-            words += [] if value is None else [option, str(value)]
-        for option, values in (("--model", self.models), ("--fused", self.fused), ("--pattern", self.patterns),
-                               ("--inset", self.insets)):  # fmt: skip
-            words += [part for value in values for part in (option, value)]
-        words += [] if self.device == "cpu" else ["--device", self.device]
-        words += ["--no-pictures"] if self.no_pictures else []
-        return shlex.join(words)
-
-
-def _listed(text: str | None) -> list[str]:
-    """Names parted by commas."""
-    return [] if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
 @click.command("benchmark")
@@ -192,9 +101,9 @@ def _benchmark(arguments: BenchmarkArguments, document: dict[str, Any]) -> None:
 
     from polyfuse.ablation import hold
     from polyfuse.benchmark.merge import check_mergeable, merge
+    from polyfuse.benchmark.plan import make_plan
     from polyfuse.benchmark.results import Store
     from polyfuse.benchmark.statistics import require_scipy
-    from polyfuse.benchmark.work import make_plan
     from polyfuse.downstream.folder import claim
     from polyfuse.drawing.canvas import require_matplotlib
 
@@ -208,7 +117,7 @@ def _benchmark(arguments: BenchmarkArguments, document: dict[str, Any]) -> None:
     plan = make_plan(
         suite,
         arguments.data,
-        only=_listed(arguments.only),
+        only=listed(arguments.only),
         shard=arguments.shard,
         on_error=arguments.on_error,
     )
@@ -284,10 +193,11 @@ def _take(done: Done, shown: Teller, failures: list[str]) -> None:
 def _report(plan: Plan, store: Store, arguments: BenchmarkArguments, document: dict[str, Any], say: Say) -> list[str]:
     """Test what came out, take timings, carry out tasks, and write everything; returns what failed."""
     from polyfuse.benchmark.commands import commands_of
-    from polyfuse.benchmark.documents import Outcome, as_json
+    from polyfuse.benchmark.documents import Outcome
     from polyfuse.benchmark.files import save
     from polyfuse.benchmark.judged import judge
     from polyfuse.benchmark.page import num_pairs, save_page
+    from polyfuse.benchmark.records import as_json
     from polyfuse.errors import PolyfuseError
 
     judged, lacking = [], []

@@ -1,6 +1,7 @@
 """`polyfuse.compare` from Python, and what a notebook gets of it."""
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 import polyfuse
+from polyfuse.alignment import Warp
 from polyfuse.errors import InputError, OutputError, UsageError
 
 
@@ -45,6 +47,20 @@ def test_folder_keeps_its_page(sources, tmp_path: Path) -> None:
     path = page.path
     del page
     assert path.is_file()
+
+
+def test_pictures_of_two_cameras_are_shown_on_common_pixels(rng: np.random.Generator, tmp_path: Path) -> None:
+    a, b = rng.integers(0, 256, (30, 40), np.uint8), rng.integers(0, 256, (24, 32), np.uint8)
+    shift = np.array([[1.0, 0, -6], [0, 1, -3], [0, 0, 1]])
+    warp = Warp(shift, (40, 30), (32, 24), "shift")
+    fused = polyfuse.fuse(a, b, model="average", warp=warp)
+    out = tmp_path / "page"
+    polyfuse.compare(a, b, {"mine": fused}, models=["maximum"], metrics=["CC"], warp=warp, out=out)
+    (script,) = out.glob("files-*/data.js")
+    data = json.loads(script.read_text(encoding="ascii").removeprefix("polyfuse.data = ").removesuffix(";\n"))
+    pair = data["collections"][0]["pairs"][0]
+    assert (pair["width"], pair["height"], pair["fused"]) == (32, 24, ["m0", "m1"])
+    assert set(pair["scores"]) == {"0", "1"}
 
 
 def test_wrong_calls_are_told(sources) -> None:

@@ -8,6 +8,7 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,9 @@ from PIL import Image
 
 from polyfuse.comparison import Request
 from polyfuse.comparison import shelf as shelf_module
-from polyfuse.comparison.serve import served_html, served_pairs
+from polyfuse.comparison.serve import serve, served_html, served_pairs
 from polyfuse.comparison.shelf import Place, Shelf, level_of
-from polyfuse.errors import InputError, UsageError
+from polyfuse.errors import DependencyError, InputError, UsageError
 from polyfuse.io import write_picture
 
 
@@ -88,6 +89,16 @@ def test_page_names_pictures_by_number_alone(request_of_folders: Request) -> Non
     assert str(request_of_folders.fused["m"]) not in text
     data = json.loads(text.split("polyfuse.data = ", 1)[1].split(";</script>", 1)[0])
     assert [pair["fused"] for pair in data["collections"][0]["pairs"]] == [["m0"], ["m0"]]
+
+
+@pytest.mark.parametrize("package", ["uvicorn", "starlette.applications"])
+def test_a_missing_package_names_its_extra(
+    request_of_folders: Request, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", ModuleType("uvicorn"))
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(DependencyError, match=r"polyfuse\[serve\]"):
+        serve(request_of_folders, 0, say=print, ready=print)
 
 
 @pytest.mark.slow

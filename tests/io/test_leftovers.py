@@ -1,14 +1,18 @@
 """Temporary files of killed processes are swept, those of living ones never."""
 
+import errno
 import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from polyfuse.errors import OutputError
 from polyfuse.io import atomic, atomic_path, write_text
+from polyfuse.io.atomic import temporary_folder
 from polyfuse.io.leftovers import DAY, sweep, temporary_name
 
 OF_010 = ".polyfuse-0123456789abcdef.png"
@@ -91,3 +95,29 @@ def test_very_long_suffix_leaves_room_for_the_temporary_name(tmp_path: Path) -> 
     with atomic_path(target) as temporary:
         assert len(temporary.name) < 100
     assert target.exists()
+
+
+def test_folder_is_lent_and_goes_with_all_that_is_in_it_unless_it_was_renamed(tmp_path: Path) -> None:
+    with suppress(KeyError), temporary_folder(tmp_path / "new", called="out") as place:
+        (place / "part").mkdir()
+        raise KeyError
+    assert list((tmp_path / "new").iterdir()) == []
+    with temporary_folder(tmp_path / "new", called="out") as place:
+        (place / "file").touch()
+        place.rename(tmp_path / "new" / "kept")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["kept"]
+    with pytest.raises(OutputError, match="out cannot be written"), temporary_folder(tmp_path, called="out"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_folder_of_a_process_that_is_gone_is_swept(tmp_path: Path) -> None:
+    old = tmp_path / OF_010.removesuffix(".png")
+    old.mkdir()
+    (old / "file").touch()
+    mine = tmp_path / temporary_name("")
+    mine.mkdir()
+    when = time.time() - 2 * DAY
+    for folder in (old, mine):
+        os.utime(folder, (when, when))
+    sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == [mine]

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,21 @@ def test_lost_map_lies_over_the_picture(looking) -> None:
     looking.tab.keyboard.press("l")
     looking.settle()
     assert looking.grey(2, 0.15, 0.3) == before
+
+
+@pytest.mark.slow
+def test_a_page_copied_without_some_of_its_files_says_so(window, page: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(page.parent, tmp_path / "copy")
+    (gone,) = copy.glob("files-*/0-0/m0.js")
+    gone.unlink()
+    look = window((1000, 700))
+    look.open(copy / "index.html")
+    look.tab.click(".card button.pictures >> nth=0")
+    look.tab.wait_for_selector(".viewer .problem:not(:empty)")
+    assert "m0.js is missing" in look.tab.locator(".viewer .problem").inner_text()
+    shutil.rmtree(gone.parents[1])
+    look.tab.goto((copy / "index.html").as_uri())
+    assert "is missing: copy it along" in look.tab.locator(".problem").inner_text()
 
 
 @pytest.mark.slow

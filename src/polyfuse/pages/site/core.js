@@ -38,7 +38,8 @@
 
   app.text = function (value, digits) {
     if (value === null || value === undefined) return "\u2013";
-    return typeof value === "number" && digits !== null && digits !== undefined ? value.toFixed(digits) : String(value);
+    if (typeof value !== "number" || digits === null || digits === undefined) return String(value);
+    return value.toFixed(digits).replace(/^-(0(\.0*)?)$/, "$1"); // no "-0.00"
   };
 
   /** Say something to those who listen to the page instead of seeing it. */

@@ -16,6 +16,7 @@ from polyfuse.train import bundled_recipes
 VERBS = [
     "ablate",
     "align",
+    "benchmark",
     "compare",
     "data",
     "demo",

@@ -46,6 +46,21 @@ ROOMS: dict[str, set[str]] = {
     },
     "ablation": {"train", "evaluation", "fusion", "registry", "metrics", "data", "io"},
     "downstream": {"fusion", "evaluation", "registry", "train", "data", "drawing", "transforms", "io", "ops"},
+    "benchmark": {
+        "evaluation",
+        "downstream",
+        "pages",
+        "fusion",
+        "registry",
+        "families",
+        "train",
+        "metrics",
+        "data",
+        "drawing",
+        "transforms",
+        "io",
+        "ops",
+    },
     "demo": {"scenes", "fusion", "families", "metrics", "io", "transforms"},
 }
 # What a file of a wing may import, by its role: rooms, and "spec" for families/spec.py. Of other wings: nothing.

@@ -17,6 +17,7 @@ HEAVY = [
     "av",
     "imagecodecs",
     "matplotlib",
+    "scipy",
     "accelerate",
     "tensorboard",
 ]

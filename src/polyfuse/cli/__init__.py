@@ -25,6 +25,7 @@ VERBS = {
     "live": "Fuse two cameras, addresses or clips while they run.",
     "evaluate": "Score fused pictures by the metrics of the field.",
     "compare": "Look at the results of several methods side by side, on a page.",
+    "benchmark": "Fuse, score, test and show many methods on many sets.",
     "downstream": "Measure what fused pictures are good for: detection, segmentation, targets.",
     "metrics": "List the metrics, or explain what one rewards.",
     "explain": "Draw how a model came to its result.",

@@ -13,6 +13,7 @@ from polyfuse.cli.options import talk_options
 from polyfuse.cli.output import print_json
 
 EXTRAS = {
+    "benchmark": ("scipy", "matplotlib"),
     "downstream": ("faster_coco_eval", "onnxruntime"),
     "imaging": ("cv2", "imagecodecs"),
     "metrics": ("torchmetrics", "pywt"),

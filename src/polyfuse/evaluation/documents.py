@@ -35,11 +35,14 @@ def markdown_text(grid: Grid) -> str:
         if section.title:
             lines.append(_line(f"_{_markdown_name(section.title)}_", *([""] * len(grid.columns))))
         lines += [
-            _line(_markdown_name(name), *(_MARKDOWN_MARKS[c.mark] % c.text if c.text else "" for c in cells))
+            _line(
+                _markdown_name(name),
+                *(_MARKDOWN_MARKS[c.mark] % _as_it_stands(c.text) if c.text else "" for c in cells),
+            )
             for name, cells in section.rows
         ]
     marked = any(cell.mark for section in grid.sections for _, cells in section.rows for cell in cells)
-    marks = ["**best**, _second best_"] if marked else []
+    marks = [grid.legend] if marked else []
     return "\n".join([*lines, "", *(f"- {text}" for text in [*marks, *map(_plain, grid.footer)])]) + "\n"
 
 
@@ -49,7 +52,12 @@ def _line(*cells: str) -> str:
 
 def _markdown_name(name: str) -> str:
     """A name on one line that Markdown prints as it stands; signs within words, as in a_b, need no care."""
-    return _plain(re.sub(r"([\\`*\[\]])", r"\\\1", shown(name)))
+    return _as_it_stands(shown(name))
+
+
+def _as_it_stands(text: str) -> str:
+    """Text on one line that Markdown prints as it stands."""
+    return _plain(re.sub(r"([\\`*\[\]])", r"\\\1", text))
 
 
 def _plain(text: str) -> str:
@@ -71,7 +79,11 @@ def latex(report: Report) -> str:
 
     The packages booktabs and, for a wide table, graphicx are needed.
     """
-    grid = make_grid(report)
+    return latex_text(make_grid(report), report, "Best in bold, second best underlined.")
+
+
+def latex_text(grid: Grid, report: Report, legend: str) -> str:
+    """Spell out a table of a report in LaTeX; `legend` ends its caption and says what the marks mean."""
     chosen = [
         index for index, c in enumerate(grid.columns) if c.group == "rank" or (c.source and c.source.part == "value")
     ]
@@ -84,7 +96,7 @@ def latex(report: Report) -> str:
         r"\begin{table}",
         r"  \centering",
         f"  \\caption{{Mean over {counted(report.num_pairs, 'pair')}, protocol {escape(report.task.protocol)}. "
-        r"Best in bold, second best underlined.}",
+        f"{escape(legend)}}}",
         f"  \\begin{{tabular}}{{l{'c' * len(chosen)}}}",
         r"    \toprule",
         "    " + " & ".join(["Method", *headings]) + r" \\",

@@ -154,6 +154,7 @@ def make_report(
     *,
     published: Sequence[PublishedTable] = (),
     settings: Mapping[str, Any] | None = None,
+    groups: Mapping[str, str] | None = None,
 ) -> Report:
     """Summarise what was collected.
 
@@ -163,13 +164,19 @@ def make_report(
         methods: Rows in order, baselines last.
         published: Tables of papers to show beside our rows.
         settings: What to record of how the command was called.
+        groups: Group by name of the pair, where some are of one scene or patient: intervals are over groups then.
     """
     columns = columns_of(choose_metrics(task.metrics, task.protocol))
     by_method: dict[Method, list[Evaluation]] = {method: [] for method in methods}
-    for _, method, evaluation in collected.pictures:
+    belongs: dict[Method, list[str]] = {method: [] for method in methods}
+    for pair, method, evaluation in collected.pictures:
         by_method[method].append(evaluation)
+        belongs[method].append("" if groups is None else groups.get(pair, f"pair {pair}"))
     summaries = {
-        method: {column.key: summarise([column.of(e) for e in evaluations]) for column in columns}
+        method: {
+            column.key: summarise([column.of(e) for e in evaluations], None if groups is None else belongs[method])
+            for column in columns
+        }
         for method, evaluations in by_method.items()
     }
     metrics = [column.metric for column in columns if column.part == "value"]

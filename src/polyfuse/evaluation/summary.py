@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from polyfuse.ops.bootstrap import bootstrap_interval
+from polyfuse.ops.bootstrap import bootstrap_interval, grouped_interval
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,12 @@ class Summary:
     """How many values are NaN or infinite; they count for nothing above."""
 
 
-def summarise(values: Sequence[float]) -> Summary:
+def summarise(values: Sequence[float], groups: Sequence[str] | None = None) -> Summary:
     """Summarise values; the same values in the same order give the same interval.
+
+    Args:
+        values: Any number.
+        groups: Group of each value, where some belong together; the interval then comes from draws of groups.
 
     >>> summarise([1.0, 3.0, float("nan")]).mean
     2.0
@@ -41,5 +45,8 @@ def summarise(values: Sequence[float]) -> Summary:
     mean = float(finite.mean()) if n else math.nan
     if n < 2:
         return Summary(mean, math.nan, math.nan, math.nan, n, len(all_values) - n)
-    low, high = bootstrap_interval(finite)
+    if groups is None:
+        low, high = bootstrap_interval(finite)
+    else:
+        low, high = grouped_interval(finite, [g for g, v in zip(groups, all_values, strict=True) if np.isfinite(v)])
     return Summary(mean, float(finite.std(ddof=1)), low, high, n, len(all_values) - n)

@@ -63,6 +63,8 @@ class Grid:
     """Lines below the table."""
     names: str = "method"
     """Heading of the column of names."""
+    legend: str = "**best**, _second best_"
+    """What the marks mean, in the signs of plain text."""
 
 
 def make_grid(report: Report) -> Grid:

@@ -26,7 +26,7 @@ def terminal_text(grid: Grid, *, width: int, styled: bool) -> str:
     name_width = max(map(len, names))
     widths = [_width(grid, index, styled) for index in range(len(grid.columns))]
     blocks = [_block(grid, chosen, widths, name_width, styled) for chosen in _chunks(grid, widths, width - name_width)]
-    legend = [] if styled or not _has_marks(grid) else ["**best**, _second best_"]
+    legend = [] if styled or not _has_marks(grid) else [grid.legend]
     return "\n".join("\n".join(lines) for lines in [*blocks, [*legend, *grid.footer]])
 
 

@@ -38,7 +38,7 @@ def both_ways(model: FusionModel, a: NDArray[Any], b: NDArray[Any], tile: int) -
 
 
 @pytest.mark.parametrize("tile", [32, 50, 100, 517])
-@pytest.mark.parametrize("name", ["average", "maximum", "laplacian"])
+@pytest.mark.parametrize("name", ["average", "maximum", "laplacian", "dwt", "adf", "mgff"])
 def test_tiled_output_of_a_classic_model_is_the_whole_one_to_rounding(
     name: str, tile: int, rng: np.random.Generator
 ) -> None:

@@ -61,26 +61,34 @@ class Family:
 
 
 _WINGS = "polyfuse.families"
+
+
+def _classic(name: str, model: str, summary: str, source: str) -> Family:
+    """The row of a method that learns nothing."""
+    return Family(name, f"{_WINGS}.classic", model, summary, source, learned=False)
+
+
+_CLASSIC = (
+    _classic("average", "Average", "mean of both pictures", "pixel mean"),
+    _classic("maximum", "Maximum", "larger of both pictures, pixel by pixel", "pixel maximum"),
+    _classic("laplacian", "Laplacian", "Laplacian pyramid, larger detail wins", "Burt and Adelson 1983"),
+    _classic("mgff", "MGFF", "multi-scale guided filter, details of both", "Bavirisetti et al. 2019"),
+    _classic("hybrid-msd", "HybridMSD", "Gaussian and bilateral scales, infrared edges first", "Zhou et al. 2016"),
+    _classic("hmsd-gf", "HMSDGF", "hybrid-msd with a guided filter", "Zhou et al. 2016, Applied Optics"),
+    _classic("lp-sr", "LPSR", "Laplacian pyramid, base by sparse codes", "Liu, Liu and Wang 2015"),
+    _classic("gff", "GFF", "two scales, weights by guided filter", "Li, Kang and Hu 2013"),
+    _classic("tsifvs", "TSIFVS", "two scales, details by visual saliency", "Bavirisetti and Dhuli 2016, saliency"),
+    _classic("gtf", "GTF", "infrared intensities, visible gradients", "Ma, Chen, Li and Huang 2016"),
+    _classic("adf", "ADF", "anisotropic diffusion, principal axis", "Bavirisetti and Dhuli 2016, diffusion"),
+    _classic("dwt", "DWT", "discrete wavelets, more active detail wins", "Li, Manjunath and Mitra 1995"),
+    _classic("dtcwt", "DTCWT", "dual-tree complex wavelets, larger detail wins", "Kingsbury; Lewis et al. 2007"),
+    _classic("ratio", "Ratio", "ratio of low-pass pyramid, brighter base", "Toet 1989"),
+    _classic("contrast", "Contrast", "contrast pyramid, mean base", "Toet, van Ruyven and Valeton 1989"),
+)
 FAMILIES: dict[str, Family] = {
     row.name: row
     for row in (
-        Family("average", f"{_WINGS}.classic", "Average", "mean of both pictures", "pixel mean", learned=False),
-        Family(
-            "maximum",
-            f"{_WINGS}.classic",
-            "Maximum",
-            "larger of both pictures, pixel by pixel",
-            "pixel maximum",
-            learned=False,
-        ),
-        Family(
-            "laplacian",
-            f"{_WINGS}.classic",
-            "Laplacian",
-            "Laplacian pyramid, larger detail wins",
-            "Burt and Adelson 1983",
-            learned=False,
-        ),
+        *_CLASSIC,
         Family(
             "fnet",
             f"{_WINGS}.fnet",

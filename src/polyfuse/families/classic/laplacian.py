@@ -1,12 +1,8 @@
-"""Fusion without learning: baselines for every table, called like any other model.
+"""The Laplacian pyramid (Burt and Adelson 1983): details by larger magnitude, the mean of the base.
 
-The average is the weakest sensible one: it halves every contrast that only one picture has. The maximum scores high on
-MI, VIF and Qabf by copying.
-
-The Laplacian pyramid (Burt and Adelson 1983) takes details by larger magnitude and averages the base. It has 4 levels;
-each is low-passed by the binomial kernel (1, 4, 6, 4, 1) / 16 in both directions and every second pixel is kept; the
-detail is what the expanded lower level lacks. Borders repeat the edge pixel. Identical inputs come back exactly up to
-rounding, and any size from 1 x 1 works.
+It has 4 levels; each is low-passed by the binomial kernel (1, 4, 6, 4, 1) / 16 in both directions and every second
+pixel is kept; the detail is what the expanded lower level lacks. Borders repeat the edge pixel. Identical inputs come
+back exactly up to rounding, and any size from 1 x 1 works.
 """
 
 from __future__ import annotations
@@ -18,32 +14,6 @@ from polyfuse.families.spec import FusionModel, ModelSpec
 from polyfuse.ops.pyramid import expand, shrink
 
 LEVELS = 4
-
-
-class Average(FusionModel):
-    """fused = (a + b) / 2, pixel by pixel."""
-
-    @property
-    def spec(self) -> ModelSpec:
-        """Declared facts: an output pixel depends on the same pixel of a and b alone."""
-        return ModelSpec(family="average", bytes_per_pixel=16)
-
-    def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Fuse a and b, each (N, 1, H, W); the result has the same shape."""
-        return (a + b) * 0.5
-
-
-class Maximum(FusionModel):
-    """fused = max(a, b), pixel by pixel."""
-
-    @property
-    def spec(self) -> ModelSpec:
-        """Declared facts: an output pixel depends on the same pixel of a and b alone."""
-        return ModelSpec(family="maximum", bytes_per_pixel=16)
-
-    def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Fuse a and b, each (N, 1, H, W); the result has the same shape."""
-        return torch.maximum(a, b)
 
 
 class Laplacian(FusionModel):

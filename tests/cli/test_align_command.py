@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from polyfuse.cli import run
-from polyfuse.io import write_picture
+from polyfuse.io import read_picture, write_picture
 
 
 @pytest.fixture(scope="session")
@@ -132,3 +132,53 @@ def test_folders_vote(drawn: Path, tmp_path: Path, polyfuse: Callable[..., Any])
     ran = polyfuse("align", tmp_path / "a", tmp_path / "b", "-o", tmp_path / "w.json", "--frames", 2)
     assert ran.code == 0
     assert any("2 of 2 pairs agree" in line for line in ran.err)
+
+
+@pytest.fixture(scope="session")
+def beside(drawn: Path) -> Path:
+    """left.png, of the size of b.png: what is lower is nearer, and lies up to 6 pixels farther to the right in it."""
+    b = read_picture(drawn / "b.png").array
+    rows, columns = np.indices(b.shape)
+    place = np.clip(np.rint(columns - 6 * rows / b.shape[0]).astype(int), 0, b.shape[1] - 1)
+    write_picture(drawn / "left.png", 255 - b[rows, place])
+    return drawn / "left.png"
+
+
+def test_flow_goes_into_the_warp_file_and_into_the_result(
+    drawn: Path, beside: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spots, warp, out = tmp_path / "spots.csv", tmp_path / "warp.json", tmp_path / "fused.png"
+    spots.write_text("0,0,0,0\n399,0,399,0\n0,319,0,319\n")  # by hand: the two as they are
+    words = ["align", str(beside), str(drawn / "b.png"), "--points", str(spots), "-o", str(warp), "--flow", "--json"]
+    assert run(words) == 0
+    document = json.loads(capsys.readouterr().out)
+    told = document["warp"]["details"]["flow"]
+    assert told["kept"]
+    assert told["median_off_after"] < 0.5 * told["median_off_before"]
+    assert 2 < told["longest"] <= told["bound"] == 10
+    assert document["still_off"]["places"] == len(document["still_off"]["map"])
+    flow = json.loads(warp.read_text(encoding="utf-8"))["flow"]
+    assert np.shape(flow["x"]) == np.shape(flow["y"])
+    words = ["fuse", str(beside), str(drawn / "b.png"), "--flow", "-o", str(out), "--model", "average"]
+    assert run(words) == 0
+    assert "flow of up to" in capsys.readouterr().err
+    record = json.loads((tmp_path / "fused.png.json").read_text(encoding="utf-8"))
+    assert (record["warp"]["found"], record["settings"]["options"]["flow"]) == ("identity", True)
+    assert run([*words, "--resume", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["results"][0]["state"] == "kept"
+    assert run([*words, "--overwrite", "--warp", str(warp)]) == 2
+    assert "flow of its own" in capsys.readouterr().err
+
+
+def test_flow_is_for_single_pictures(drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, match in (
+        (["fuse", "a.mp4", "b.mp4", "--flow"], "is for pictures"),
+        (["align", "--check", "a.png", "b.png", "--flow"], "drop --flow"),
+        (["fuse", "a.png", "b.png", "--flow", "--resize", "a"], "drop --resize"),
+    ):
+        assert run(words) == 2
+        assert match in capsys.readouterr().err
+    (drawn / "seq").mkdir()
+    write_picture(drawn / "seq" / "a.png", np.zeros((40, 50), np.uint8))
+    words = ["fuse", str(drawn / "seq"), str(drawn / "seq"), "--flow", "--temporal", "exponential"]
+    assert run([*words, "--out", str(drawn / "out")]) == 2

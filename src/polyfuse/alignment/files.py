@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from polyfuse._version import __version__
+from polyfuse.alignment.flow import Flow
 from polyfuse.alignment.warp import Warp
 from polyfuse.errors import InputError
 from polyfuse.io import write_text
@@ -22,9 +23,9 @@ SCHEMA = 1
 """Version of the document."""
 MAX_FILE = 1 << 24
 """Largest warp file that is read, bytes; one with the hashes of ten thousand frames has two million."""
-_GEOMETRY = ("model", "matrix", "radial_a", "radial_b", "size_a", "size_b")
+_GEOMETRY = ("model", "matrix", "radial_a", "radial_b", "size_a", "size_b", "flow")
 _NEEDED = ("schema", "model", "matrix", "size_a", "size_b")
-_KNOWN = (*_NEEDED, "polyfuse", "radial_a", "radial_b", "found", "residual", "confidence", "sources", "details")
+_KNOWN = (*_NEEDED, "polyfuse", "radial_a", "radial_b", "flow", "found", "residual", "confidence", "sources", "details")
 
 
 def to_json(warp: Warp) -> dict[str, Any]:
@@ -38,6 +39,7 @@ def to_json(warp: Warp) -> dict[str, Any]:
         "radial_b": warp.radial_b,
         "size_a": list(warp.size_a),
         "size_b": list(warp.size_b),
+        **({} if warp.flow is None else {"flow": _flow_to_json(warp.flow)}),
         "found": warp.found,
         "residual": warp.residual,
         "confidence": warp.confidence,
@@ -79,13 +81,15 @@ def from_json(values: object, name: str = "the warp") -> Warp:
     if not isinstance(details, Mapping):
         raise InputError(f"{name}: details must be a table: correct it or make it again")
     try:
+        size_b = _size(values["size_b"], "size_b", name)
         return Warp(
             np.array([[_number(cell, "matrix", name) for cell in row] for row in _rows(values["matrix"], name)]),
             _size(values["size_a"], "size_a", name),
-            _size(values["size_b"], "size_b", name),
+            size_b,
             values["model"] if isinstance(values["model"], str) else "?",  # type: ignore[arg-type]  # it is checked
             _number(values.get("radial_a", 0.0), "radial_a", name),
             _number(values.get("radial_b", 0.0), "radial_b", name),
+            flow=_flow(values["flow"], size_b, name) if "flow" in values else None,
             found=_text(values.get("found", "given"), "found", name),
             residual=_number_or_none(values.get("residual"), "residual", name),
             confidence=_number_or_none(values.get("confidence"), "confidence", name),
@@ -120,6 +124,26 @@ def write_warp(path: str | os.PathLike[str], warp: Warp, *, overwrite: bool = Fa
     """
     text = json.dumps(to_json(warp), indent=2, ensure_ascii=False, allow_nan=False)
     return write_text(path, text + "\n", overwrite=overwrite)
+
+
+def _flow_to_json(flow: Flow) -> dict[str, Any]:
+    """The control points of a flow: rows of shifts to the right, and downwards."""
+    return {axis: flow.controls[..., index].tolist() for index, axis in enumerate("xy")}
+
+
+def _flow(value: object, size: tuple[int, int], name: str) -> Flow:
+    """The flow of two tables of one size."""
+    if not isinstance(value, Mapping) or set(value) != {"x", "y"}:
+        raise InputError(f"{name}: flow must hold rows of x and of y: correct it or make it again")
+    tables = []
+    for axis in "xy":
+        rows = value[axis]
+        if not isinstance(rows, list) or not all(isinstance(row, list) and len(row) == len(rows[0]) for row in rows):
+            raise InputError(f"{name}: flow.{axis} must be rows of one length: correct it or make it again")
+        tables.append([[_number(cell, f"flow.{axis}", name) for cell in row] for row in rows])
+    if np.shape(tables[0]) != np.shape(tables[1]) or np.ndim(tables[0]) != 2:
+        raise InputError(f"{name}: flow must have as many rows and columns of x as of y: correct it or make it again")
+    return Flow(np.stack([np.array(table, np.float64) for table in tables], axis=-1), size)
 
 
 def _rows(value: object, name: str) -> list[list[Any]]:

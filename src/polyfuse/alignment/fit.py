@@ -89,12 +89,12 @@ def fit_motion(surfaces: Surfaces, kind: Kind, size: tuple[int, int], widths: Se
     """
     centre, unit = ((size[0] - 1) / 2, (size[1] - 1) / 2), size[0] / 2
     basis = _basis((surfaces.centres - centre) / unit, kind)
-    likelihood = torch.exp(SHARPNESS * (surfaces.values - surfaces.values.amax((1, 2), keepdim=True)))
+    likelihood = likelihoods(surfaces)
     parameters = np.zeros(_NUM_PARAMETERS[kind])
     for width in widths:
         for _ in range(ROUNDS):
             guess = basis @ parameters
-            wish, care = _expected(likelihood, guess, width)
+            wish, care = expected(likelihood, guess, width)
             normal = np.einsum("nip,nij,njq->pq", basis, care, basis)
             pull = np.einsum("nip,ni->p", basis, wish)
             step = np.linalg.solve(normal + _RIDGE * np.eye(len(parameters)), pull)
@@ -102,7 +102,12 @@ def fit_motion(surfaces: Surfaces, kind: Kind, size: tuple[int, int], widths: Se
     return Motion(parameters, kind, centre, unit)
 
 
-def _expected(
+def likelihoods(surfaces: Surfaces) -> torch.Tensor:
+    """How likely each block lies at each shift, (N, side, side), 1 at its best."""
+    return torch.exp(SHARPNESS * (surfaces.values - surfaces.values.amax((1, 2), keepdim=True)))
+
+
+def expected(
     likelihood: torch.Tensor, guess: NDArray[np.float64], width: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Where blocks want to go from a guess, as a pull (N, 2), and how much they care, as a precision (N, 2, 2).

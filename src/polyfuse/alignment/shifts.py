@@ -52,6 +52,7 @@ class ShiftMap:
             "90_percent": round(float(np.quantile(lengths, 0.9)), 3) if seen else None,
             "share_off": round(self.share_off, 4),
             "shift": [round(float(value), 3) for value in np.median(self.shifts, axis=0)] if seen else None,
+            "map": np.round(np.concatenate([self.centres, self.shifts], axis=1), 1).tolist(),
         }
 
 
@@ -67,7 +68,7 @@ def shift_map(a: Canvas, b: Canvas, matrix: Matrix) -> ShiftMap:
     surfaces, down_b, _ = laid_over(a, part, part.matrix @ inverted(b.matrix) @ matrix, STAGE)
     if len(surfaces) == 0:
         return ShiftMap(np.zeros((0, 2)), np.zeros((0, 2)), b.size[0])
-    values = _with_neighbours(surfaces, 1.5 * STAGE.step)
+    values = with_neighbours(surfaces, 1.5 * STAGE.step)
     flat = values.flatten(1)
     rise = (flat.amax(1) - flat.mean(1)) / (flat.std(1) + 1e-6)
     clear = (rise > LEAST_RISE).numpy()
@@ -77,7 +78,7 @@ def shift_map(a: Canvas, b: Canvas, matrix: Matrix) -> ShiftMap:
     return ShiftMap(centres[clear], best_shifts(values)[clear] * scale, b.size[0])
 
 
-def _with_neighbours(surfaces: Surfaces, distance: float) -> torch.Tensor:
+def with_neighbours(surfaces: Surfaces, distance: float) -> torch.Tensor:
     """The surfaces, each averaged with those of the blocks around it, weighted by how much there is to see."""
     apart = np.abs(surfaces.centres[:, None] - surfaces.centres[None]).max(-1)
     weights = torch.from_numpy((apart <= distance).astype(np.float32)) * surfaces.energy.clamp(max=2)[None]

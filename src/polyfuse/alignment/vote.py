@@ -46,6 +46,8 @@ class Finding:
     """What the blocks of the last pair that was looked at say of it."""
     canvases: tuple[Canvas, Canvas]
     """Of that pair."""
+    pairs: tuple[tuple[Canvas, Canvas], ...] = ()
+    """Those of all pairs that were looked at, as the matrix of `estimate` lays them over one another."""
 
     @property
     def is_accepted(self) -> bool:
@@ -101,11 +103,11 @@ def find_warp(
     native = _native(matrix, canvases[0][1], canvases[0][2], kind)
     _, one, other = canvases[middle]
     warp = Warp(
-        native, one.size, other.size, kind, found=_how(len(canvases)), residual=_residual(final),
+        native, one.size, other.size, kind, found=_how(len(canvases)), residual=residual_of(final),
         confidence=round(confidence, 4),
         details=_details(votes, final, width_b),
     )  # fmt: skip
-    return Finding(warp, votes, final[middle], (one, other))
+    return Finding(warp, votes, final[middle], (one, other), tuple((a, b) for _, a, b in canvases))
 
 
 def judged_finding(warp: Warp, a: NDArray[Any], b: NDArray[Any]) -> Finding:
@@ -119,13 +121,23 @@ def judged_finding(warp: Warp, a: NDArray[Any], b: NDArray[Any]) -> Finding:
     Raises:
         InputError: If sizes are not the warp's.
     """
+    canvas_a, canvas_b, inner = canvases_under(warp, a, b)
+    pair = canvas_a, canvas_b
+    return Finding(warp, (), judged(canvas_a, canvas_b, inner), pair, (pair,))
+
+
+def canvases_under(warp: Warp, a: NDArray[Any], b: NDArray[Any]) -> tuple[Canvas, Canvas, Matrix]:
+    """Canvases of a pair and the matrix between them; under lenses or a flow, that of a as it lies on b.
+
+    Raises:
+        InputError: If sizes are not the warp's.
+    """
     check_sizes_fit(warp, (a.shape[1], a.shape[0]), (b.shape[1], b.shape[0]))
     matrix = warp.matrix
-    if not warp.is_lensless:  # lenses are taken out of a first
+    if not warp.is_matrix:  # lenses and flow are taken out of a first
         a, matrix = resampler_of(warp, "b")(a), np.eye(3)
     canvas_a, canvas_b = as_canvas(a), as_canvas(b)
-    inner = canvas_b.matrix @ matrix @ inverted(canvas_a.matrix)
-    return Finding(warp, (), judged(canvas_a, canvas_b, inner), (canvas_a, canvas_b))
+    return canvas_a, canvas_b, canvas_b.matrix @ matrix @ inverted(canvas_a.matrix)
 
 
 def _how(number: int) -> str:
@@ -169,7 +181,7 @@ def _confidence(votes: Sequence[Vote], final: Sequence[Estimate], width_b: int) 
     return float(np.median([each.confidence for each in final]) * min(1.0, agreeing / ENOUGH))
 
 
-def _residual(final: Sequence[Estimate]) -> float | None:
+def residual_of(final: Sequence[Estimate]) -> float | None:
     """Median of how far agreeing blocks are from where the warp puts them, pixels of b."""
     parts = [np.hypot(*each.evidence.shifts[each.evidence.in_place].T) * each.pixel for each in final]
     every = np.concatenate(parts)

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from polyfuse.alignment.flow import Flow
 from polyfuse.errors import InputError, UsageError
 
 Kind = Literal["shift", "similarity", "affine", "homography", "homography-radial"]
@@ -34,7 +35,8 @@ class Warp:
     """The way from pixels of picture a to pixels of picture b.
 
     A point of a is freed of its lens, goes through `matrix`, and gets the lens of b. A lens is one term: a point at the
-    distance r from the picture's centre, in halves of its diagonal, really lies at r * (1 + radial * r^2).
+    distance r from the picture's centre, in halves of its diagonal, really lies at r * (1 + radial * r^2). A flow comes
+    last, where there is one: it moves points within b by a few pixels.
 
     Raises:
         InputError: If matrix, terms or sizes are none of a warp.
@@ -54,6 +56,8 @@ class Warp:
     """Radial term of a's lens; 0 for none."""
     radial_b: float = 0.0
     """Radial term of b's lens."""
+    flow: Flow | None = None
+    """Small shifts over b that the rest misses, such as the parallax of one scene; None for none."""
     found: str = "given"
     """How it was found, in a few words."""
     residual: float | None = None
@@ -85,6 +89,8 @@ class Warp:
         matrix.setflags(write=False)
         object.__setattr__(self, "matrix", matrix)
         _check_folds(self)
+        if self.flow is not None and self.flow.size != self.size_b:
+            raise InputError("the flow of the warp is for another size of b: make the warp again")
         if self.residual is not None and not (np.isfinite(self.residual) and self.residual >= 0):
             raise InputError(f"the residual of the warp is {self.residual}: give pixels, 0 or more")
         if self.confidence is not None and not 0 <= self.confidence <= 1:
@@ -97,21 +103,38 @@ class Warp:
 
     @property
     def is_lensless(self) -> bool:
-        """Whether the matrix is all there is."""
+        """Whether there are no radial terms."""
         return self.radial_a == 0.0 and self.radial_b == 0.0
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether the matrix is all there is."""
+        return self.is_lensless and self.flow is None
 
     def to_b(self, points: ArrayLike) -> Points:
         """Where points of a lie in b, (N, 2) in and out; NaN for those that no point of b sees."""
-        freed = undistorted(_as_points(points), self.size_a, self.radial_a)
+        there = self._without_flow(_as_points(points))
+        return there if self.flow is None else self.flow.back(there)
+
+    def _without_flow(self, points: Points) -> Points:
+        """Where matrix and lenses alone send points of a."""
+        freed = undistorted(points, self.size_a, self.radial_a)
         return distorted(_projected(freed, self.matrix), self.size_b, self.radial_b)
 
     def to_a(self, points: ArrayLike) -> Points:
         """Where points of b lie in a, (N, 2) in and out; NaN for those that no point of a sees."""
-        freed = undistorted(_as_points(points), self.size_b, self.radial_b)
+        there = _as_points(points)
+        there = there if self.flow is None else self.flow.there(there)
+        freed = undistorted(there, self.size_b, self.radial_b)
         return distorted(_projected(freed, _inverted(self.matrix)), self.size_a, self.radial_a)
 
     def inverse(self) -> Warp:
-        """The way back: from pixels of b to pixels of a. Its residual is in pixels of a."""
+        """The way back: from pixels of b to pixels of a. Its residual is in pixels of a.
+
+        Raises:
+            UsageError: If it has a flow, which lies on b alone, or sends a corner to infinity.
+        """
+        self._refuse_flow()
         back = _inverted(self.matrix)
         if abs(back[2, 2]) < _SMALLEST * np.abs(back).max():
             raise UsageError("the inverse of this warp sends a corner to infinity: exchange the pictures instead.")
@@ -132,8 +155,10 @@ class Warp:
         """This warp from a to b and `after` from b to c as one from a to c.
 
         Raises:
-            UsageError: If b is not the same picture in both: another size, or another lens.
+            UsageError: If b is not the same picture in both: another size, or another lens; or if one has a flow.
         """
+        self._refuse_flow()
+        after._refuse_flow()
         if self.size_b != after.size_a or self.radial_b != after.radial_a:
             raise UsageError("the warps do not meet in one picture: the first must end where the second begins.")
         return Warp(
@@ -148,12 +173,18 @@ class Warp:
             hashes_b=after.hashes_b,
         )
 
+    def _refuse_flow(self) -> None:
+        if self.flow is not None:
+            raise UsageError(
+                "a warp with a flow goes from a to b alone: find it without --flow, or the other way round."
+            )
+
     @property
     def scale(self) -> float:
-        """Pixels of b for one of a, along a side, at the centre of a."""
+        """Pixels of b for one of a, along a side, at the centre of a, whatever its flow."""
         width, height = self.size_a
         x, y = (width - 1) / 2, (height - 1) / 2
-        centre, right, below = self.to_b([[x, y], [x + 0.5, y], [x, y + 0.5]])
+        centre, right, below = self._without_flow(np.array([[x, y], [x + 0.5, y], [x, y + 0.5]]))
         return float(2 * np.sqrt(abs(np.linalg.det(np.stack([right - centre, below - centre])))))
 
 

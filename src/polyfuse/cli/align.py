@@ -34,6 +34,7 @@ class AlignArguments(Arguments):
     points: Path | None
     board: str | None
     circles: bool
+    flow: bool
     check: bool
     warp: Path | None
     picture: Path | None
@@ -85,6 +86,11 @@ class AlignArguments(Arguments):
     "--board", metavar="COLSxROWS", help="A board that both see: inner corners of a checkerboard, or its circles."
 )
 @click.option("--circles", is_flag=True, help="With --board: a grid of circles, not a checkerboard.")
+@click.option(
+    "--flow",
+    is_flag=True,
+    help="Add small smooth shifts that the model cannot explain, such as the parallax of a scene.",
+)
 @click.option("--check", is_flag=True, help="Write no warp: say how well A and B fit, under --warp or as they are.")
 @click.option("--warp", type=PATH, metavar="FILE", help="With --check: the warp file to judge.")
 @click.option("--picture", type=PATH, metavar="FILE", help="Also draw a checkerboard of both, and what is still off.")
@@ -134,6 +140,8 @@ def _check_together(arguments: AlignArguments) -> None:
         raise UsageError("--warp names a warp to judge: pass --check as well, or --out to say where to write.")
     if arguments.check and (arguments.points or arguments.board or arguments.out or arguments.anyway):
         raise UsageError("--check writes no warp: drop --points, --board, --out and --anyway.")
+    if arguments.check and arguments.flow:
+        raise UsageError("--check writes no warp: drop --flow.")
     if arguments.model == "shift" and not (arguments.points or arguments.board):
         raise UsageError("two cameras differ by more than a shift: pass --model similarity, --points or --board.")
 
@@ -157,6 +165,10 @@ def _align(a: Path, b: Path, arguments: AlignArguments, document: dict[str, Any]
         finding = _by_points(a, b, arguments)
     else:
         finding = _by_board(a, b, arguments) if arguments.board else _found(a, b, arguments, document)
+    if arguments.flow and (finding.is_accepted or by_hand or arguments.anyway):
+        from polyfuse.alignment.flow_fit import flowed
+
+        finding = flowed(finding)
     warp = finding.warp
     document["warp"] = to_json(warp)
     document["still_off"] = _still_off(finding)

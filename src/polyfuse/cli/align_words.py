@@ -25,12 +25,21 @@ def told(finding: Finding, off: dict[str, Any], *, by_hand: bool) -> list[str]:
             f"{details['pairs_agreeing']} of {details['pairs']} pairs agree, each by itself, "
             f"{details['pairs_sure']} of them sure; their warps lie {details['pairs_apart']} pixels apart"
         )
+    flow = warp.details.get("flow")
+    if flow is not None and flow["kept"]:
+        lines.append(
+            f"flow of up to {flow['longest']:.1f} pixels of b: places were {flow['median_off_before']:.1f} off and are "
+            f"{flow['median_off_after']:.1f} (median); it fits scenes with the same things near and far"
+        )
+    elif flow is not None:
+        why = "too little can be compared" if flow["median_off_before"] is None else "it would bring a and b no closer"
+        lines.append(f"no flow is added: {why}")
     if warp.details.get("covers_little"):
         lines.append("the board covers little of b: the rest of the picture may be off, give more pictures of it")
     if off["places"] and off["share_off"] > PARALLAX:
         lines.append(
             f"parallax: {100 * off['share_off']:.0f} % of the places are off by more than a plane explains: "
-            "look at --picture"
+            "look at --picture, or pass --flow"
         )
     return lines
 

@@ -59,6 +59,8 @@ def fuse_clips(a: Path, b: Path, arguments: FuseArguments, document: dict[str, A
     files, clips = arguments.files, arguments.clips
     if files.radiometric:
         raise UsageError("clips hold no temperatures: drop --radiometric, --keep-temperature and degrees in --range.")
+    if files.flow:
+        raise UsageError("--flow is for pictures: make a warp with `polyfuse align --flow` and pass --warp.")
     say = speaker(files.quiet)
     options = arguments.pictures.fuse_options()
     clip = ClipOptions(clips.temporal, clips.codec, clips.crf, not clips.no_sound)

@@ -16,8 +16,8 @@ from polyfuse.cli.progress import progress
 from polyfuse.errors import PartialError, PolyfuseError, UsageError
 
 if TYPE_CHECKING:
-    from polyfuse.fusion import FuseOptions, Outcome
-    from polyfuse.io import Pair
+    from polyfuse.fusion import Outcome
+    from polyfuse.io import Pair, Picture
 
 
 @click.command("fuse")
@@ -80,7 +80,7 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
 
     files = arguments.files
     say = speaker(files.quiet)
-    options = arguments.pictures.fuse_options(radiometric=files.radiometric)
+    options = arguments.pictures.fuse_options(radiometric=files.radiometric, flow=files.flow)
     pairs, many = _pairs(a, b, files)
     temporal = _checked_temporal(arguments.clips.temporal, many, files)
     jobs = _jobs(pairs, files, many)
@@ -109,14 +109,18 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
     writing = Writing(
         files.overwrite, files.resume, not files.no_sidecar, files.quality, files.verify, files.keep_temperature
     )
-    if options.warp is None and options.resize is None and not options.radiometric and not files.quiet:
-        _warn_if_off(pairs, options, say)
+    brought = options.warp is not None or options.resize is not None or options.radiometric or options.flow
+    looks = not brought and not files.quiet
     failures: list[tuple[str, PolyfuseError]] = []
     with progress(len(jobs), say, tell_failures=skip, quiet=files.quiet) as shown:
+        on_sources = _OffWarning(shown.note) if looks else None
         if temporal == "none":
-            runs = fuse_pairs(jobs, model, options, writing=writing, on_error=files.on_error, on_tile=shown.tile)
+            runs = fuse_pairs(
+                jobs, model, options,
+                writing=writing, on_error=files.on_error, on_tile=shown.tile, on_sources=on_sources,
+            )  # fmt: skip
         else:
-            runs = fuse_frames(jobs, model, options, temporal, writing=writing)
+            runs = fuse_frames(jobs, model, options, temporal, writing=writing, on_sources=on_sources)
         for outcome in runs:
             shown.outcome(outcome)
             results.append(_outcome_json(outcome))
@@ -138,27 +142,25 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
         raise failures[0][1]
 
 
-def _warn_if_off(pairs: list[Pair], options: FuseOptions, say: Callable[[str], None]) -> None:
-    """Say once that the sources seem not to lie on one another: the first pair is looked at, which takes some 20 ms.
+class _OffWarning:
+    """Says once that the sources seem not to lie on one another: the first pair is looked at, in some 20 ms."""
 
-    What cannot be read is told by whoever fuses it.
-    """
-    from polyfuse.alignment import seems_off
-    from polyfuse.io import read_picture
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say: Callable[[str], None] | None = say
 
-    try:
-        a, b = (
-            read_picture(path, page=options.page, max_pixels=options.max_pixels).array
-            for path in (pairs[0].a, pairs[0].b)
-        )
-        off = seems_off(a, b)
-    except PolyfuseError:
-        return
-    if off is not None:
-        say(
-            f"{pairs[0].name}: the sources seem shifted by {off:.0f} pixels: if edges come out double, "
-            "find a warp with `polyfuse align` and pass --warp"
-        )
+    def __call__(self, pair: Pair, a: Picture, b: Picture) -> None:
+        """Look at the first pair."""
+        say, self._say = self._say, None
+        if say is None:
+            return
+        from polyfuse.alignment import seems_off
+
+        off = seems_off(a.array, b.array)
+        if off is not None:
+            say(
+                f"{pair.name}: the sources seem shifted by {off:.0f} pixels: if edges come out double, "
+                "find a warp with `polyfuse align` and pass --warp"
+            )
 
 
 def _checked_temporal(temporal: str, many: bool, files: FileArguments) -> str:

@@ -53,6 +53,8 @@ def file_options(command: Command) -> Command:
                          help="Take raw counts or temperatures of A, a thermal camera's own JPEG, not its picture."),
             click.option("--keep-temperature", is_flag=True,
                          help="Write degrees Celsius of a radiometric A beside each result, as 32-bit TIFF."),
+            click.option("--flow", is_flag=True,
+                         help="Pictures: take away small shifts that are left between A and B, such as parallax."),
             click.option("--dry-run", is_flag=True, help="List the pairs and write nothing."),
         ],
     )  # fmt: skip
@@ -93,6 +95,7 @@ class FileArguments(Arguments):
     dry_run: bool
     radiometric: bool
     keep_temperature: bool
+    flow: bool
     as_json: bool
     quiet: bool
 

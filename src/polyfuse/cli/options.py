@@ -320,11 +320,12 @@ class PictureArguments(Arguments):
         """
         _check_stays(self.warp, results, sidecars, "the warp file and would be replaced")
 
-    def fuse_options(self, *, radiometric: bool = False) -> FuseOptions:
+    def fuse_options(self, *, radiometric: bool = False, flow: bool = False) -> FuseOptions:
         """The same for the library.
 
         Args:
             radiometric: Whether the raw plane of A's file is wanted.
+            flow: Whether small shifts that are left are looked for.
 
         Raises:
             UsageError: If a value has no meaning.
@@ -353,4 +354,5 @@ class PictureArguments(Arguments):
             warp=self.warp,
             frame=self.frame,
             radiometric=radiometric,
+            flow=flow,
         )

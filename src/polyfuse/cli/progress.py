@@ -79,6 +79,10 @@ class Teller:
         else:
             self._say(text)
 
+    def note(self, text: str) -> None:
+        """Say something at once."""
+        self._line(text)
+
     def tile(self, done: int, total: int) -> None:
         """Take note of a finished tile of the pair that is being fused."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from polyfuse.fusion.record import settings
 from polyfuse.fusion.result import Result
 from polyfuse.fusion.sidecar import RESULT, damage_note, earlier_record, is_damaged, sidecar_path
 from polyfuse.fusion.thermal import Sources, celsius, celsius_path, completed, read_sources
-from polyfuse.io import Pair, read_picture
+from polyfuse.io import Pair, Picture, read_picture
 from polyfuse.io.atomic import check_all_apart, check_free
 from polyfuse.io.source import shown
 from polyfuse.io.write import write_measured
@@ -33,6 +33,8 @@ AHEAD = 2
 
 Jobs = Sequence[tuple[Pair, Path]]
 """Pairs with the files their results go to, in order."""
+OnSources = Callable[[Pair, Picture, Picture], None]
+"""Takes a pair and its sources."""
 BeingWritten = tuple[Pair, Path, Result, Future[Any]]
 """A pair, the file its result goes to, the result, and what is done once it is written."""
 
@@ -79,6 +81,7 @@ def fuse_pairs(
     writing: Writing | None = None,
     on_error: Literal["stop", "skip"] = "stop",
     on_tile: OnTile | None = None,
+    on_sources: OnSources | None = None,
 ) -> Iterator[Outcome]:
     """Fuse every pair into its path, in order, yielding what became of each as soon as it is on the disk.
 
@@ -90,6 +93,7 @@ def fuse_pairs(
         on_error: "skip" goes on after a failed pair; "stop" starts no further pair and ends once those under way are
             on the disk.
         on_tile: Called with (tiles done, tiles in all) while a pair is being fused.
+        on_sources: Called with a pair and its two sources as they were read, before they are fused.
 
     Raises:
         OutputError: Before any work, if results or sidecars exist and neither overwriting nor resuming was asked for,
@@ -102,7 +106,7 @@ def fuse_pairs(
     kept = {path for pair, path in jobs if how.resume and is_done(pair, path, made_by, how)}
     damaged = damaged_sidecars(jobs, how)
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        run = _PairsRun(jobs, kept, model, options, how, on_tile, reader, writer)
+        run = _PairsRun(jobs, kept, model, options, how, (on_tile, on_sources), reader, writer)
         try:
             yield from all_there(with_damage_note(run.outcomes(on_error), damaged))
         finally:
@@ -123,7 +127,7 @@ class _PairsRun:
         model: What fuses the others.
         options: How.
         how: How results are written.
-        on_tile: Called after each tile.
+        called: What is called after each tile, and with the sources of each pair.
         reader: Thread in which sources are read.
         writer: Thread in which results are written.
     """
@@ -135,12 +139,13 @@ class _PairsRun:
         model: FusionModel,
         options: FuseOptions,
         how: Writing,
-        on_tile: OnTile | None,
+        called: tuple[OnTile | None, OnSources | None],
         reader: ThreadPoolExecutor,
         writer: ThreadPoolExecutor,
     ) -> None:
         self._jobs, self._kept, self._how = jobs, kept, how
-        self._model, self._options, self._on_tile = model, options, on_tile
+        self._model, self._options = model, options
+        self._on_tile, self._on_sources = called
         self._reader, self._writer = reader, writer
         self._to_read = iter([job for job in jobs if job[1] not in kept])
         self._reads: dict[Path, Future[Sources]] = {}
@@ -174,6 +179,9 @@ class _PairsRun:
         try:
             sources = reading.result()
             self._read_ahead()
+            if self._on_sources is not None:
+                self._on_sources(pair, sources.a, sources.b)
+            sources = sources.with_flow()
             temperatures = celsius(sources) if self._how.temperature else None
             result = fuse_pictures(sources.a, sources.b, self._model, sources.options, self._on_tile)
             result = completed(result, sources, self._made_by)

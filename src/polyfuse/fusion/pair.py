@@ -17,7 +17,7 @@ from polyfuse.fusion.fuser import Fuser, OnTile
 from polyfuse.fusion.options import FuseOptions
 from polyfuse.fusion.record import settings
 from polyfuse.fusion.result import Result
-from polyfuse.fusion.sources import as_picture, one_of, same_size
+from polyfuse.fusion.sources import as_picture, flowing, one_of, same_size
 from polyfuse.fusion.thermal import completed, read_sources
 from polyfuse.io import Pair, Picture, Source
 
@@ -100,12 +100,15 @@ def fuse_pictures(
 ) -> Result:
     """`fuse` for pictures that are read and a model that is loaded; `on_tile` is called after each tile."""
     started = time.perf_counter()
+    made_by = settings(model, options)
+    options, flow_notes = flowing(a, b, options)
     a, b, size_notes = same_size(a, b, options)
     conventions, notes = decide(a, b, options, model.provenance)
     fuser = Fuser(model, options, conventions)
     image, num_tiles = fuser.image(a, b, on_tile)
     record = fuser.record(a, b, num_tiles=num_tiles, seconds=time.perf_counter() - started)
-    told = (*size_notes, *notes, *_tile_notes(model, num_tiles))
+    record["settings"] = made_by  # by which --resume knows the result; a flow is in record["warp"]
+    told = (*size_notes, *flow_notes, *notes, *_tile_notes(model, num_tiles))
     return Result(image, {**record, "notes": list(told)}, told)
 
 

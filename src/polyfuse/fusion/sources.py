@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
+from polyfuse.alignment import Warp
 from polyfuse.alignment.apply import aligned
 from polyfuse.errors import InputError, UsageError
 from polyfuse.fusion.options import FuseOptions
@@ -101,13 +102,50 @@ def _tensor_to_array(tensor: torch.Tensor, name: str) -> NDArray[Any]:
         raise InputError(f"{what}: pass a plain tensor of uint8, uint16 or float32.") from error
 
 
+def flowing(a: Picture, b: Picture, options: FuseOptions) -> tuple[FuseOptions, tuple[str, ...]]:
+    """Options with the warp and the flow of one pair, where a flow is wanted, and a note of what came of it.
+
+    Raises:
+        InputError: If sizes are not the warp's, or without one differ.
+    """
+    if not options.flow:
+        return options, ()
+    from polyfuse.alignment.flow_fit import warp_with_flow
+
+    sizes = (a.width, a.height), (b.width, b.height)
+    if options.warp is None and sizes[0] != sizes[1]:
+        raise InputError(f"a is {a.width}x{a.height} but b is {b.width}x{b.height}: pass --warp as well as --flow.")
+    given = Warp.identity(*sizes) if options.warp is None else options.aligning
+    warp, found = warp_with_flow(given, a.array, b.array)
+    if found.flow is None:
+        why = "too little can be compared" if found.before is None else "it would bring a and b no closer"
+        return options.changed({"flow": False}), (f"no flow is applied: {why}",)
+    note = (
+        f"flow of up to {found.longest:.1f} pixels, {found.before:.1f} off before and {found.after:.1f} after (median)"
+    )
+    return options.changed({"flow": False, "warp": warp}), (note,)
+
+
+def refuse_flow(options: FuseOptions) -> None:
+    """Refuse a search for a flow where pictures are no single pairs.
+
+    Raises:
+        UsageError: If it is wanted.
+    """
+    if options.flow:
+        raise UsageError("a flow is found for pairs of pictures that `fuse` fuses one by one: make a warp with "
+                         "`polyfuse align --flow` and pass that.")  # fmt: skip
+
+
 def same_size(a: Picture, b: Picture, options: FuseOptions) -> tuple[Picture, Picture, tuple[str, ...]]:
     """Both pictures at one size, and notes: if one of them was damaged, warped or resampled.
 
     Raises:
+        UsageError: If a flow is wanted, which `flowing` finds first.
         InputError: If the sizes are not those of `options.warp`. Without a warp: if the sizes differ and
             `options.resize` names no source to resample, or their shapes differ too and `options.resize_anyway` is off.
     """
+    refuse_flow(options)
     damage = tuple(
         f"{shown(picture.path or name)}: {DAMAGE_NOTE}"
         for name, picture in (("a", a), ("b", b))

@@ -15,7 +15,7 @@ from polyfuse.alignment.apply import resampler_of
 from polyfuse.errors import InputError
 from polyfuse.fusion.options import FuseOptions
 from polyfuse.fusion.result import Result
-from polyfuse.fusion.sources import as_picture
+from polyfuse.fusion.sources import as_picture, flowing
 from polyfuse.io import Pair, Picture
 from polyfuse.io.source import shown
 from polyfuse.radiometric import ThermalFile, read_thermal
@@ -42,6 +42,17 @@ class Sources:
     """The radiometric file that a is from."""
     unit: float | None = None
     """Kelvin of one level of a; None if its levels are counts, or no temperatures are wanted."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of how they were brought together."""
+
+    def with_flow(self) -> Sources:
+        """The same with the flow that they show, where one is wanted.
+
+        Raises:
+            InputError: If sizes are not the warp's, or without one differ.
+        """
+        options, notes = flowing(self.a, self.b, self.options)
+        return replace(self, options=options, notes=(*self.notes, *notes))
 
 
 def read_sources(pair: Pair, options: FuseOptions) -> Sources:
@@ -81,17 +92,18 @@ def read_sources(pair: Pair, options: FuseOptions) -> Sources:
 
 
 def completed(result: Result, sources: Sources, made_by: Mapping[str, Any]) -> Result:
-    """A result with what its radiometric file adds: constants and range in the record, EXIF, notes in degrees.
+    """A result with what its sources add: notes, and of a radiometric file constants and range in the record, and EXIF.
 
     Args:
         result: From `fuse_pictures`.
         sources: What it was made of.
         made_by: Settings of the run, by which `--resume` knows the result; the pair's own say more.
     """
-    file, unit = sources.thermal, sources.unit
+    file, unit, notes = sources.thermal, sources.unit, [*sources.notes, *result.notes]
     if file is None:
-        return result
-    thermal, notes = file.record(), list(result.notes)
+        record = {**result.record, "settings": dict(made_by), "notes": notes}
+        return replace(result, record=record, notes=tuple(notes))
+    thermal = file.record()
     window = result.record["range"]["a"]
     if unit is not None:
         low, high = (value * unit - KELVIN for value in (window["low"], window["high"]))

@@ -13,7 +13,7 @@ from polyfuse.errors import UsageError
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions
 from polyfuse.fusion.sidecar import damage_note, earlier_record, is_damaged, remove_sidecar, sidecar_path, write_sidecar
-from polyfuse.fusion.sources import refuse_radiometric
+from polyfuse.fusion.sources import refuse_flow, refuse_radiometric
 from polyfuse.io.atomic import check_all_apart, check_apart, check_free, check_name
 from polyfuse.io.source import shown
 from polyfuse.video.codecs import ClipOptions, Encoding, choose_encoding
@@ -74,6 +74,7 @@ def fuse_clip(
         raise UsageError("weights and device go with a model's name: load the model with them instead.")
     chosen, clip_options, target = (options or FuseOptions()).changed(changes), clip or ClipOptions(), Path(out)
     refuse_radiometric(chosen)
+    refuse_flow(chosen)
     encoding = choose_encoding(target, clip_options)
     if chosen.swap:
         a, b = b, a

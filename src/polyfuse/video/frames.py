@@ -19,6 +19,7 @@ from polyfuse.fusion import FuseOptions, Outcome, Result, Writing
 from polyfuse.fusion.batch import (
     BeingWritten,
     Jobs,
+    OnSources,
     all_there,
     check_outputs,
     damaged_sidecars,
@@ -30,7 +31,7 @@ from polyfuse.fusion.batch import (
 from polyfuse.fusion.conventions import decide
 from polyfuse.fusion.fuser import Fuser
 from polyfuse.fusion.record import settings
-from polyfuse.fusion.sources import refuse_radiometric, same_size
+from polyfuse.fusion.sources import refuse_flow, refuse_radiometric, same_size
 from polyfuse.video.filters import make_filter
 from polyfuse.video.fusing import AHEAD, STRETCH_FRAMES, FrameFusion, ahead, step_of
 from polyfuse.video.sequence import FrameFiles
@@ -45,7 +46,13 @@ _STATE_NOTE = "the state of the filter that an earlier run left is damaged, so t
 
 
 def fuse_frames(
-    jobs: Jobs, model: FusionModel, options: FuseOptions, temporal: str, *, writing: Writing | None = None
+    jobs: Jobs,
+    model: FusionModel,
+    options: FuseOptions,
+    temporal: str,
+    *,
+    writing: Writing | None = None,
+    on_sources: OnSources | None = None,
 ) -> Iterator[Outcome]:
     """Fuse the frames of a sequence in their order, yielding what became of each as soon as it is on the disk.
 
@@ -59,6 +66,7 @@ def fuse_frames(
         options: Options for all frames.
         temporal: The filter along time, as `--temporal` takes it; not "none".
         writing: How results are written.
+        on_sources: Called with the first pair of the sequence and its sources.
 
     Raises:
         UsageError: If the filter is unknown, or "none", which needs no order.
@@ -68,13 +76,14 @@ def fuse_frames(
         InputError: Before any work, if frames differ in size.
     """
     refuse_radiometric(options)
+    refuse_flow(options)
     how, wanted = writing or Writing(), make_filter(temporal)
     if wanted is None:
         raise UsageError("temporal 'none' keeps no frames in order: use exponential or flow.")
     jobs = in_roles(jobs, options)
     check_outputs(jobs, how)
     damaged = damaged_sidecars(jobs, how)
-    run = _FramesRun(jobs, model, options, how, temporal, wanted)
+    run = _FramesRun(jobs, model, options, how, temporal, wanted, on_sources)
     yield from all_there(with_damage_note(run.outcomes(), damaged))
 
 
@@ -82,8 +91,16 @@ class _FramesRun:
     """One pass over a sequence."""
 
     def __init__(
-        self, jobs: Jobs, model: FusionModel, options: FuseOptions, how: Writing, temporal: str, wanted: TemporalFilter
+        self,
+        jobs: Jobs,
+        model: FusionModel,
+        options: FuseOptions,
+        how: Writing,
+        temporal: str,
+        wanted: TemporalFilter,
+        on_sources: OnSources | None,
     ) -> None:
+        self._on_sources = on_sources
         self._jobs, self._model, self._options, self._how, self._filter = jobs, model, options, how, wanted
         self._made_by = {**settings(model, options), "sequence": {"temporal": temporal, "frames": len(jobs)}}
         named = [[str(path) for path in (pair.a, pair.b, target)] for pair, target in jobs]
@@ -128,7 +145,10 @@ class _FramesRun:
         files = FrameFiles([pair for pair, _ in self._jobs], self._options)
         number = start
         try:
-            first_a, first_b, _ = same_size(*files.pair(0), self._options)
+            first = files.pair(0)
+            if self._on_sources is not None:
+                self._on_sources(self._jobs[0][0], *first)
+            first_a, first_b, _ = same_size(*first, self._options)
             conventions, notes = decide(first_a, first_b, self._options, self._model.provenance, files.ranges)
             fusion = FrameFusion(Fuser(self._model, self._options, conventions), self._filter)
             chosen = range(0, len(self._jobs), step_of(len(self._jobs), STRETCH_FRAMES))

@@ -182,3 +182,16 @@ def test_flow_is_for_single_pictures(drawn: Path, capsys: pytest.CaptureFixture[
     write_picture(drawn / "seq" / "a.png", np.zeros((40, 50), np.uint8))
     words = ["fuse", str(drawn / "seq"), str(drawn / "seq"), "--flow", "--temporal", "exponential"]
     assert run([*words, "--out", str(drawn / "out")]) == 2
+
+
+@pytest.mark.parametrize("more", [(), ("--temporal", "exponential")])
+def test_shifted_sources_are_told_of_once(
+    drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
+) -> None:
+    plane = read_picture(drawn / "b.png").array
+    for name in ("1.png", "2.png"):
+        write_picture(tmp_path / "ir" / name, np.ascontiguousarray(255 - plane[:, 8:]))
+        write_picture(tmp_path / "vi" / name, np.ascontiguousarray(plane[:, :-8]))
+    words = ["fuse", str(tmp_path / "ir"), str(tmp_path / "vi"), "-o", str(tmp_path / "out"), "--model", "average"]
+    assert run([*words, *more]) == 0
+    assert capsys.readouterr().err.count("the sources seem shifted by") == 1

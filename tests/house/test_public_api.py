@@ -25,6 +25,7 @@ PUBLIC = [
     "load",
 ]
 MODULES = {
+    "alignment": ["Warp", "find_warp", "read_warp", "seems_off", "warp_of_points", "write_warp"],
     "comparison": ["ComparePage", "DEFAULT_METRICS", "Made", "Request", "compare", "find_pictures", "make_page"],
     "pages": [
         "Better",
@@ -77,6 +78,7 @@ MODULES = {
         "save_claims",
     ],
     "fusion": ["FuseOptions", "Outcome", "Result", "Source", "Writing", "fuse", "fuse_pairs", "fuse_tensors"],
+    "radiometric": ["Calibration", "ThermalFile", "read_thermal"],
     "registry": [
         "CLIP_DEFAULT",
         "DEFAULT",

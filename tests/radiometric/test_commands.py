@@ -82,14 +82,14 @@ def test_range_in_degrees_is_black_and_white(make_flir: Make, run: Run, tmp_path
 
 def test_time_and_place_go_into_the_result_and_makers_notes_do_not(make_flir: Make, run: Run, tmp_path: Path) -> None:
     make_flir(exif=exif_of())
-    for name in ("fused.png", "fused.jpg", "fused.webp"):
+    for name in ("fused.png", "fused.jpg", "fused.webp", "fused.tif"):
         assert run("fuse", "FLIR.jpg", "-o", name, "--model", "average")[0] == 0
         with Image.open(tmp_path / name) as image:
             exif = image.getexif()
-        assert (exif[0x0112], exif[0x010F]) == (1, "FLIR Systems AB")
-        assert 0x0110 not in exif
-        assert dict(exif.get_ifd(0x8769)) == {0x9003: "2020:01:02 03:04:05"}
-        assert exif.get_ifd(0x8825)[2] == (47.0, 22.0, 1.5)
+            assert (exif[0x0112], exif[0x010F]) == (1, "FLIR Systems AB")
+            assert 0x0110 not in exif
+            assert dict(exif.get_ifd(0x8769)) == {0x9003: "2020:01:02 03:04:05"}
+            assert exif.get_ifd(0x8825)[2] == (47.0, 22.0, 1.5)
 
 
 def test_time_and_place_go_into_colour_of_16_bits(make_flir: Make, run: Run, tmp_path: Path) -> None:
@@ -213,3 +213,18 @@ def test_recordings_of_real_cameras_are_told(shared_dir: Path, run: Run) -> None
     code, out, _ = run("data", "inspect", path)
     assert code == 0
     assert "7 frames of 1024x768, degrees Celsius" in "\n".join(out)
+
+
+def test_time_and_place_in_a_tiff_leave_its_pixels_as_they_are(make_flir: Make, run: Run, tmp_path: Path) -> None:
+    make_flir(exif=exif_of())
+    for name in ("fused.png", "fused.tif", "grey.tif", "fused.bmp"):
+        words = ("--grey",) if name == "grey.tif" else ()
+        assert run("fuse", "FLIR.jpg", "-o", name, "--model", "average", "--bit-depth", "8", *words)[0] == 0
+    assert (tifffile.imread(tmp_path / "fused.tif") == read_picture(tmp_path / "fused.png").array).all()
+    assert (read_picture(tmp_path / "fused.tif").array == read_picture(tmp_path / "fused.bmp").array).all()
+    with tifffile.TiffFile(tmp_path / "grey.tif") as file:
+        tags = file.pages[0].tags  # type: ignore[union-attr]
+        assert tags[0x010F].value == "FLIR Systems AB"
+        assert tags["ExifTag"].value["DateTimeOriginal"] == "2020:01:02 03:04:05"
+        assert tags["GPSTag"].value["GPSLatitudeRef"] == "N"
+        assert tags["Software"].value == "polyfuse"

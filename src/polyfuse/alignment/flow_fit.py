@@ -186,7 +186,7 @@ def _basis(points: NDArray[np.float64], size: tuple[int, int], grid: tuple[int, 
         for column in range(4):
             np.add.at(side, (np.arange(len(points)), places[:, column]), weights[:, column])
         sides.append(side)
-    return np.einsum("nr,nc->nrc", *sides).reshape(len(points), -1)
+    return np.asarray(np.einsum("nr,nc->nrc", *sides).reshape(len(points), -1))
 
 
 def _stiffness(rows: int, columns: int) -> NDArray[np.float64]:

@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from polyfuse.alignment.canvas import as_canvas, projected
-from polyfuse.alignment.points import NEEDED, Points, fit_points
-from polyfuse.alignment.warp import Kind, Warp
+from polyfuse.alignment.points import LARGEST_TERM, NEEDED, Points, fit_points
+from polyfuse.alignment.warp import Kind, Warp, distorted, undistorted
 from polyfuse.errors import DependencyError, InputError, UsageError
 from polyfuse.io.source import counted
 
 SMALLEST_BOARD, LARGEST_BOARD = 3, 50
+LEAST_BOARDS = 3
+"""Pictures of a board from which it gives the terms of lenses."""
+_LENS_BETTER, _LENS_REACH = 0.9, 0.6
+"""Residual with a term in that without up to which it is kept; halves of the diagonal that points must reach out to."""
 _STEADY = 0.6
 """Share of the points' spread over b below which they say little about the rest of the picture."""
+
+
+@dataclass(frozen=True)
+class Lens:
+    """The term of one camera by its pictures of a board."""
+
+    radial: float
+    before: float
+    """Root mean square of how far points are from a flat board, pixels."""
+    after: float
+    """The same with the term."""
 
 
 def parse_board(text: str) -> tuple[int, int]:
@@ -113,19 +129,83 @@ def warp_of_boards(
     a, b = np.concatenate(points_a), np.concatenate(points_b)
     if len(a) < NEEDED[kind]:
         raise InputError(f"{kind} needs {NEEDED[kind]} points and {len(a)} came: give more pictures")
-    matrix = fit_points(a, b, kind)
-    errors = np.hypot(*(projected(matrix, a) - b).T)
     (height_a, width_a), (height_b, width_b) = next(iter(sizes))
+    size_a, size_b = (width_a, height_a), (width_b, height_b)
+    lenses, details = (Lens(0.0, 0.0, 0.0), Lens(0.0, 0.0, 0.0)), {}
+    if kind == "homography-radial":
+        lenses = lens_of_boards(points_a, board, size_a), lens_of_boards(points_b, board, size_b)
+        details["flatness"] = {
+            side: [round(lens.before, 3), round(lens.after, 3)] for side, lens in zip("ab", lenses, strict=True)
+        }
+        if lenses[0].radial == lenses[1].radial == 0:
+            kind = "homography"
+    flat_a, flat_b = undistorted(a, size_a, lenses[0].radial), undistorted(b, size_b, lenses[1].radial)
+    matrix = fit_points(flat_a, flat_b, "homography" if kind == "homography-radial" else kind)
+    errors = np.hypot(*(distorted(projected(matrix, flat_a), size_b, lenses[1].radial) - b).T)
     spread = np.ptp(b, axis=0) / [width_b, height_b]
     return Warp(
-        matrix, (width_a, height_a), (width_b, height_b), kind,
+        matrix, size_a, size_b, kind, lenses[0].radial, lenses[1].radial,
         found=f"a board in {counted(len(pairs), 'pair')}", residual=float(np.median(errors)),
         details={
             "points": len(a),
             "largest_residual": round(float(errors.max()), 3),
             "covers_little": bool(spread.max() < _STEADY),
+            **details,
         },
     )  # fmt: skip
+
+
+def lens_of_boards(pictures: Sequence[Points], board: tuple[int, int], size: tuple[int, int]) -> Lens:
+    """The radial term of one camera under which its pictures of a board are those of a flat one.
+
+    Args:
+        pictures: Points of the board, row by row, of each picture.
+        board: Columns and rows.
+        size: Width and height of the pictures.
+
+    Returns:
+        The term; 0 where it would not help, or points are few or all in the middle.
+
+    Source: a plane and one term of Zhang's calibration (2000), searched along a line; ours.
+    """
+    x, y = np.meshgrid(np.arange(board[0], dtype=float), np.arange(board[1], dtype=float))
+    flat = np.stack([x.ravel(), y.ravel()], axis=-1)
+
+    def off(radial: float) -> float:
+        parts = []
+        for points in pictures:
+            straight = undistorted(points, size, radial)
+            back = distorted(projected(fit_points(flat, straight, "homography"), flat), size, radial)
+            parts.append(np.nan_to_num(back - points, nan=1e3))
+        return float(np.sqrt(np.mean(np.concatenate(parts) ** 2)))
+
+    before = off(0.0)
+    far = max(float(np.hypot(*(points - (np.array(size) - 1) / 2).T).max()) for points in pictures)
+    if len(pictures) < LEAST_BOARDS or far < _LENS_REACH * np.hypot(*size) / 2:
+        return Lens(0.0, before, before)
+    radial = _lowest(off, -LARGEST_TERM, LARGEST_TERM)
+    after = off(radial)
+    return Lens(radial, before, after) if after <= _LENS_BETTER * before else Lens(0.0, before, before)
+
+
+def _lowest(of: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function of one number is lowest: on a coarse grid, then by golden sections."""
+    grid = np.linspace(low, high, 9)
+    best = int(np.argmin([of(float(value)) for value in grid]))
+    left, right = float(grid[max(0, best - 1)]), float(grid[min(len(grid) - 1, best + 1)])
+    share = (np.sqrt(5) - 1) / 2
+    inner, outer = right - share * (right - left), left + share * (right - left)
+    of_inner, of_outer = of(inner), of(outer)
+    while right - left > 1e-4:
+        if of_inner < of_outer:
+            right, outer, of_outer = outer, inner, of_inner
+            inner = right - share * (right - left)
+            of_inner = of(inner)
+        else:
+            left, inner, of_inner = inner, outer, of_outer
+            outer = left + share * (right - left)
+            of_outer = of(outer)
+    return (left + right) / 2
 
 
 def _same_order(a: Points, b: Points) -> Points:

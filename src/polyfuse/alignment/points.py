@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyfuse.alignment.canvas import Matrix, inverted, projected
-from polyfuse.alignment.warp import Kind, Warp
+from polyfuse.alignment.warp import MOST_RADIAL, Kind, Warp, distorted, undistorted
 from polyfuse.errors import InputError, UsageError
 from polyfuse.io.source import counted, read_bytes_of, shown
 
-NEEDED: Mapping[Kind, int] = MappingProxyType({"shift": 1, "similarity": 2, "affine": 3, "homography": 4})
+NEEDED: Mapping[Kind, int] = MappingProxyType(
+    {"shift": 1, "similarity": 2, "affine": 3, "homography": 4, "homography-radial": 8}
+)
 """Pairs of points that a model needs at least."""
 MAX_TABLE = 1 << 22
 """Largest table that is read, bytes."""
@@ -25,6 +27,13 @@ _ONE_SPOT = 1.0
 _THIN = 1e-3
 """Spread across a line of points, in that along it, below which they lie on one line."""
 _ROUNDS = 20
+LEAST_FOR_LENSES = NEEDED["homography-radial"]
+"""Pairs of points from which radial terms of both cameras are fitted; there are ten unknowns in them."""
+LARGEST_TERM = 0.8 * MOST_RADIAL
+"""Largest radial term that is looked for."""
+_PRIOR = 0.1
+"""A term of this size costs as much as a residual of one pixel, so that what points leave open stays near none."""
+_TERM_STEP, _TERM_ROUNDS = 1e-4, 12
 
 Points = NDArray[np.float64]
 
@@ -83,7 +92,7 @@ def _homography(p: Points, q: Points) -> Matrix:
     values = np.linalg.svd(system, compute_uv=False)
     if len(values) > 7 and values[7] < 1e-6 * values[0]:
         raise InputError("too many of the points lie on one line for a homography: spread them, or pass --model affine")
-    matrix = np.linalg.svd(system)[2][-1].reshape(3, 3)
+    matrix = np.linalg.svd(system, full_matrices=len(system) < 9)[2][-1].reshape(3, 3)
     matrix = matrix / matrix[2, 2]
     for _ in range(_ROUNDS):
         below = matrix[2, 0] * x + matrix[2, 1] * y + 1
@@ -102,6 +111,53 @@ def _homography(p: Points, q: Points) -> Matrix:
         if np.abs(step).max() < 1e-12:
             break
     return np.asarray(matrix)
+
+
+def fit_with_lenses(
+    a: Points, b: Points, size_a: tuple[int, int], size_b: tuple[int, int]
+) -> tuple[Matrix, float, float]:
+    """The homography and radial terms that bring points of a closest to those of b, in least squares of distances in b.
+
+    Args:
+        a: (N, 2), at least `LEAST_FOR_LENSES`.
+        b: (N, 2).
+        size_a: Width and height of a.
+        size_b: Width and height of b.
+
+    Returns:
+        The matrix between pictures without their lenses, and the terms of a and b.
+
+    Raises:
+        InputError: If the points are too few, or lie on a line.
+
+    Source: variable projection with Gauss-Newton (Golub and Pereyra, 1973); ours.
+    """
+    if len(a) < LEAST_FOR_LENSES:
+        raise InputError(f"homography-radial needs {LEAST_FOR_LENSES} pairs of points and {len(a)} came: give more")
+
+    def solved(terms: NDArray[np.float64]) -> tuple[Matrix, NDArray[np.float64]]:
+        flat_a, flat_b = undistorted(a, size_a, terms[0]), undistorted(b, size_b, terms[1])
+        matrix = fit_points(flat_a, flat_b, "homography")
+        off = (flat_b - projected(matrix, flat_a)).ravel()
+        return matrix, np.concatenate([np.nan_to_num(off, nan=1e3), terms / _PRIOR])
+
+    terms = np.zeros(2)
+    matrix, residual = solved(terms)
+    for _ in range(_TERM_ROUNDS):
+        changes = [solved(terms + _TERM_STEP * unit)[1] - residual for unit in np.eye(2)]
+        step = np.linalg.lstsq(np.stack(changes, axis=1) / _TERM_STEP, -residual, rcond=None)[0]
+        for share in (1.0, 0.5, 0.25, 0.1):
+            tried = np.clip(terms + share * step, -LARGEST_TERM, LARGEST_TERM)
+            new_matrix, new_residual = solved(tried)
+            if (new_residual**2).sum() < (residual**2).sum():
+                break
+        else:
+            break
+        done = float(np.abs(tried - terms).max()) < 1e-6
+        terms, matrix, residual = tried, new_matrix, new_residual
+        if done:
+            break
+    return matrix, float(terms[0]), float(terms[1])
 
 
 def warp_of_points(
@@ -129,8 +185,13 @@ def warp_of_points(
         raise InputError(f"{kind} needs {least} pairs of points and {len(a)} came: give more")
     for name, points, size in (("a", a, size_a), ("b", b, size_b)):
         _check_points(name, points, size)
-    matrix = fit_points(a, b, kind)
-    errors = np.hypot(*(projected(matrix, a) - b).T)
+    radial_a = radial_b = 0.0
+    if kind == "homography-radial":
+        matrix, radial_a, radial_b = fit_with_lenses(a, b, size_a, size_b)
+    else:
+        matrix = fit_points(a, b, kind)
+    there = distorted(projected(matrix, undistorted(a, size_a, radial_a)), size_b, radial_b)
+    errors = np.hypot(*(there - b).T)
     spare = len(a) > NEEDED[kind]
     details = {
         "points": len(a),
@@ -138,7 +199,7 @@ def warp_of_points(
         "worst_point": int(errors.argmax()) + 1,
     }
     return Warp(
-        matrix, size_a, size_b, kind,
+        matrix, size_a, size_b, kind, radial_a, radial_b,
         found=f"{len(a)} pairs of points", residual=float(np.median(errors)) if spare else None,
         details=details if spare else {"points": len(a)},
     )  # fmt: skip

@@ -15,7 +15,7 @@ from polyfuse.alignment.evidence import ACCEPTED, Evidence
 from polyfuse.alignment.find import Estimate, estimate, judged, refined_by_all
 from polyfuse.alignment.points import fit_points
 from polyfuse.alignment.warp import Kind, Warp
-from polyfuse.errors import InputError
+from polyfuse.errors import InputError, UsageError
 
 GRID = 9
 """Points a side of the grid on which warps are compared."""
@@ -72,8 +72,11 @@ def find_warp(
         The warp with its confidence, which may be low: look at `is_accepted`.
 
     Raises:
+        UsageError: For a model with radial terms.
         InputError: If there is no pair, or sizes differ.
     """
+    if kind == "homography-radial":
+        raise UsageError("frames give a homography first: ask for that, then polyfuse.alignment.lens.with_lenses.")
     canvases: list[tuple[str, Canvas, Canvas]] = []
     for name, a, b in pairs:
         canvas_a, canvas_b = as_canvas(a), as_canvas(b)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from polyfuse.alignment.vote import Finding
+    from polyfuse.alignment.warp import Kind
     from polyfuse.io import Pair, Picture
 
 DEFAULT_OUT = Path("warp.json")
@@ -30,7 +31,7 @@ class AlignArguments(Arguments):
     """The options of `polyfuse align`."""
 
     out: Path | None
-    model: Literal["auto", "shift", "similarity", "affine", "homography"]
+    model: Literal["auto", "shift", "similarity", "affine", "homography", "homography-radial"]
     points: Path | None
     board: str | None
     circles: bool
@@ -66,10 +67,11 @@ class AlignArguments(Arguments):
 @click.option("-o", "--out", type=PATH, metavar="FILE", help="The warp file to write; warp.json by default.")
 @click.option(
     "--model",
-    type=click.Choice(["auto", "shift", "similarity", "affine", "homography"]),
+    type=click.Choice(["auto", "shift", "similarity", "affine", "homography", "homography-radial"]),
     default="auto",
     show_default=True,
-    help="The most that the warp may do; auto is homography, with --points what their number allows.",
+    help="The most that the warp may do; auto is homography, with --points what their number allows. homography-radial "
+    "also looks for a radial term of each lens.",
 )
 @click.option(
     "--frames",
@@ -165,7 +167,12 @@ def _align(a: Path, b: Path, arguments: AlignArguments, document: dict[str, Any]
         finding = _by_points(a, b, arguments)
     else:
         finding = _by_board(a, b, arguments) if arguments.board else _found(a, b, arguments, document)
-    if arguments.flow and (finding.is_accepted or by_hand or arguments.anyway):
+    usable = finding.is_accepted or by_hand or arguments.anyway
+    if arguments.model == "homography-radial" and usable and not by_hand:
+        from polyfuse.alignment.lens import with_lenses
+
+        finding = with_lenses(finding)
+    if arguments.flow and usable:
         from polyfuse.alignment.flow_fit import flowed
 
         finding = flowed(finding)
@@ -192,7 +199,8 @@ def _found(a: Path, b: Path, arguments: AlignArguments, document: dict[str, Any]
     from polyfuse.alignment import find_warp
 
     hashes: tuple[list[str], list[str]] = ([], [])
-    kind = "homography" if arguments.model == "auto" else arguments.model
+    model = arguments.model
+    kind: Kind = "homography" if model == "auto" or model == "homography-radial" else model
     say = speaker(arguments.quiet)
     with progress(0, say, tell_failures=False, quiet=arguments.quiet) as shown:
         finding = find_warp(_pixels(a, b, arguments, hashes), kind=kind, on_pair=shown.frame)

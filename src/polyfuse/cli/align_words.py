@@ -25,6 +25,15 @@ def told(finding: Finding, off: dict[str, Any], *, by_hand: bool) -> list[str]:
             f"{details['pairs_agreeing']} of {details['pairs']} pairs agree, each by itself, "
             f"{details['pairs_sure']} of them sure; their warps lie {details['pairs_apart']} pixels apart"
         )
+    if warp.kind == "homography-radial":
+        lines.append(f"radial terms of the lenses: {warp.radial_a:+.3f} of a, {warp.radial_b:+.3f} of b")
+    elif "lenses" in warp.details:
+        lines.append(f"no radial terms of lenses: {warp.details['lenses']['why']}")
+    elif "flatness" in warp.details:
+        lines.append(
+            "no radial terms of lenses: the board is as flat without them, or in fewer than 3 pictures, or in their "
+            "middle alone"
+        )
     flow = warp.details.get("flow")
     if flow is not None and flow["kept"]:
         lines.append(

@@ -31,7 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "families": {"train", "losses", "drawing", "weights", "layers", "ops", "io"},
     "registry": {"families", "train", "drawing", "weights", "ops", "io"},
     "fusion": {"alignment", "radiometric", "registry", "families", "transforms", "io", "ops"},
-    "video": {"alignment", "fusion", "registry", "families", "transforms", "io", "ops"},
+    "video": {"alignment", "radiometric", "fusion", "registry", "families", "transforms", "io", "ops"},
     "live": {"video", "fusion", "alignment", "families", "transforms", "io"},
     "explain": {"alignment", "fusion", "registry", "families", "drawing", "io", "transforms", "ops"},
     "comparison": {

@@ -53,16 +53,20 @@ def let_threads_sleep() -> None:
 def fuse_clips(a: Path, b: Path, arguments: FuseArguments, document: dict[str, Any]) -> None:
     """Fuse two clips; `document` gets what became of them."""
     let_threads_sleep()
-    from polyfuse.io.source import counted
+    from polyfuse.io.source import counted, is_recording
     from polyfuse.video import ClipOptions, fuse_clip
 
     files, clips = arguments.files, arguments.clips
-    if files.radiometric:
-        raise UsageError("clips hold no temperatures: drop --radiometric, --keep-temperature and degrees in --range.")
+    if files.keep_temperature:
+        raise UsageError(
+            "--keep-temperature is for pictures: `polyfuse data inspect FILE -o FOLDER` writes those of a recording."
+        )
+    if files.radiometric and not any(is_recording(path) for path in (a, b)):
+        raise UsageError("clips hold no temperatures: drop --radiometric and degrees in --range.")
     if files.flow:
         raise UsageError("--flow is for pictures: make a warp with `polyfuse align --flow` and pass --warp.")
     say = speaker(files.quiet)
-    options = arguments.pictures.fuse_options()
+    options = arguments.pictures.fuse_options(radiometric=files.radiometric)
     clip = ClipOptions(clips.temporal, clips.codec, clips.crf, not clips.no_sound)
     target = files.target("fused.mp4", a.stem, ".mp4")
     in_a, in_b = (b, a) if options.swap else (a, b)

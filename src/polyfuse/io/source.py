@@ -27,6 +27,8 @@ _PICTURES = ("picture file", "clip", "table of pairs")
 """What users give as the first arguments; of other files the message says first what was tried."""
 CLIP_SUFFIXES = (".mp4", ".m4v", ".mkv", ".avi", ".mov", ".webm")
 """Suffixes by which a path counts as a clip; FFmpeg tells what the file holds."""
+RECORDING_SUFFIXES = (".seq", ".csq")
+"""Suffixes of recordings of thermal cameras (FLIR), lower case."""
 
 MAX_SHOWN, MAX_REASON = 1000, 300
 """Characters of a path, and of the words of an exception, in a message."""
@@ -45,8 +47,13 @@ _MAGIC = (
 
 
 def is_clip(path: Path) -> bool:
-    """Whether the name ends like a clip's."""
-    return path.suffix.lower() in CLIP_SUFFIXES
+    """Whether the name ends like a clip's, or like that of a thermal camera's recording."""
+    return path.suffix.lower() in CLIP_SUFFIXES or is_recording(path)
+
+
+def is_recording(path: Path) -> bool:
+    """Whether the name ends like that of a recording of a thermal camera's."""
+    return path.suffix.lower() in RECORDING_SUFFIXES
 
 
 def shown(path: str | os.PathLike[str], *, most: int = MAX_SHOWN) -> str:

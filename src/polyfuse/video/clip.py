@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,16 @@ from polyfuse.errors import UsageError
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions
 from polyfuse.fusion.sidecar import damage_note, earlier_record, is_damaged, remove_sidecar, sidecar_path, write_sidecar
-from polyfuse.fusion.sources import refuse_flow, refuse_radiometric
+from polyfuse.fusion.sources import refuse_flow
 from polyfuse.io.atomic import check_all_apart, check_apart, check_free, check_name
-from polyfuse.io.source import shown
+from polyfuse.io.source import is_recording, shown
 from polyfuse.video.codecs import ClipOptions, Encoding, choose_encoding
 from polyfuse.video.pairing import FramePairs
 from polyfuse.video.parts import parts_folder
-from polyfuse.video.reader import ClipInfo, describe
+from polyfuse.video.reader import ClipInfo
+from polyfuse.video.recording import in_degrees
 from polyfuse.video.run import ClipResult, ClipRun, OnFrame
+from polyfuse.video.sources import describe, in_levels
 
 
 def fuse_clip(
@@ -47,7 +50,7 @@ def fuse_clip(
     grow with the length.
 
     Args:
-        a: Infrared clip.
+        a: Infrared clip, or a thermal camera's recording (.seq, .csq), whose temperatures `range` may then be in.
         b: Visible clip; its colour, frame rate and sound are kept.
         out: The result: .mp4, .mov, .mkv or .webm; complete or not there. An interrupted run leaves its finished parts
             in a hidden folder beside it, from which `resume` goes on.
@@ -73,14 +76,15 @@ def fuse_clip(
     if not isinstance(model, str) and (weights is not None or str(device) != "cpu"):
         raise UsageError("weights and device go with a model's name: load the model with them instead.")
     chosen, clip_options, target = (options or FuseOptions()).changed(changes), clip or ClipOptions(), Path(out)
-    refuse_radiometric(chosen)
     refuse_flow(chosen)
     encoding = choose_encoding(target, clip_options)
     if chosen.swap:
         a, b = b, a
     info_a, info_b = (describe(path, max_pixels=chosen.max_pixels) for path in (a, b))
+    chosen = in_levels(chosen, info_a, info_b)
     _check_target(target, (info_a, info_b), replacing=overwrite or resume, sidecar=sidecar)
     chosen, notes = _fitting_depth(chosen, encoding, (info_a, info_b))
+    notes += info_a.notes
     if isinstance(model, str):
         by_default = model.lower() == "auto" and weights is None
         ready = registry.load(registry.CLIP_DEFAULT if by_default else model, weights=weights, device=device)
@@ -92,6 +96,8 @@ def fuse_clip(
     if resume and sidecar and is_damaged(target):
         notes += (damage_note([target]),)
     result = run.write(target, overwrite=overwrite, resume=resume, notes=notes, on_frame=on_frame)
+    if is_recording(info_a.path):
+        result = replace(result, record={**result.record, "thermal": in_degrees(result.record, info_a)})
     if sidecar:
         write_sidecar(target, result.record, overwrite=overwrite or resume)
     elif overwrite or resume:

@@ -7,7 +7,8 @@ from fractions import Fraction
 
 from polyfuse.errors import InputError
 from polyfuse.io.source import counted, shown
-from polyfuse.video.reader import ClipInfo, Frame, read_frames
+from polyfuse.video.reader import ClipInfo, Frame
+from polyfuse.video.sources import read_frames
 
 LOST_SHARE = 0.02
 """Share of the frames its header announces that a clip may lack before it counts as cut off. One more may always be

@@ -70,6 +70,10 @@ class ClipInfo:
     """Matrix, range, primaries and transfer as FFmpeg numbers them (ITU-T H.273)."""
     has_sound: bool
     """Whether it has a sound track."""
+    unit: float | None = None
+    """Kelvin of one level, of a thermal camera's recording that says so."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of the file."""
 
     @property
     def period(self) -> Fraction:

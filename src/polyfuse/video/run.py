@@ -30,7 +30,8 @@ from polyfuse.video.fusing import AHEAD, RANGE_FRAMES, STRETCH_FRAMES, FrameFusi
 from polyfuse.video.pairing import FramePairs
 from polyfuse.video.parts import Parts, parts_of
 from polyfuse.video.picture_stream import PictureFormat
-from polyfuse.video.reader import ClipInfo, read_frames
+from polyfuse.video.reader import ClipInfo
+from polyfuse.video.sources import read_frames
 from polyfuse.video.writer import PartEncoder, join, part_ends
 
 OnFrame = Callable[[int, int], None]

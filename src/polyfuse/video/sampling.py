@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from polyfuse.io import DEFAULT_MAX_PIXELS
 from polyfuse.video.fusing import step_of
 from polyfuse.video.pairing import FramePairs
-from polyfuse.video.reader import describe
+from polyfuse.video.sources import describe
 
 
 def sampled_pairs(

@@ -68,7 +68,7 @@ def visible(tmp_path: Path) -> Path:
 
 def test_recording_is_described_as_a_clip(make_recording: Make) -> None:
     info = describe(make_recording())
-    assert (info.width, info.height, info.num_frames, info.rate, info.depth) == (40, 30, 6, 10, 16)
+    assert (info.width, info.height, info.num_frames, int(info.rate), info.depth) == (40, 30, 6, 10, 16)
     assert (info.unit, info.is_grey, info.has_sound, info.notes) == (0.01, True, False, ())
     frames = list(read_frames(info))
     assert [frame.ticks for frame in frames] == [0, 100, 200, 300, 400, 500]

@@ -57,6 +57,11 @@ ANSWERS = 6
 """Answers of the search that are looked into."""
 SURE = 0.9
 """Confidence from which no other answer is looked into."""
+FINER = (
+    Range(NEAR.scales, 240),
+    Range(tuple(float(scale) for scale in np.geomspace(0.14, 0.4, 13)), 480),
+)
+"""Where nothing is sure the search is made again at larger sizes: for scenes with few edges, and for long lenses."""
 TURNS = (-12.0, -9.0, -6.0, -3.0, 3.0, 6.0, 9.0, 12.0, 90.0, 180.0, 270.0)
 """Degrees that are tried when nothing is found without."""
 TURNED = Range(NEAR.scales[::2], 128)
@@ -92,11 +97,14 @@ def estimate(a: Canvas, b: Canvas, *, kind: Kind = "homography") -> Estimate:
     """Find the warp of one pair, at most as free as `kind`; look at its confidence before you use it.
 
     Each answer of the search is refined at half size; the one that the blocks like best goes on. Where none convinces,
-    a is also turned, and the search begins again.
+    the search is made again at larger sizes, and then with a turned.
     """
     if min(float(canvas.plane.std()) for canvas in (a, b)) < EVEN:  # nothing to find, however it is turned
         return judged(a, b, scaling((a.width, a.height), (b.width, b.height)))
     best = _best_of(search(a, b), a, b, kind)
+    if best.confidence < ACCEPTED:
+        finer = _best_of(search(a, b, ranges=FINER), a, b, kind)
+        best = max(best, finer, key=lambda found: found.confidence)
     if best.confidence < ACCEPTED:
         turned = _best_of(search(a, b, ranges=(TURNED,), turns=TURNS), a, b, kind)
         best = max(best, turned, key=lambda found: found.confidence)

@@ -82,7 +82,9 @@ def fit_flow(pairs: Sequence[tuple[Canvas, Canvas]], matrix: Matrix) -> Flowing:
     shifts = flow.at(centres * scale + to_b[:2, 2]) / scale
     after = float(np.median(np.hypot(*(off - shifts).T)))
     helps = before >= LEAST_SHIFT and after <= BETTER * before
-    return Flowing(flow if helps else None, before * scale, after * scale, longest(controls) if helps else 0.0)
+    return Flowing(
+        flow if helps else None, float(before * scale), float(after * scale), longest(controls) if helps else 0.0
+    )
 
 
 def flowed(finding: Finding) -> Finding:

@@ -103,7 +103,8 @@ def test_recording_is_fused_with_a_visible_clip_in_degrees(
     assert thermal["window"] == pytest.approx([20, 120], abs=0.01)
     assert thermal["calibration"]["emissivity"] == pytest.approx(0.95)
     assert json.loads("\n".join(run(*words, "--range", "20C,120C", "--resume")[1]))["results"][0]["state"] == "kept"
-    code, out, _ = run(*words, "--overwrite")
+    code, out, err = run(*words, "--overwrite")
+    assert any("degrees Celsius are black and white" in line for line in err)
     thermal = json.loads((tmp_path / "fused.mkv.json").read_text(encoding="utf-8"))["thermal"]
     assert -KELVIN < thermal["window"][0] < thermal["window"][1]
 
@@ -129,3 +130,27 @@ def test_empty_recording_is_told(tmp_path: Path, run: Run, visible: Path) -> Non
     (tmp_path / "scene.seq").write_bytes(b"")
     code, _, err = run("fuse", "scene.seq", "visible.mkv", "--model", "average")
     assert (code, "is empty" in err[-1]) == (3, True), err
+
+
+def test_folder_of_radiometric_frames_is_a_sequence(make_flir: Make, run: Run, tmp_path: Path, raw: Any) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        make_flir(f"in/{number}.jpg", plane=(raw + 300 * number).astype("<u2").tobytes())
+    words = ("fuse", "in", "-o", "out", "--radiometric", "--temporal", "exponential:1", "--model", "average", "--json")
+    code, out, err = run(*words, "--keep-temperature", "--range", "20C,120C")
+    assert code == 0, err
+    assert [result["state"] for result in json.loads("\n".join(out))["results"]] == ["fused"] * 3
+    assert (tmp_path / "out" / "2_celsius.tif").is_file()
+    records = [json.loads((tmp_path / "out" / f"{n}.png.json").read_text(encoding="utf-8")) for n in range(3)]
+    assert [record["thermal"]["window"] for record in records] == [pytest.approx([20, 120], abs=0.01)] * 3
+    assert [record["sequence"]["frame"] for record in records] == [0, 1, 2]
+    assert records[0]["thermal"]["celsius"][1] < records[2]["thermal"]["celsius"][1]
+    states = json.loads("\n".join(run(*words, "--keep-temperature", "--range", "20C,120C", "--resume")[1]))["results"]
+    assert [result["state"] for result in states] == ["kept"] * 3
+    assert run(*words, "--overwrite")[0] == 0  # one window for all, measured
+    records = [json.loads((tmp_path / "out" / f"{n}.png.json").read_text(encoding="utf-8")) for n in range(3)]
+    assert records[0]["thermal"]["window"] == records[2]["thermal"]["window"]
+    make_flir("in/3.jpg", pip=(1.4, 0, 0))
+    code, _, err = run(*words, "--overwrite")
+    assert code == 3
+    assert "3.jpg is " in err[-1]

@@ -85,13 +85,11 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
     temporal = _checked_temporal(arguments.clips.temporal, many, files)
     jobs = _jobs(pairs, files, many)
     skip = many and files.on_error == "skip"
-    if options.radiometric:
-        if temporal != "none":
-            raise UsageError("--temporal does not go with radiometric files: drop it.")
-    elif options.warp is not None and not skip:
+    checks = not skip and not options.radiometric  # sizes of planes inside are looked at as they are read
+    if checks and options.warp is not None:
         swapped = [pair for pair, _ in in_roles(jobs, options)]
         check_pairs_fit(options.aligning, swapped, page=options.page, max_pixels=options.max_pixels)
-    elif options.resize is None and not skip:
+    elif checks and options.resize is None:
         check_sizes(pairs, page=options.page, max_pixels=options.max_pixels)
     if files.dry_run:
         listed = in_roles(jobs, options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -108,11 +108,16 @@ def completed(result: Result, sources: Sources, made_by: Mapping[str, Any]) -> R
     if unit is not None:
         low, high = (value * unit - KELVIN for value in (window["low"], window["high"]))
         thermal["window"] = [round(low, 3), round(high, 3)]
-        example = f"{math.floor(low)}C,{math.ceil(high)}C"
-        told = f"{low:.1f} and {high:.1f} degrees Celsius are black and white: --range takes others, such as {example}"
-        notes = [told if note.startswith(_WINDOW_NOTE) and "percentiles" in note else note for note in notes]
+        notes = in_degrees(notes, low, high)
     record = {**result.record, "settings": dict(made_by), "thermal": thermal, "notes": notes}
     return replace(result, record=record, notes=tuple(notes), exif=carried(file.exif))
+
+
+def in_degrees(notes: Sequence[str], low: float, high: float) -> list[str]:
+    """Notes, that of a measured window in degrees Celsius."""
+    example = f"{math.floor(low)}C,{math.ceil(high)}C"
+    told = f"{low:.1f} and {high:.1f} degrees Celsius are black and white: --range takes others, such as {example}"
+    return [told if note.startswith(_WINDOW_NOTE) and "percentiles" in note else note for note in notes]
 
 
 def celsius_path(path: Path) -> Path:

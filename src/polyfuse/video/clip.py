@@ -15,13 +15,14 @@ from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions
 from polyfuse.fusion.sidecar import damage_note, earlier_record, is_damaged, remove_sidecar, sidecar_path, write_sidecar
 from polyfuse.fusion.sources import refuse_flow
+from polyfuse.fusion.thermal import in_degrees
 from polyfuse.io.atomic import check_all_apart, check_apart, check_free, check_name
 from polyfuse.io.source import is_recording, shown
 from polyfuse.video.codecs import ClipOptions, Encoding, choose_encoding
 from polyfuse.video.pairing import FramePairs
 from polyfuse.video.parts import parts_folder
 from polyfuse.video.reader import ClipInfo
-from polyfuse.video.recording import in_degrees
+from polyfuse.video.recording import thermal_record
 from polyfuse.video.run import ClipResult, ClipRun, OnFrame
 from polyfuse.video.sources import describe, in_levels
 
@@ -97,7 +98,10 @@ def fuse_clip(
         notes += (damage_note([target]),)
     result = run.write(target, overwrite=overwrite, resume=resume, notes=notes, on_frame=on_frame)
     if is_recording(info_a.path):
-        result = replace(result, record={**result.record, "thermal": in_degrees(result.record, info_a)})
+        thermal, told = thermal_record(result.record, info_a), list(result.notes)
+        if info_a.unit is not None:
+            told = in_degrees(told, *thermal["window"])
+        result = replace(result, record={**result.record, "thermal": thermal, "notes": told}, notes=tuple(told))
     if sidecar:
         write_sidecar(target, result.record, overwrite=overwrite or resume)
     elif overwrite or resume:

@@ -12,6 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from polyfuse._version import __version__
 from polyfuse.errors import InputError, PolyfuseError, UsageError
 from polyfuse.families.spec import FusionModel
@@ -31,17 +34,22 @@ from polyfuse.fusion.batch import (
 from polyfuse.fusion.conventions import decide
 from polyfuse.fusion.fuser import Fuser
 from polyfuse.fusion.record import settings
-from polyfuse.fusion.sources import refuse_flow, refuse_radiometric, same_size
+from polyfuse.fusion.sources import refuse_flow, same_size
+from polyfuse.fusion.thermal import celsius, celsius_path, completed
+from polyfuse.io.write import write_measured
 from polyfuse.video.filters import make_filter
 from polyfuse.video.fusing import AHEAD, STRETCH_FRAMES, FrameFusion, ahead, step_of
 from polyfuse.video.sequence import FrameFiles
 from polyfuse.video.store import SUFFIX, read_arrays, read_progress, write_store
 from polyfuse.video.temporal import State, TemporalFilter
+from polyfuse.video.thermal_frames import ThermalFrames
 
 STATE_FRAMES = 16
 """After so many frames the filter's state is written; after an interruption at most as many are fused again."""
 STATE_FILE = f".polyfuse-temporal{SUFFIX}"
 """Where that state is kept, beside the results, until the last frame is done."""
+Made = tuple[int, Result | PolyfuseError, NDArray[np.float32] | None]
+"""Number of a frame, its result or why there is none, and its temperatures where they are wanted."""
 _STATE_NOTE = "the state of the filter that an earlier run left is damaged, so the sequence begins anew"
 
 
@@ -75,7 +83,6 @@ def fuse_frames(
             result would replace a source.
         InputError: Before any work, if frames differ in size.
     """
-    refuse_radiometric(options)
     refuse_flow(options)
     how, wanted = writing or Writing(), make_filter(temporal)
     if wanted is None:
@@ -140,48 +147,51 @@ class _FramesRun:
             return 0, {}
         return (0, {}) if state is None else (words["frames"], state)
 
-    def _results(self, start: int, reader: ThreadPoolExecutor) -> Iterator[tuple[int, Result | PolyfuseError]]:
+    def _results(self, start: int, reader: ThreadPoolExecutor) -> Iterator[Made]:
         """Number and result of each frame from `start` on; an error is the last."""
-        files = FrameFiles([pair for pair, _ in self._jobs], self._options)
-        number = start
+        pairs = [pair for pair, _ in self._jobs]
+        read = ThermalFrames if self._options.radiometric else FrameFiles
+        files: ThermalFrames | FrameFiles = read(pairs, self._options)
+        options, number = files.options, start
         try:
             first = files.pair(0)
             if self._on_sources is not None:
-                self._on_sources(self._jobs[0][0], *first)
-            first_a, first_b, _ = same_size(*first, self._options)
-            conventions, notes = decide(first_a, first_b, self._options, self._model.provenance, files.ranges)
-            fusion = FrameFusion(Fuser(self._model, self._options, conventions), self._filter)
+                self._on_sources(self._jobs[0][0], first.a, first.b)
+            first_a, first_b, _ = same_size(first.a, first.b, options)
+            conventions, notes = decide(first_a, first_b, options, self._model.provenance, files.ranges)
+            fusion = FrameFusion(Fuser(self._model, options, conventions), self._filter)
             chosen = range(0, len(self._jobs), step_of(len(self._jobs), STRETCH_FRAMES))
-            fusion.measure_output((a.array, b.array) for a, b in map(files.pair, chosen))
-            for a, b in ahead(map(files.pair, range(start, len(self._jobs))), reader):
+            fusion.measure_output((each.a.array, each.b.array) for each in map(files.pair, chosen))
+            for sources in ahead(map(files.pair, range(start, len(self._jobs))), reader):
                 began = time.perf_counter()
-                one, other, size_notes = same_size(a, b, self._options)
+                one, other, size_notes = same_size(sources.a, sources.b, options)
                 image = fusion(one, other)
                 seconds = time.perf_counter() - began
                 record = fusion.fuser.record(one, other, num_tiles=1, seconds=seconds)
                 record["settings"] = self._made_by
                 record["sequence"] = {"frame": number, "cut_before": number in self._filter.cuts}
                 record["notes"] = [*size_notes, *notes]
-                yield number, Result(image, record, (*size_notes, *notes))
+                result = completed(Result(image, record, (*size_notes, *notes)), sources, self._made_by)
+                yield number, result, celsius(sources) if self._how.temperature else None
                 number += 1
         except PolyfuseError as error:
-            yield number, error
+            yield number, error, None
         except MemoryError:
-            yield number, InputError("a frame does not fit into memory: pass a smaller --memory or --tile.")
+            yield number, InputError("a frame does not fit into memory: pass a smaller --memory or --tile."), None
 
-    def _written(
-        self, results: Iterator[tuple[int, Result | PolyfuseError]], writer: ThreadPoolExecutor
-    ) -> Iterator[Outcome]:
+    def _written(self, results: Iterator[Made], writer: ThreadPoolExecutor) -> Iterator[Outcome]:
         """What became of each frame once it is on the disk; after one that failed no other is begun."""
         waiting: deque[Outcome | BeingWritten] = deque()
-        for number, result in results:
+        for number, result, temperatures in results:
             pair, path = self._jobs[number]
             if isinstance(result, PolyfuseError):
                 waiting.append(Outcome(pair, path, "failed", result))
                 break
             keeps = (number + 1) % STATE_FRAMES == 0
             state = self._filter.state() if keeps else None
-            waiting.append((pair, path, result, writer.submit(self._write, result, path, number + 1, state)))
+            waiting.append(
+                (pair, path, result, writer.submit(self._write, result, path, temperatures, (number + 1, state)))
+            )
             if len(waiting) > AHEAD:
                 outcome = settled(waiting.popleft())
                 yield outcome
@@ -189,9 +199,14 @@ class _FramesRun:
                     break
         yield from map(settled, waiting)
 
-    def _write(self, result: Result, path: Path, num_frames: int, state: State | None) -> None:
-        """Write a frame and, if given, the filter's state after it."""
+    def _write(
+        self, result: Result, path: Path, temperatures: NDArray[np.float32] | None, after: tuple[int, State | None]
+    ) -> None:
+        """Write a frame, its temperatures and, if given, the filter's state after so many frames."""
         replacing = self._how.overwrite or self._how.resume
+        num_frames, state = after
+        if temperatures is not None:
+            write_measured(celsius_path(path), temperatures, overwrite=replacing)
         result.save(path, overwrite=replacing, sidecar=self._how.sidecar, quality=self._how.quality)
         if state is not None:
             words = {"fingerprint": self._fingerprint, "frames": num_frames}

@@ -104,7 +104,7 @@ def _levels(frame: ThermalFrame, info: ClipInfo) -> Any:
     return np.clip(np.rint(kelvin / info.unit), 0, _LEVELS).astype(np.uint16)
 
 
-def in_degrees(record: dict[str, Any], info: ClipInfo) -> dict[str, Any]:
+def thermal_record(record: dict[str, Any], info: ClipInfo) -> dict[str, Any]:
     """What the sidecar says of the recording: unit, constants of its first frame, and what became black and white."""
     first = next(read_recording(info.path, []))
     window = record["range"]["a"]

@@ -10,6 +10,7 @@ import numpy as np
 
 from polyfuse.errors import InputError
 from polyfuse.fusion import FuseOptions
+from polyfuse.fusion.thermal import Sources
 from polyfuse.io import Pair, Picture, peek_size, read_picture
 from polyfuse.io.source import shown
 from polyfuse.transforms import RangeRecord, measure_range, parse_range
@@ -29,6 +30,8 @@ class FrameFiles:
 
     def __init__(self, pairs: Sequence[Pair], options: FuseOptions) -> None:
         self._pairs, self._options = pairs, options
+        self.options = options
+        """Options for all frames."""
         self._a = _Side([pair.a for pair in pairs], options.range, options)
         self._b = _Side([pair.b for pair in pairs], options.range_b, options)
 
@@ -37,13 +40,13 @@ class FrameFiles:
         """The range of each source."""
         return self._a.range, self._b.range
 
-    def pair(self, number: int) -> tuple[Picture, Picture]:
-        """Both frames of a pair, which are counted from 0.
+    def pair(self, number: int) -> Sources:
+        """The frames of a pair, which are counted from 0.
 
         Raises:
             InputError: If one cannot be read, or has another depth than the sequence.
         """
-        return self._a.read(number), self._b.read(number)
+        return Sources(self._a.read(number), self._b.read(number), self.options)
 
 
 class _Side:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from polyfuse.alignment import read_warp
+from polyfuse.alignment.warp import distorted
 from polyfuse.cli import run
 from polyfuse.io import read_picture, write_picture
 
@@ -195,3 +197,21 @@ def test_shifted_sources_are_told_of_once(
     words = ["fuse", str(tmp_path / "ir"), str(tmp_path / "vi"), "-o", str(tmp_path / "out"), "--model", "average"]
     assert run([*words, *more]) == 0
     assert capsys.readouterr().err.count("the sources seem shifted by") == 1
+
+
+def test_radial_terms_of_lenses_are_told(drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spots = tmp_path / "spots.csv"
+    x, y = np.meshgrid(np.linspace(2, 157, 6), np.linspace(2, 117, 5))
+    a = np.stack([x.ravel(), y.ravel()], axis=-1)
+    b = distorted(a * 2 + 40.5, (400, 320), -0.1)
+    spots.write_text("\n".join(f"{x},{y},{u},{v}" for (x, y), (u, v) in zip(a, b, strict=True)))
+    pair, out = [str(drawn / "a.png"), str(drawn / "b.png")], str(tmp_path / "warp.json")
+    assert run(["align", *pair, "--points", str(spots), "-o", out, "--model", "homography-radial"]) == 0
+    assert "radial terms of the lenses:" in capsys.readouterr().err
+    warp = read_warp(out)
+    assert warp.kind == "homography-radial"
+    assert warp.residual is not None
+    assert warp.residual < 0.1
+    assert run(["align", *pair, "-o", out, "--model", "homography-radial", "--overwrite"]) == 0
+    assert "no radial terms of lenses: blocks need 4 pairs at least" in capsys.readouterr().err
+    assert read_warp(out).kind == "homography"

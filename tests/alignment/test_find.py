@@ -155,3 +155,21 @@ def test_raw_pairs_are_aligned(shared_dir: Any) -> None:
     # measured: median 2.3, all below 8; the reference is good to 2 or 3 pixels
     assert np.median(errors) < 3
     assert np.mean(np.array(errors) < 10) >= 0.94
+
+
+@pytest.mark.slow
+def test_night_scene_with_few_edges_is_found_at_a_larger_size(shared_dir: Any) -> None:
+    import json
+
+    from polyfuse.io import read_picture
+
+    folder, name = shared_dir / "data" / "roadscene_raw", "FLIR_07428"
+    table = json.loads((folder / "homographies.json").read_text(encoding="utf-8"))
+    a = read_picture(folder / "train" / "ir" / f"{name}.png").array
+    b = read_picture(folder / "train" / "vi" / f"{name}.jpg").array
+    finding = find_warp([(name, a, b)])
+    assert finding.is_accepted
+    corners = np.array([[150.0, 150], [500, 150], [150, 400], [500, 400], [320, 256]])
+    there = np.concatenate([corners, np.ones((5, 1))], axis=1) @ np.array(table[name]["homography"]).T
+    away = np.hypot(*(finding.warp.to_b(corners) - there[:, :2] / there[:, 2:]).T) * 640 / b.shape[1]
+    assert away.mean() < 5  # measured: 1.8 over the grid

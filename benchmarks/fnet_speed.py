@@ -25,9 +25,10 @@ from pathlib import Path
 import torch
 
 from polyfuse.families.fnet.network import FNet
-from polyfuse.families.fnet.official import fnet_key_map, from_official, read_checkpoint
+from polyfuse.families.fnet.official import fnet_key_map, from_official
 from polyfuse.ops import native_coding
 from polyfuse.ops.native_kernels import kernel
+from polyfuse.weights.pickles import read_state
 
 FORMS = ("plain", "compiled float32", "compiled bf16", "row split float32", "row split bf16")
 MATRIX = 2048  # side of the matrices of the floor
@@ -38,7 +39,7 @@ def network(checkpoint: Path | None) -> FNet:
     torch.manual_seed(0)
     model = FNet().eval()
     if checkpoint is not None and checkpoint.is_file():
-        model.load_state_dict(from_official(read_checkpoint(checkpoint)[0], fnet_key_map()))
+        model.load_state_dict(from_official(read_state(checkpoint)[0], fnet_key_map()))
     return model
 
 

@@ -8,8 +8,9 @@ import pytest
 from polyfuse.explain import Explanation, explain
 from polyfuse.families.fnet.explained.findings import FNetFindings
 from polyfuse.families.fnet.network import FNet
-from polyfuse.families.fnet.official import fnet_key_map, from_official, read_checkpoint
+from polyfuse.families.fnet.official import fnet_key_map, from_official
 from polyfuse.io import read_picture
+from polyfuse.weights.pickles import read_state
 
 # block: (threshold, share below it, null before, null after) of estimates 0 to 4; TNO pair 10, rows 100 to 355,
 # columns 150 to 469, grey.
@@ -41,7 +42,7 @@ TABLE = {
 @pytest.fixture(scope="module")
 def published(shared_dir: Path) -> Explanation:
     """The crop of the pair as the published network sees it."""
-    tensors, _ = read_checkpoint(shared_dir / "reference" / "fnet" / "FNet.pth")
+    tensors, _ = read_state(shared_dir / "reference" / "fnet" / "FNet.pth")
     model = FNet().eval()
     model.load_state_dict(from_official(tensors, fnet_key_map()))
     test = shared_dir / "data" / "tno" / "test"

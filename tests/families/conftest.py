@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from polyfuse.families.daefuse import DAEFuse, DAEFuseConfig
 from polyfuse.families.fnet.inverse import IFNet
 from polyfuse.families.fnet.network import FNet
-from polyfuse.families.fnet.official import fnet_key_map, from_official, ifnet_key_map, read_checkpoint
+from polyfuse.families.fnet.official import fnet_key_map, from_official, ifnet_key_map
 from polyfuse.families.smfnet import SMFNet, SMFNetConfig
 from polyfuse.families.smfnet.official import smfnet_key_map, unused_shapes
 from polyfuse.ops import native_coding
 from polyfuse.ops.precision import Precision
+from polyfuse.weights.pickles import read_state
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +81,7 @@ def formula_ifnet(with_formula_weights) -> IFNet:
 @pytest.fixture(scope="session")
 def official_fnet(shared_dir: Path) -> FNet:
     """FNet with the published weights."""
-    tensors, _ = read_checkpoint(shared_dir / "reference" / "fnet" / "FNet.pth")
+    tensors, _ = read_state(shared_dir / "reference" / "fnet" / "FNet.pth")
     model = FNet()
     model.load_state_dict(from_official(tensors, fnet_key_map()))
     return model.eval()

@@ -8,8 +8,9 @@ import torch
 from polyfuse.errors import InputError, UsageError
 from polyfuse.families.daefuse import DAEFuse, DAEFuseConfig
 from polyfuse.families.fnet.network import FNet, FNetConfig
-from polyfuse.families.fnet.official import fnet_key_map, from_official, read_checkpoint
+from polyfuse.families.fnet.official import fnet_key_map, from_official
 from polyfuse.registry import DEFAULT, list_models, load
+from polyfuse.weights.pickles import read_state
 from polyfuse.weights.store import WeightsInfo, save_weights
 
 READY = [entry.name for entry in list_models() if not entry.needs_weights]
@@ -219,7 +220,7 @@ def test_unknown_convention_asks_for_a_newer_version(tmp_path: Path, formula_fne
 
 
 def test_published_weights_go_through_our_file_unchanged(shared_dir: Path, tmp_path: Path, official_fnet) -> None:
-    tensors, _ = read_checkpoint(shared_dir / "reference" / "fnet" / "FNet.pth")
+    tensors, _ = read_state(shared_dir / "reference" / "fnet" / "FNet.pth")
     path = tmp_path / "w.safetensors"
     save_weights(path, from_official(tensors, fnet_key_map()), WeightsInfo("fnet.published", "fnet", CONFIG))
     a, b = torch.rand(2, 1, 1, 12, 50, generator=torch.Generator().manual_seed(9))

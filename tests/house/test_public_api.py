@@ -89,6 +89,7 @@ MODULES = {
         "import_checkpoint",
         "list_models",
         "load",
+        "published",
         "read_card",
         "register",
     ],

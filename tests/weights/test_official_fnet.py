@@ -19,9 +19,9 @@ from polyfuse.families.fnet.official import (
     from_official,
     ifnet_key_map,
     import_checkpoint,
-    read_checkpoint,
     to_official,
 )
+from polyfuse.weights.pickles import read_state
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_our_layout_is_checked_too() -> None:
 def test_plain_checkpoint_is_read_with_its_hash(tmp_path: Path, official) -> None:
     path = tmp_path / "net.pth"
     torch.save(official, path)
-    tensors, digest = read_checkpoint(path)
+    tensors, digest = read_state(path)
     assert list(tensors) == list(official)
     assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -111,7 +111,7 @@ def test_pickle_that_runs_code_is_refused_and_not_run(container: str, tmp_path: 
     else:
         path.write_bytes(pickle.dumps(content))
     with pytest.raises(InputError, match="refused, it holds more than tensors"):
-        read_checkpoint(path)
+        read_state(path)
     assert not target.exists()
 
 
@@ -122,7 +122,7 @@ def test_truncated_checkpoint_is_refused(share: float, tmp_path: Path, official)
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(InputError, match=r"net\.pth"):
-        read_checkpoint(path)
+        read_state(path)
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -135,7 +135,7 @@ def test_flipped_bytes_never_end_in_a_traceback(zipped: bool, tmp_path: Path, rn
         damaged[rng.integers(min(len(content), 1000))] = rng.integers(256)
         path.write_bytes(damaged)
         with contextlib.suppress(InputError):  # a change of values alone goes unnoticed
-            read_checkpoint(path)
+            read_state(path)
 
 
 @pytest.mark.parametrize("content", [[torch.zeros(2)], torch.zeros(2), {"a": 1}, {"a": {"b": torch.zeros(1)}}], ids=str)
@@ -143,7 +143,7 @@ def test_anything_but_a_dictionary_of_tensors_is_refused(content, tmp_path: Path
     path = tmp_path / "net.pth"
     torch.save(content, path)
     with pytest.raises(InputError, match="no plain dictionary of tensors: "):
-        read_checkpoint(path)
+        read_state(path)
 
 
 def quantised(tensor: torch.Tensor) -> torch.Tensor:
@@ -197,25 +197,25 @@ def test_picture_is_no_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "net.pth"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
     with pytest.raises(InputError, match=r"net\.pth"):
-        read_checkpoint(path)
+        read_state(path)
 
 
 def test_missing_checkpoint_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.pth cannot be read"):
-        read_checkpoint(tmp_path / "gone.pth")
+        read_state(tmp_path / "gone.pth")
 
 
 def test_published_checkpoint_is_recognised_by_its_hash(shared_dir: Path) -> None:
-    _, digest = read_checkpoint(shared_dir / "reference" / "fnet" / "FNet.pth")
+    _, digest = read_state(shared_dir / "reference" / "fnet" / "FNet.pth")
     assert digest == PUBLISHED_SHA256
 
 
 def test_published_checkpoint_goes_there_and_back(shared_dir: Path) -> None:
-    tensors, _ = read_checkpoint(shared_dir / "reference" / "fnet" / "FNet.pth")
+    tensors, _ = read_state(shared_dir / "reference" / "fnet" / "FNet.pth")
     back = to_official(from_official(tensors, fnet_key_map()), fnet_key_map())
     assert list(back) == list(tensors)
 
 
 def test_published_checkpoint_fits_the_network(shared_dir: Path) -> None:
-    tensors, _ = read_checkpoint(shared_dir / "reference" / "fnet" / "FNet.pth")
+    tensors, _ = read_state(shared_dir / "reference" / "fnet" / "FNet.pth")
     FNet().load_state_dict(from_official(tensors, fnet_key_map()), strict=True)

@@ -42,12 +42,21 @@ def list_(as_json: bool, quiet: bool) -> None:
 def show(name: str, weights: Path | None, quiet: bool) -> None:
     """Print what model NAME declares, as JSON.
 
-    Where there are `choices`, --config KEY=VALUE of the other verbs changes them.
+    Where there are `choices`, --config KEY=VALUE of the other verbs changes them. Of networks of other people, whose
+    weights do not come with polyfuse, it says without --weights where these are.
     """
     from dataclasses import asdict
 
     from polyfuse import registry
 
+    facts = registry.published(name.lower())
+    if facts is not None and facts.note is not None:
+        speaker(quiet)(facts.note)
+    if facts is not None and weights is None:
+        model = registry.FAMILIES[facts.family].build({})
+        choices = {"choices": dict(model.choices)} if model.choices else {}
+        print_json({"name": facts.family, "weights": facts.to_json(), "spec": model.spec.to_json(), **choices})
+        return
     model = registry.load(name, weights=weights)
     choices = {"choices": dict(model.choices)} if model.choices else {}
     print_json({**asdict(model.provenance), "spec": model.spec.to_json(), **choices})
@@ -85,7 +94,8 @@ def verify(file: Path | None, quiet: bool) -> None:
 IMPORT_HELP = f"""Convert the published CHECKPOINT of FAMILY ({", ".join(names_with("import"))}) to safetensors, with a
 card beside it.
 
-The checkpoint is read as data: one that tries to run code is refused.
+The checkpoint is read as data: one that tries to run code is refused. Where the files of a network are several, as
+those of auif, CHECKPOINT is the folder that holds them.
 """
 
 
@@ -101,7 +111,10 @@ def import_(family: str, checkpoint: Path, out: Path, overwrite: bool, quiet: bo
 
     for path in registry.import_checkpoint(family, checkpoint, out, overwrite=overwrite):
         click.echo(path)
-    speaker(quiet)(f"use it with: polyfuse fuse A B --model {family} --weights {out}")
+    say, facts = speaker(quiet), registry.published(family)
+    if facts is not None and facts.note is not None:
+        say(facts.note)
+    say(f"use it with: polyfuse fuse A B --model {family} --weights {out}")
 
 
 EXPORT_HELP = f"""Convert polyfuse WEIGHTS of FAMILY ({", ".join(names_with("export"))}) to a checkpoint that its

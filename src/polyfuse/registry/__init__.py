@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         import_checkpoint,
         list_models,
         load,
+        published,
         read_card,
     )
 
@@ -32,6 +33,7 @@ __all__ = [
     "import_checkpoint",
     "list_models",
     "load",
+    "published",
     "read_card",
     "register",
 ]

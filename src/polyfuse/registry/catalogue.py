@@ -10,6 +10,8 @@ the same in every wing:
 | explained | `explained` | `find` and `draw`, also `measure` and `CLAIMS`; see `polyfuse.registry.explained` |
 | import | `official` | `import_checkpoint(checkpoint, out, *, overwrite)`, returns the files written |
 | export | `official` | `export_checkpoint(model, weights, out, *, overwrite)`, returns the files written |
+
+A network of other people also has `PUBLISHED` in `official`, a `polyfuse.weights.published.Published`.
 """
 
 from __future__ import annotations
@@ -136,6 +138,54 @@ FAMILIES: dict[str, Family] = {
             "pyrfuse in real time on a CPU",
             "ours",
             has=("training", "explained"),
+        ),
+        Family(
+            "seafusion",
+            f"{_WINGS}.seafusion",
+            "SeAFusion",
+            "published by Tang et al., gradient residual dense blocks",
+            "Information Fusion 82, 2022",
+            has=("import",),
+        ),
+        Family(
+            "ifcnn",
+            f"{_WINGS}.ifcnn",
+            "IFCNN",
+            "published by Zhang et al., larger of both sources' features",
+            "Information Fusion 54, 2020",
+            has=("import",),
+        ),
+        Family(
+            "densefuse",
+            f"{_WINGS}.densefuse",
+            "DenseFuse",
+            "published by Li and Wu, mean of dense features",
+            "IEEE TIP 28, 2019",
+            has=("import",),
+        ),
+        Family(
+            "mmdrfuse",
+            f"{_WINGS}.mmdrfuse",
+            "MMDRFuse",
+            "published by Deng et al., a student of 113 weights",
+            "ACM Multimedia 2024",
+            has=("import",),
+        ),
+        Family(
+            "auif",
+            f"{_WINGS}.auif",
+            "AUIF",
+            "published by Zhao et al., unrolled base and detail",
+            "IEEE TCSVT 2021",
+            has=("import",),
+        ),
+        Family(
+            "tardal",
+            f"{_WINGS}.tardal",
+            "TarDAL",
+            "published by Liu et al., also TarDAL+ and TarDAL++",
+            "CVPR 2022",
+            has=("import",),
         ),
     )
 }

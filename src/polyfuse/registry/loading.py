@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import torch
 
     from polyfuse.ops.precision import Precision
+    from polyfuse.weights.published import Published
 
 DEFAULT = "pyrfuse.road"
 """The model of pictures, unless one is named."""
@@ -131,9 +132,7 @@ def load(
     name = _known(name, entries)
     entry = entries[name]
     if entry.needs_weights and weights is None:
-        raise UsageError(
-            f"model {name} needs weights: pass --weights FILE, made by `polyfuse train` or `polyfuse models import`."
-        )
+        raise UsageError(_advice(entry))
     if weights is not None and not entry.needs_weights:
         takers = ", ".join(other.name for other in entries.values() if other.needs_weights)
         raise UsageError(f"model {name} takes no weights file: drop --weights, or use --model {takers}.")
@@ -144,6 +143,35 @@ def load(
         raise UsageError(f"model {name} has no choice of borders: drop --border.")
     model.reconfigure({**(config or {}), **({} if border is None else {"border": border})})
     return model.to(device).eval().requires_grad_(False)
+
+
+def _advice(entry: ModelEntry) -> str:
+    """What to do about a model that needs weights."""
+    facts = published(entry.name)
+    if facts is None:
+        return (
+            f"model {entry.name} needs weights: pass --weights FILE, made by `polyfuse train` or "
+            "`polyfuse models import`."
+        )
+    return (
+        f"model {entry.name} needs weights, which do not come with polyfuse: get {facts.label} ({facts.where}), run "
+        f"`{facts.command}` and pass --weights {entry.name}.safetensors."
+    )
+
+
+def published(name: str) -> Published | None:
+    """What is known of the published checkpoint of a network of other people; None for every other model.
+
+    Args:
+        name: Of a family.
+
+    >>> published("densefuse").files
+    ('densefuse_gray.model',)
+    """
+    if name not in names_with("import"):
+        return None
+    facts: Published | None = getattr(FAMILIES[name].module("official"), "PUBLISHED", None)
+    return facts
 
 
 def _known(name: str, names: Iterable[str]) -> str:
@@ -226,8 +254,9 @@ def import_checkpoint(family: str, checkpoint: Path, out: Path, *, overwrite: bo
     """Convert a checkpoint of a family's published program to a polyfuse weights file with a card beside it.
 
     Args:
-        family: "fnet" or "smfnet".
-        checkpoint: A pickled state dictionary as the program writes it; read as data, it cannot run code.
+        family: One that can import, e.g. "fnet".
+        checkpoint: A pickled state dictionary as the program writes it, or the folder of several that make one network;
+            read as data, it cannot run code.
         out: The safetensors file to write; the card gets the same name with `.md`.
         overwrite: Whether existing files may be replaced.
 

@@ -7,10 +7,14 @@ import io
 import pickle
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from polyfuse.errors import InputError
 from polyfuse.io.source import read_bytes_of
 from polyfuse.weights.store import MAX_BYTES
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def read_pickle(path: Path) -> tuple[object, str]:
@@ -36,3 +40,20 @@ def read_pickle(path: Path) -> tuple[object, str]:
         ) from error
     except Exception as error:  # a damaged file makes the reader fail in many ways
         raise InputError(f"{path} is no readable PyTorch checkpoint: get a fresh copy.") from error
+
+
+def read_state(path: Path) -> tuple[dict[str, Tensor], str]:
+    """Read a pickled state dictionary without running code from it.
+
+    Returns:
+        (state dictionary, SHA-256 of the file).
+
+    Raises:
+        InputError: If the file is missing, damaged, holds anything but tensors, or tries to run code.
+    """
+    import torch
+
+    content, digest = read_pickle(path)
+    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
+        raise InputError(f"{path} is no plain dictionary of tensors: save the network's state_dict.")
+    return dict(content), digest

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polyfuse.errors import InputError
 from polyfuse.families.fnet.network import FNet
-from polyfuse.weights.pickles import read_pickle
+from polyfuse.weights.pickles import read_state
+from polyfuse.weights.published import check_keys
 from polyfuse.weights.store import WeightsInfo, save_imported
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def from_official(tensors: Mapping[str, Tensor], names: Mapping[str, str]) -> di
     Raises:
         InputError: Naming the first missing or unexpected key.
     """
-    _check_keys(tensors, names)
+    check_keys(tensors, names, "FNet")
     return {ours: tensors[theirs] for theirs, ours in names.items()}
 
 
@@ -84,38 +84,13 @@ def to_official(tensors: Mapping[str, Tensor], names: Mapping[str, str]) -> dict
     Raises:
         InputError: Naming the first missing or unexpected key.
     """
-    _check_keys(tensors, {ours: theirs for theirs, ours in names.items()})
+    check_keys(tensors, names.values(), "FNet")
     return {theirs: tensors[ours] for theirs, ours in names.items()}
-
-
-def _check_keys(tensors: Mapping[str, Tensor], names: Mapping[str, str]) -> None:
-    missing = [name for name in names if name not in tensors]
-    unexpected = [name for name in tensors if name not in names]
-    if missing or unexpected:
-        what = f"lacks {missing[0]}" if missing else f"has the unexpected key {unexpected[0]}"
-        raise InputError(f"the checkpoint {what}: it is not the published FNet layout of 74 tensors.")
-
-
-def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], str]:
-    """Read a pickled state dictionary without running code from it.
-
-    Returns:
-        (state dictionary, SHA-256 of the file).
-
-    Raises:
-        InputError: If the file is missing, damaged, holds anything but tensors, or tries to run code.
-    """
-    import torch
-
-    content, digest = read_pickle(path)
-    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
-        raise InputError(f"{path} is no plain dictionary of tensors: save the network's state_dict.")
-    return dict(content), digest
 
 
 def import_checkpoint(checkpoint: Path, out: Path, *, overwrite: bool) -> list[Path]:
     """Convert the published checkpoint, or one of its layout, 74 tensors; see `polyfuse.registry.import_checkpoint`."""
-    tensors, digest = read_checkpoint(checkpoint)
+    tensors, digest = read_state(checkpoint)
     renamed = from_official(tensors, fnet_key_map())
     model, published = FNet(), digest == PUBLISHED_SHA256
     info = WeightsInfo(

@@ -15,6 +15,7 @@ from polyfuse.errors import InputError
 from polyfuse.families.smfnet.model import SMFNet
 from polyfuse.io.atomic import atomic_path
 from polyfuse.weights.pickles import read_pickle
+from polyfuse.weights.published import check_keys
 from polyfuse.weights.store import WeightsInfo, check_shapes, save_imported
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def from_official(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dic
         InputError: Naming the first missing or unexpected key.
     """
     names, unused = smfnet_key_map(), unused_shapes()
-    _check_keys(tensors, [*names, *unused])
+    check_keys(tensors, [*names, *unused], "SMFNet")
     return {ours: tensors[theirs] for theirs, ours in names.items()}, {name: tensors[name] for name in unused}
 
 
@@ -213,18 +214,9 @@ def to_official(state: Mapping[str, Tensor], unused: Mapping[str, Tensor] | None
         InputError: Naming the first missing or unexpected key.
     """
     names, unused = smfnet_key_map(), fresh_unused() if unused is None else unused
-    _check_keys(state, list(names.values()))
-    _check_keys(unused, list(unused_shapes()))
+    check_keys(state, names.values(), "SMFNet")
+    check_keys(unused, unused_shapes(), "SMFNet")
     return {theirs: state[ours] for theirs, ours in names.items()} | dict(unused)
-
-
-def _check_keys(tensors: Mapping[str, Tensor], names: list[str]) -> None:
-    expected = set(names)
-    missing = [name for name in names if name not in tensors]
-    unexpected = [name for name in tensors if name not in expected]
-    if missing or unexpected:
-        what = f"lacks {missing[0]}" if missing else f"has the unexpected key {unexpected[0]}"
-        raise InputError(f"the checkpoint {what}: it is not the published SMFNet layout of 334 tensors.")
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], str]:

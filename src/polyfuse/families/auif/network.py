@@ -64,7 +64,7 @@ class AUIF(FusionModel):
             macs_per_pixel=2 * 2 * ITERATIONS * JOINED_SIDE**2 + convolution_macs(self.read),
             receptive_radius=RADIUS,
             halo=RADIUS,
-            bytes_per_pixel=1200,
+            bytes_per_pixel=128,  # measured on a CPU, 300 x 400 pixels: 111
         )
 
     def split(self, picture: Tensor) -> tuple[Tensor, Tensor]:

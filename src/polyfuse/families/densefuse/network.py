@@ -43,7 +43,7 @@ class DenseFuse(FusionModel):
             macs_per_pixel=2 * convolution_macs(self.encoder) + convolution_macs(self.decoder),
             receptive_radius=2 * STEPS,
             halo=2 * STEPS,
-            bytes_per_pixel=1200,
+            bytes_per_pixel=1400,  # measured on a CPU, 300 x 400 pixels: 1280
         )
 
     def encode(self, x: Tensor) -> Tensor:

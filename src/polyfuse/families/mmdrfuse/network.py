@@ -34,7 +34,7 @@ class MMDRFuse(FusionModel):
             receptive_radius=2,
             halo=2,
             output="minmax",
-            bytes_per_pixel=1200,
+            bytes_per_pixel=192,  # measured on a CPU, 300 x 400 pixels: 168
         )
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:

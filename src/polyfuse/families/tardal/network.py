@@ -100,7 +100,7 @@ class TarDAL(FusionModel):
             receptive_radius=RADIUS if stored else None,
             halo=RADIUS,
             surveys=0 if stored else NORMS,
-            bytes_per_pixel=1200,
+            bytes_per_pixel=1700,  # measured on a CPU, 300 x 400 pixels: 1525
         )
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:

@@ -72,7 +72,7 @@ def test_pictures_of_a_batch_do_not_touch_each_other(name: str, config: dict[str
 def test_tiles_give_the_whole_picture(name: str, config: dict[str, str], rng: np.random.Generator) -> None:
     a, b = rng.random((2, 21, 150), dtype=np.float32)
     model = fresh(name, **config)
-    whole, tiled = (fuse(a, b, model=model, **how) for how in ({"memory": 1 << 40}, {"tile": 32}))
+    whole, tiled = fuse(a, b, model=model, memory=1 << 40), fuse(a, b, model=model, tile=32)
     assert (whole.record["run"]["tiles"], tiled.record["run"]["tiles"]) == (1, 5)
     assert tiled.record["run"]["exact"]
     # a stretch multiplies what rounding left by one over the range of a random network

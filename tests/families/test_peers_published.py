@@ -93,7 +93,8 @@ def raw_of(model: FusionModel, a: Tensor, b: Tensor, part: str) -> Tensor:
 
 @pytest.mark.parametrize(("name", "part"), [pytest.param(*key, marks=slow(key[0], "10")) for key in NUMBERS])
 def test_output_has_the_numbers_of_the_specification(name: str, part: str, published, pair) -> None:
-    raw = raw_of(published(name, part), *pair("10"), part)
+    a, b = pair("10")
+    raw = raw_of(published(name, part), a, b, part)
     low, high, mean, middle, corner = NUMBERS[name, part]
     scale = max(1.0, high)
     found = (raw.min(), raw.max(), raw.double().mean(), *raw[0, :, 240, 320], *raw[0, :, 0, 0])

@@ -25,6 +25,7 @@ SMALL = {
     "smfnet": {"channels": 8, "heads": 2, "base_blocks": 1, "depth": 1},
     "daefuse": {"size": "tiny"},
     "pyrfuse": {"levels": 3, "channels": 4, "context": 2},
+    "pyrfuse-t": {"levels": 3, "channels": 4, "context": 2},
 }
 GREY_LEVEL = 1 / 255
 
@@ -55,9 +56,9 @@ def pack(tmp_path: Path) -> Path:
 def test_family_trains_and_its_weights_fuse_on_either_device(
     family: str, precision: str, pack: Path, tmp_path: Path
 ) -> None:
-    if family == "pyrfuse" and precision != "float32":
+    if family in ("pyrfuse", "pyrfuse-t") and precision != "float32":
         pytest.skip("PyrFuse computes in float32 alone")
-    kinds = ("fusion",) if family in ("fnet-t", "pyrfuse") else ("reconstruction", "fusion")
+    kinds = ("fusion",) if family in ("fnet-t", "pyrfuse", "pyrfuse-t") else ("reconstruction", "fusion")
     recipe = {
         "name": f"{family}.test",
         "family": family,

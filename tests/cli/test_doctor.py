@@ -49,4 +49,4 @@ def test_missing_extra_comes_with_the_command_that_brings_it(polyfuse: Runner, m
 def test_extras_are_those_of_the_package() -> None:
     text = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
     declared = tomllib.loads(text)["project"]["optional-dependencies"].keys()
-    assert declared - {"all", "test", "lint", "docs", "dev"} == doctor.EXTRAS.keys()
+    assert declared - {"all", "test", "browser", "lint", "docs", "dev"} == doctor.EXTRAS.keys()

@@ -116,12 +116,10 @@ def test_options_that_contradict_each_other_are_refused(options: dict[str, Any],
         FuseOptions(**options)
 
 
-def test_raw_planes_are_refused_where_pictures_alone_are_read(tmp_path: Path) -> None:
+def test_raw_planes_are_refused_where_pictures_alone_are_read() -> None:
     options = FuseOptions(radiometric=True)
     with pytest.raises(UsageError, match="write their parts first"):
         as_picture(A, options, "a")
-    with pytest.raises(UsageError, match="write their parts first"):
-        polyfuse.fuse_clip("a.mp4", "b.mp4", tmp_path / "c.mkv", options=options)
     with pytest.raises(UsageError, match="is for files"):
         polyfuse.fuse(A, B, options=options)
 

@@ -24,6 +24,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "smfnet": {"channels": 8, "heads": 2, "base_blocks": 1, "depth": 1},
     "daefuse": {"size": "tiny"},
     "pyrfuse": {"levels": 3, "channels": 4, "context": 2},
+    "pyrfuse-t": {"levels": 3, "channels": 4, "context": 2},
 }
 
 

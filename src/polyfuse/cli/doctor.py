@@ -18,6 +18,7 @@ EXTRAS = {
     "imaging": ("cv2", "imagecodecs"),
     "metrics": ("torchmetrics", "pywt"),
     "plots": ("matplotlib",),
+    "serve": ("starlette", "uvicorn"),
     "train": ("accelerate", "tensorboard"),
     "video": ("av",),
     "downstream-transformers": ("transformers",),

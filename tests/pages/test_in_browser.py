@@ -16,7 +16,7 @@ ODD = "<script>alert('x')</script>, |&% \"q\""
 
 def names(tab: Any) -> list[str]:
     """Names of the cards in order."""
-    return tab.locator(".card h3").all_inner_texts()
+    return tab.locator(".card h3").all_text_contents()
 
 
 def test_nothing_leaves_the_machine_and_nothing_is_complained_of(looking) -> None:

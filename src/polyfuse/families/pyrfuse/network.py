@@ -15,8 +15,9 @@ with a factor in [0, 1], and is at the place where the source has it. Two equal 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -65,7 +66,7 @@ class PyrFuseConfig:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> PyrFuseConfig:
+    def from_json(cls, values: dict[str, Any]) -> Self:
         """Inverse of `to_json`."""
         return cls(**values)
 
@@ -184,12 +185,7 @@ class PyrFuseNetwork(nn.Module):
         energies = torch.zeros_like(levels[FINEST_FOR_BASE].energies[:, :2])
         for level in levels[FINEST_FOR_BASE:]:
             energies = shrink(level.energies[:, :2] + energies)
-        energy_a, energy_b = blur(energies).split(1, dim=1)
-        total, ratio = energy_a + energy_b, log_ratio(energy_a, energy_b)
-        shown = [ratio / 4, torch.log(total + STEADY) / 8 + 1, a - b, (a + b) / 2 - 0.5, torch.maximum(a, b) - 0.5]
-        correction, context = self.base(torch.cat(shown, dim=1)).tensor_split([1], dim=1)
-        structured = total / (total + FLAT)
-        return torch.sigmoid(structured * ratio + (1 - structured) * BRIGHTER * (a - b) + correction), context
+        return base_share(a, b, energies, self.base)
 
     def _choose(self, level: Level, context: Tensor, *, is_finest: bool) -> tuple[Choice, Tensor]:
         """What is chosen at one level, and the context for the next finer one (spec pyrfuse 2)."""
@@ -201,6 +197,23 @@ class PyrFuseNetwork(nn.Module):
         weight = torch.sigmoid(self.power * log_ratio(energy_a, energy_b) + 2 * correction)
         alike = (product / (energy_a.sqrt() * energy_b.sqrt() + TINY)).clamp(0, 1)
         return Choice(weight, torch.sigmoid(kept), alike), context
+
+
+def base_share(a: Tensor, b: Tensor, energies: Tensor, convolve: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    """Share of a's base, and the context for the coarsest level (spec pyrfuse 3).
+
+    Args:
+        a: Base of a, (N, 1, h, w).
+        b: Base of b.
+        energies: What was gathered of the details of a and of b, (N, 2, h, w).
+        convolve: From features to a correction and the context.
+    """
+    energy_a, energy_b = blur(energies).split(1, dim=1)
+    total, ratio = energy_a + energy_b, log_ratio(energy_a, energy_b)
+    shown = [ratio / 4, torch.log(total + STEADY) / 8 + 1, a - b, (a + b) / 2 - 0.5, torch.maximum(a, b) - 0.5]
+    correction, context = convolve(torch.cat(shown, dim=1)).tensor_split([1], dim=1)
+    structured = total / (total + FLAT)
+    return torch.sigmoid(structured * ratio + (1 - structured) * BRIGHTER * (a - b) + correction), context
 
 
 def log_ratio(energy_a: Tensor, energy_b: Tensor) -> Tensor:

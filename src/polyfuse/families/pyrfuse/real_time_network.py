@@ -9,8 +9,9 @@ every detail comes from a source, with a factor in [0, 1], and two equal sources
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any, cast
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -19,21 +20,19 @@ from polyfuse.errors import UsageError
 from polyfuse.families.pyrfuse import fast
 from polyfuse.families.pyrfuse.network import (
     BASE_FEATURES,
-    BRIGHTER,
-    FLAT,
     KEPT,
-    LEAST_LEVELS,
     POWER,
     STEADY,
     TINY,
     Choice,
+    PyrFuseConfig,
+    base_share,
     convolutions,
     log_ratio,
 )
-from polyfuse.families.spec import check_fields
 from polyfuse.ops import native_pyramid
 from polyfuse.ops.precision import Precision
-from polyfuse.ops.pyramid import blur, expand, shrink
+from polyfuse.ops.pyramid import expand, shrink
 
 FEATURES = 6
 FIRST_FOR_BASE = 2  # finer levels are noise more than structure
@@ -41,39 +40,19 @@ FOR_FINEST = 2  # channels of the context that are correction and kept of the fi
 
 
 @dataclass(frozen=True)
-class PyrFuseTConfig:
-    """Configuration of PyrFuse-T."""
-
-    levels: int = 5
-    """Levels of the pyramid, 3 to 8."""
-    channels: int = 16
-    """Channels of the hidden maps."""
-    context: int = 8
-    """Channels that each level hands to the next finer one, 2 or more."""
-    keep_black: bool = False
-    """Exactly black wherever both sources are, for medical pictures."""
+class PyrFuseTConfig(PyrFuseConfig):
+    """Configuration of PyrFuse-T: that of PyrFuse, with a `context` of 2 channels or more."""
 
     def __post_init__(self) -> None:
         """Refuse values that describe no network."""
-        check_fields(self, levels=8)
-        if self.levels < LEAST_LEVELS or self.channels < 1 or self.context < FOR_FINEST:
-            raise UsageError(
-                f"levels must be {LEAST_LEVELS} to 8, channels positive, context {FOR_FINEST} or more: correct them."
-            )
+        super().__post_init__()
+        if self.context < FOR_FINEST:
+            raise UsageError(f"context must be {FOR_FINEST} or more, for the finest level: correct it.")
 
     @property
     def reach(self) -> int:
         """Pixels over which an input reaches an output, counted in spec pyrfuse 7."""
         return 14 * (1 << self.levels) - 12
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain dictionary."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> PyrFuseTConfig:
-        """Inverse of `to_json`."""
-        return cls(**values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,13 +186,7 @@ class PyrFuseTNetwork(nn.Module):
 
     def _base(self, coarse: list[Coarse]) -> tuple[Tensor, Tensor]:
         """Share of a's base, and the context for the coarsest level (spec pyrfuse 3 and 7)."""
-        a, b = coarse[-1].a, coarse[-1].b
         energies = coarse[FIRST_FOR_BASE].energies[:, :2]
         for level in coarse[FIRST_FOR_BASE + 1 :]:
             energies = shrink(energies) + level.energies[:, :2]
-        energy_a, energy_b = blur(energies).split(1, dim=1)
-        total, ratio = energy_a + energy_b, log_ratio(energy_a, energy_b)
-        shown = [ratio / 4, torch.log(total + STEADY) / 8 + 1, a - b, (a + b) / 2 - 0.5, torch.maximum(a, b) - 0.5]
-        correction, context = self._convolved(self.base, torch.cat(shown, dim=1)).tensor_split([1], dim=1)
-        structured = total / (total + FLAT)
-        return torch.sigmoid(structured * ratio + (1 - structured) * BRIGHTER * (a - b) + correction), context
+        return base_share(coarse[-1].a, coarse[-1].b, energies, partial(self._convolved, self.base))

@@ -40,8 +40,8 @@ class PyrFuseT(PyrFuseTNetwork, FusionModel):
             receptive_radius=radius,
             halo=-(-radius // step) * step,
             multiple_of=step,
-            # measured on a CPU, 600 and 2,500 pixels a side: 18 to 51 bytes a pixel beside some MB, without the compiled
-            # pyramid 48 to 81
+            # measured on a CPU, 600 and 2,500 pixels a side: 18 to 51 bytes a pixel, without the compiled pyramid
+            # 48 to 81
             bytes_per_pixel=112,
             fixed_bytes=16 << 20,
         )

@@ -16,6 +16,10 @@ DEFAULT_MAX_PIXELS = 2**28
 """Largest picture read unless asked otherwise: 268 megapixels, 0.8 GB as 8-bit RGB."""
 
 
+class TooLargeError(InputError):
+    """A picture with more pixels than are wanted, seen before anything of it is decoded."""
+
+
 @dataclass(frozen=True)
 class Header:
     """Size and orientation of one page of a picture file."""
@@ -62,7 +66,7 @@ def read_header(file: BinaryIO, path: str | os.PathLike[str], *, page: int, max_
     if width <= 0 or height <= 0:
         raise InputError(f"{name} is {width}x{height} and has no pixels: give at least 1x1")
     if max(width * height, header.largest_part) > max_pixels:
-        raise InputError(
+        raise TooLargeError(
             f"{name} is {width}x{height} = {width * height} pixels, more than the limit of {max_pixels}: "
             "raise it with --max-pixels if you trust the file"
         )

@@ -1,5 +1,6 @@
 """Writing one picture: atomic, in the depth of the array, format by suffix."""
 
+import io
 import os
 import struct
 import zlib
@@ -102,6 +103,32 @@ def write_picture(
         DependencyError: If 16-bit colour PNG needs OpenCV.
         OutputError: If the file exists or cannot be written.
     """
+    format_name = _checked(path, array, quality, overwrite=overwrite)
+    array = np.ascontiguousarray(array)
+    with atomic_path(path, overwrite) as temporary, open(temporary, "w+b") as file:
+        _encode(file, array, format_name, quality, exif)
+    return Path(path)
+
+
+def encoded_picture(
+    name: str | os.PathLike[str], array: NDArray[Any], *, quality: int = 95, exif: bytes | None = None
+) -> bytes:
+    """The bytes of the file that `write_picture` would write under this name; arguments and errors are the same.
+
+    Args:
+        name: Its suffix chooses the format; nothing is written.
+        array: (H, W) grey or (H, W, 3) RGB, uint8, uint16 or float32; floats finite.
+        quality: 1 to 100, for JPEG and (lossy) WebP.
+        exif: EXIF block, which begins with "Exif".
+    """
+    format_name = _checked(name, array, quality, overwrite=True)
+    content = io.BytesIO()
+    _encode(content, np.ascontiguousarray(array), format_name, quality, exif)
+    return content.getvalue()
+
+
+def _checked(path: str | os.PathLike[str], array: NDArray[Any], quality: int, *, overwrite: bool) -> str:
+    """The format for a picture, once it is sure that it can hold it; errors as of `write_picture`."""
     check_pixels(array, name=f"the picture for {shown(path)}")
     if not 1 <= quality <= 100:
         raise UsageError(f"quality {quality} is out of range: give 1 to 100")
@@ -112,10 +139,7 @@ def write_picture(
         raise UsageError(f"{shown(path)}: {format_name} holds at most {limit} pixels a side: write .png or .tif")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise InputError(f"the picture for {shown(path)} holds NaN or infinity: nothing was written")
-    array = np.ascontiguousarray(array)
-    with atomic_path(path, overwrite) as temporary:
-        _encode(temporary, array, format_name, quality, exif)
-    return Path(path)
+    return format_name
 
 
 def write_measured(path: str | os.PathLike[str], plane: NDArray[np.float32], *, overwrite: bool = False) -> Path:
@@ -133,19 +157,19 @@ def write_measured(path: str | os.PathLike[str], plane: NDArray[np.float32], *, 
         OutputError: If the file exists or cannot be written.
     """
     check_free(path, overwrite=overwrite)
-    with atomic_path(path, overwrite) as temporary:
-        _encode_tiff(temporary, np.ascontiguousarray(plane, np.float32))
+    with atomic_path(path, overwrite) as temporary, open(temporary, "w+b") as file:
+        _encode_tiff(file, np.ascontiguousarray(plane, np.float32))
     return Path(path)
 
 
-def _encode(path: Path, array: NDArray[Any], format_name: str, quality: int, exif: bytes | None) -> None:
-    """Write the file under its temporary name."""
+def _encode(file: BinaryIO, array: NDArray[Any], format_name: str, quality: int, exif: bytes | None) -> None:
+    """Write the picture into an empty file, open for reading and writing."""
     if format_name == "TIFF":
-        _encode_tiff(path, array, exif)
+        _encode_tiff(file, array, exif)
     elif format_name == "PNG" and array.dtype == np.uint16 and array.ndim == 3:
-        _encode_wide_colour(path, array, exif)
+        _encode_wide_colour(file, array, exif)
     else:
-        _encode_raster(path, array, format_name, quality, exif)
+        _encode_raster(file, array, format_name, quality, exif)
 
 
 class _PlainFile:
@@ -161,7 +185,7 @@ class _PlainFile:
         self.flush = file.flush
 
 
-def _encode_raster(path: Path, array: NDArray[Any], format_name: str, quality: int, exif: bytes | None) -> None:
+def _encode_raster(file: BinaryIO, array: NDArray[Any], format_name: str, quality: int, exif: bytes | None) -> None:
     """PNG, JPEG, BMP and WebP through Pillow."""
     from PIL import Image
 
@@ -175,11 +199,10 @@ def _encode_raster(path: Path, array: NDArray[Any], format_name: str, quality: i
         options = {"quality": quality, "lossless": False}
     if exif is not None and format_name != "BMP":
         options["exif"] = exif
-    with open(path, "wb") as file:
-        Image.fromarray(array).save(_PlainFile(file), format=format_name, **options)  # type: ignore[arg-type]
+    Image.fromarray(array).save(_PlainFile(file), format=format_name, **options)  # type: ignore[arg-type]
 
 
-def _encode_wide_colour(path: Path, array: NDArray[Any], exif: bytes | None) -> None:
+def _encode_wide_colour(file: BinaryIO, array: NDArray[Any], exif: bytes | None) -> None:
     """16-bit colour PNG through OpenCV: into memory first, as its own writing does not tell a full disk."""
     import cv2
 
@@ -190,8 +213,7 @@ def _encode_wide_colour(path: Path, array: NDArray[Any], exif: bytes | None) -> 
     content = data.tobytes()
     if exif is not None:
         content = content[:_PNG_HEAD] + _png_chunk(b"eXIf", exif.removeprefix(b"Exif\x00\x00")) + content[_PNG_HEAD:]
-    with open(path, "wb") as file:
-        file.write(content)
+    file.write(content)
 
 
 def _png_chunk(kind: bytes, content: bytes) -> bytes:
@@ -199,22 +221,21 @@ def _png_chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
-def _encode_tiff(path: Path, array: NDArray[Any], exif: bytes | None = None) -> None:
+def _encode_tiff(file: BinaryIO, array: NDArray[Any], exif: bytes | None = None) -> None:
     """TIFF through tifffile: deflate, integers with the horizontal predictor, nothing that changes with the date."""
     import tifffile
 
-    with open(path, "w+b") as file:
-        tifffile.imwrite(
-            file,
-            array,
-            photometric="minisblack" if array.ndim == 2 else "rgb",
-            compression="zlib",
-            compressionargs={"level": _TIFF_LEVEL},
-            predictor=array.dtype.kind == "u",
-            metadata=None,
-            software="polyfuse",
-            maxworkers=1,
-            byteorder="<",
-        )
-        if exif is not None and array.nbytes <= _LARGEST_CLASSIC:
-            add_exif(file, exif)
+    tifffile.imwrite(
+        file,
+        array,
+        photometric="minisblack" if array.ndim == 2 else "rgb",
+        compression="zlib",
+        compressionargs={"level": _TIFF_LEVEL},
+        predictor=array.dtype.kind == "u",
+        metadata=None,
+        software="polyfuse",
+        maxworkers=1,
+        byteorder="<",
+    )
+    if exif is not None and array.nbytes <= _LARGEST_CLASSIC:
+        add_exif(file, exif)

@@ -28,6 +28,7 @@ VERBS = [
     "live",
     "metrics",
     "models",
+    "serve",
     "train",
 ]
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "verbs"

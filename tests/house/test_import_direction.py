@@ -16,6 +16,7 @@ ROOMS: dict[str, set[str]] = {
     "ops": set(),
     "transforms": {"ops"},
     "io": set(),
+    "listening": set(),
     "layers": {"ops"},
     "losses": {"ops"},
     "metrics": {"ops"},
@@ -32,7 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "registry": {"families", "train", "drawing", "weights", "ops", "io"},
     "fusion": {"alignment", "radiometric", "registry", "families", "transforms", "io", "ops"},
     "video": {"alignment", "radiometric", "fusion", "registry", "families", "transforms", "io", "ops"},
-    "live": {"video", "fusion", "alignment", "families", "transforms", "io"},
+    "live": {"video", "fusion", "alignment", "families", "transforms", "io", "listening"},
     "explain": {"alignment", "fusion", "registry", "families", "drawing", "io", "transforms", "ops"},
     "comparison": {
         "pages",
@@ -43,7 +44,9 @@ ROOMS: dict[str, set[str]] = {
         "families",
         "alignment",
         "io",
+        "listening",
     },
+    "service": {"fusion", "evaluation", "registry", "families", "alignment", "radiometric", "io", "listening"},
     "ablation": {"train", "evaluation", "fusion", "registry", "metrics", "data", "io"},
     "downstream": {"fusion", "evaluation", "registry", "train", "data", "drawing", "transforms", "io", "ops"},
     "benchmark": {

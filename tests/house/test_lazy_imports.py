@@ -20,6 +20,9 @@ HEAVY = [
     "scipy",
     "accelerate",
     "tensorboard",
+    "fastapi",
+    "starlette",
+    "uvicorn",
 ]
 LOADED = f"import json, sys; print(json.dumps([m for m in {HEAVY} if m in sys.modules]), file=sys.stderr)"
 CALL_MAIN = """
@@ -50,7 +53,7 @@ def test_import_loads_nothing_heavy() -> None:
     [
         ["--help"],
         ["--version"],
-        *([verb, "--help"] for verb in ("fuse", "live", "compare", "models", "train", "ablate")),
+        *([verb, "--help"] for verb in ("fuse", "live", "serve", "compare", "models", "train", "ablate")),
     ],
 )
 def test_help_loads_nothing_heavy(words: list[str]) -> None:

@@ -23,6 +23,7 @@ VERBS = {
     "fuse": "Fuse one pair of pictures, every pair of two folders, or two clips.",
     "align": "Find how the pictures of two cameras lie on one another.",
     "live": "Fuse two cameras, addresses or clips while they run.",
+    "serve": "Answer over HTTP: fuse and score pictures that programs send.",
     "evaluate": "Score fused pictures by the metrics of the field.",
     "compare": "Look at the results of several methods side by side, on a page.",
     "benchmark": "Fuse, score, test and show many methods on many sets.",

@@ -18,7 +18,7 @@ EXTRAS = {
     "imaging": ("cv2", "imagecodecs"),
     "metrics": ("torchmetrics", "pywt"),
     "plots": ("matplotlib",),
-    "serve": ("starlette", "uvicorn"),
+    "serve": ("fastapi", "python_multipart", "uvicorn"),
     "train": ("accelerate", "tensorboard"),
     "video": ("av",),
     "downstream-transformers": ("transformers",),

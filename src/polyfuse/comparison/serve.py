@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from polyfuse._version import __version__
 from polyfuse.comparison.request import Request, find_pictures
 from polyfuse.comparison.shelf import TILE, WHOLE, Place, Shelf, level_of
-from polyfuse.errors import DependencyError, InputError, OutputError, PolyfuseError, UsageError
+from polyfuse.errors import DependencyError, InputError, PolyfuseError, UsageError
 from polyfuse.evaluation import Item
 from polyfuse.io import peek_size
 from polyfuse.io.source import shown
+from polyfuse.listening.address import LOCAL, listen, web_address
 from polyfuse.pages import Collection, Pair
 from polyfuse.pages.document import page_facts, pair_facts, script_json
 from polyfuse.pages.html import page_html
 
-HOST = "127.0.0.1"
-"""The page is for whoever is on this machine."""
 _NAMES = ["127.0.0.1", "localhost"]
 """What a browser may call it: no page from elsewhere can lead here under a name of its own."""
 _KEEP = {"Cache-Control": "private, max-age=3600"}
@@ -163,18 +161,8 @@ def serve(request: Request, port: int, *, say: Callable[[str], None], ready: Cal
     for note in notes:
         say(note)
     app = make_app(request, pairs, methods)
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((HOST, port))
-        listening.listen(64)  # from now on browsers wait instead of being refused
-    except OSError as error:
-        listening.close()
-        raise OutputError(
-            f"nothing can listen at {HOST}:{port} ({error.strerror}): name another port, or 0 for any."
-        ) from error
-    with listening:
-        ready(f"http://{HOST}:{listening.getsockname()[1]}/")
+    with listen(LOCAL, port) as listening:
+        ready(web_address(LOCAL, listening.getsockname()[1]))
         settings = uvicorn.Config(
             app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=2
         )

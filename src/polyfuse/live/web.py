@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import json
 import secrets
 import socket
@@ -17,11 +16,10 @@ from urllib.parse import parse_qs, urlsplit
 from PIL import Image
 
 from polyfuse.errors import OutputError, UsageError
+from polyfuse.listening.address import HEADERS, LOCAL, is_local, names_this_machine, web_address
 from polyfuse.live.fusing import VIEWS, LiveFused, View
 from polyfuse.live.page import PAGE
 
-LOCAL = "127.0.0.1"
-"""Where the page is unless the user names another address."""
 QUALITY = 85
 """Of the JPEGs that are shown."""
 MOST_STREAMS = 24
@@ -49,16 +47,6 @@ def parse_web(text: str) -> tuple[str, int]:
     if ":" in bare and bare == host:
         raise UsageError(f"--web {text!r} is not clear: write an IPv6 address in brackets, as [::1]:8080.")
     return bare or LOCAL, int(port)
-
-
-def is_local(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class WebPage:
@@ -100,8 +88,7 @@ class WebPage:
     @property
     def address(self) -> str:
         """What to type into a browser, with the token where there is one."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self.port}/{self.query}"
+        return f"{web_address(self._host, self.port)}{self.query}"
 
     @property
     def query(self) -> str:
@@ -149,8 +136,7 @@ class WebPage:
         if self.token is not None:
             given = parse_qs(query).get("token", [""])[0]
             return hmac.compare_digest(given.encode(), self.token.encode())
-        name = urlsplit(f"//{host or ''}").hostname
-        return name is not None and is_local(name)
+        return names_this_machine(host)
 
     def status(self) -> Mapping[str, Any]:
         """For the page."""
@@ -256,13 +242,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _headers(self, kind: str, more: Mapping[str, str]) -> None:
         """Headers that every answer has."""
-        common = {
-            "Content-Type": kind,
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
-        }
-        for name, value in {**common, **more}.items():
+        for name, value in {"Content-Type": kind, **HEADERS, **more}.items():
             self.send_header(name, value)
 
     def log_message(self, format: str, *args: object) -> None:

@@ -3,14 +3,21 @@
 import base64
 import hashlib
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from polyfuse import cli
+from polyfuse import cli, registry
 from polyfuse.io import read_picture, write_picture
+from polyfuse.service import Limits
+from polyfuse.service.answers import RefusedError
+from polyfuse.service.fields import FUSE_FIELDS, parse_fields
+from polyfuse.service.jobs import Ticket
+from polyfuse.service.uploads import Upload
+from polyfuse.service.work import fuse
 
 TYPES = {"png": "image/png", "tif": "image/tiff", "jpg": "image/jpeg", "webp": "image/webp", "bmp": "image/bmp"}
 
@@ -71,6 +78,23 @@ def test_accept_chooses_the_format(service, pair) -> None:
     assert answer.headers["Content-Type"] == "image/tiff"
     assert answer.headers["X-Polyfuse-Model"] == "laplacian"
     assert service.post("/fuse", pair, {"Accept": "text/html"}).status == 406
+
+
+def test_work_that_nobody_waits_for_ends_after_a_tile(pair) -> None:
+    class Leaving(Ticket):
+        def on_tile(self, done: int, total: int) -> None:
+            tiles.append((done, total))
+            self.abandoned = done == 2
+            super().on_tile(done, total)
+
+    tiles: list[tuple[int, int]] = []
+    values = parse_fields({"tile": "16"}, FUSE_FIELDS)
+    with ExitStack() as files:
+        uploads = {name: Upload(path.name, files.enter_context(open(path, "rb"))) for name, path in pair.items()}
+        with pytest.raises(RefusedError, match="nobody waits"):
+            fuse(uploads, values, "image/png", registry.load("average"), Limits(), Leaving())
+    assert tiles[-1][0] == 2
+    assert tiles[-1][1] > 2
 
 
 def test_notes_come_in_a_header(service, tmp_path: Path, rng: np.random.Generator) -> None:

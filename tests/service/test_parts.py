@@ -65,7 +65,11 @@ def test_fields_of_evaluate_are_its_options() -> None:
     assert {field.key for field in EVALUATE_FIELDS} == wanted.keys() - OF_FOLDERS - OF_SERVER - OF_REPORTS - {"json"}
 
 
-@given(st.dictionaries(st.sampled_from([field.name for field in FUSE_FIELDS]) | st.text(max_size=8), st.text()))
+@given(
+    st.dictionaries(
+        st.sampled_from([field.name for field in FUSE_FIELDS]) | st.text(max_size=8), st.text(max_size=70), max_size=6
+    )
+)
 def test_any_field_is_parsed_or_refused_in_one_line(texts: dict[str, str]) -> None:
     try:
         keys, problem = parse_fields(texts, FUSE_FIELDS).keys(), ""

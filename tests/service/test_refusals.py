@@ -226,6 +226,18 @@ def test_slow_heads_and_garbage_hang_nothing(started, pair, monkeypatch: pytest.
         one.close()
 
 
+def test_client_that_takes_nothing_of_its_answer_is_cut(started, pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    large = Fused(bytes(24 << 20), {"settings": {"model": "none"}, "notes": []}, 1, 1)
+    monkeypatch.setattr("polyfuse.service.app.fuse", lambda *_: large)
+    monkeypatch.setattr("polyfuse.service.server.LONGEST_IDLE", 0.2)
+    service = started()
+    with socket.create_connection(("127.0.0.1", service.server.port), timeout=20) as idle:
+        idle.sendall(service.bytes_of("/fuse", pair))
+        wait_until(lambda: len(service.lines) == 1)
+        wait_until(lambda: service.server.num_connections == 0)
+    assert len(service.post("/fuse", pair).body) == 24 << 20
+
+
 def test_fault_is_logged_and_not_told(started, pair, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError("secret")

@@ -28,7 +28,7 @@ from polyfuse.service.gate import FACTS, Service
 from polyfuse.service.jobs import Ticket
 from polyfuse.service.page import POLICY, page_html
 from polyfuse.service.uploads import Upload, read_form, texts
-from polyfuse.service.work import check_partner, evaluate, fuse
+from polyfuse.service.work import Fused, check_partner, evaluate, fuse
 
 SCHEMA = 1
 """Version of the JSON documents."""
@@ -87,6 +87,12 @@ def make_app(service: Service) -> Any:
     def document(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
         return Response(json.dumps(content), status, headers, JSON)
 
+    def picture(fused: Fused, media_type: str) -> Response:
+        headers = {"X-Polyfuse-Model": fused.sidecar["settings"]["model"]}
+        if fused.sidecar["notes"]:
+            headers["X-Polyfuse-Notes"] = json.dumps(fused.sidecar["notes"])[:LONGEST_NOTES]
+        return Response(fused.content, 200, headers, media_type)
+
     def failed(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException):
             error = RefusedError(error.status_code, f"{error.detail.rstrip('.')}: see the page at /.")
@@ -117,28 +123,26 @@ def make_app(service: Service) -> Any:
                 request.scope[FACTS].update(waited=ticket.waited, worked=ticket.worked)
 
     async def post_fuse(request: Request) -> Response:
-        chosen: dict[str, Any] = {}
-
         def prepare(uploads: dict[str, Upload], given: dict[str, str]) -> Callable[[Ticket], Any]:
             values = parse_fields(given, FUSE_FIELDS)
             check_partner(uploads)
             model = _model(service, values["model"])
             accept = request.headers.get("accept")
-            chosen["type"], chosen["json"] = wanted_format(accept, values["format"], as_json=values["json"])
+            media_type, as_json = wanted_format(accept, values["format"], as_json=values["json"])
             request.scope[FACTS]["model"] = model.provenance.name
-            return lambda ticket: fuse(uploads, values, chosen["type"], model, limits, ticket)
 
-        fused = await worked(request, FUSE_FILES, ["a"], prepare)
-        size = {"width": fused.width, "height": fused.height}
-        request.scope[FACTS].update(**size, pixels=fused.width * fused.height)
-        if chosen["json"]:
-            picture = base64.b64encode(fused.content).decode()
-            facts = {"schema": SCHEMA, "media_type": chosen["type"], **size, "sidecar": fused.sidecar}
-            return document({**facts, "picture": picture})
-        headers = {"X-Polyfuse-Model": fused.sidecar["settings"]["model"]}
-        if fused.sidecar["notes"]:
-            headers["X-Polyfuse-Notes"] = json.dumps(fused.sidecar["notes"])[:LONGEST_NOTES]
-        return Response(fused.content, 200, headers, chosen["type"])
+            def work(ticket: Ticket) -> tuple[Fused, Response]:
+                fused = fuse(uploads, values, media_type, model, limits, ticket)
+                return fused, document(_packed(fused, media_type)) if as_json else picture(fused, media_type)
+
+            return work
+
+        fused: Fused
+        answer: Response
+        fused, answer = await worked(request, FUSE_FILES, ["a"], prepare)  # an answer is large: the worker packs it
+        pixels = fused.width * fused.height
+        request.scope[FACTS].update(width=fused.width, height=fused.height, pixels=pixels)
+        return answer
 
     async def post_evaluate(request: Request) -> Response:
         def prepare(uploads: dict[str, Upload], given: dict[str, str]) -> Callable[[Ticket], Any]:
@@ -204,6 +208,18 @@ def gone(request: Any) -> Callable[[], Awaitable[None]]:
             pass
 
     return wait
+
+
+def _packed(fused: Fused, media_type: str) -> dict[str, Any]:
+    """A picture and what made it as plain JSON values."""
+    return {
+        "schema": SCHEMA,
+        "media_type": media_type,
+        "width": fused.width,
+        "height": fused.height,
+        "sidecar": fused.sidecar,
+        "picture": base64.b64encode(fused.content).decode(),
+    }
 
 
 def _model(service: Service, name: str) -> FusionModel:

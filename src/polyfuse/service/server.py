@@ -103,6 +103,11 @@ class Server:
         """Take nothing more on, and end once nothing is under way."""
         self.service.stopping = True
 
+    @property
+    def num_connections(self) -> int:
+        """Connections that are open."""
+        return len(self._server.server_state.connections)
+
     def _on_signal(self, number: int, frame: object) -> None:
         """Stop in order at the first signal, at once at the second."""
         self._signals.append(number)

@@ -14,7 +14,7 @@ from polyfuse import cli, registry
 from polyfuse.io import read_picture, write_picture
 from polyfuse.service import Limits
 from polyfuse.service.answers import RefusedError
-from polyfuse.service.fields import FUSE_FIELDS, parse_fields
+from polyfuse.service.fields import EVALUATE_FIELDS, EVALUATE_FILES, FUSE_FIELDS, FUSE_FILES, parse_fields
 from polyfuse.service.jobs import Ticket
 from polyfuse.service.uploads import Upload
 from polyfuse.service.work import fuse
@@ -132,3 +132,25 @@ def test_scores_are_those_that_evaluate_prints(
     assert answer.status == 200
     assert given.pop("settings").keys() == printed.pop("settings").keys()
     assert given == printed
+
+
+def test_document_and_page_name_every_field_and_nothing_elsewhere(service) -> None:
+    document = service.get("/openapi.json").json
+    page = service.get("/")
+    schemas = {
+        path: document["paths"][path]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
+        for path in ("/fuse", "/evaluate")
+    }
+    assert list(schemas["/fuse"]) == [field.name for field in (*FUSE_FILES, *FUSE_FIELDS)]
+    assert list(schemas["/evaluate"]) == [field.name for field in (*EVALUATE_FILES, *EVALUATE_FIELDS)]
+    text = page.body.decode()
+    assert all(f"<code>{name}</code>" in text for schema in schemas.values() for name in schema)
+    assert "://" not in text
+    assert "<script" not in text
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_models_are_listed_the_default_first(service) -> None:
+    facts = service.get("/models").json
+    assert (facts["default"], [model["name"] for model in facts["models"]]) == ("laplacian", ["laplacian", "average"])

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from polyfuse.io import write_picture
 from polyfuse.service import Limits
@@ -87,6 +89,19 @@ def test_other_bodies_are_refused(service) -> None:
     assert service.get("/fuse").status == 405
 
 
+PARTS = st.sampled_from(
+    [b"--x", b"--x--", b"\r\n", b"\r\n\r\n", b'Content-Disposition: form-data; name="a"', b'; filename="a.png"']
+)
+
+
+@settings(max_examples=12)  # each is a connection of its own
+@given(body=st.lists(PARTS | st.binary(max_size=12), max_size=12).map(b"".join))
+def test_any_body_gets_one_line(service, body: bytes) -> None:
+    answer = service.ask("POST", "/fuse", body, {"Content-Type": "multipart/form-data; boundary=x"})
+    assert answer.status == 400
+    assert answer.error
+
+
 def test_request_that_is_too_large_is_refused_before_and_while_it_is_read(started, pair) -> None:
     service = started(limits=Limits(request_bytes=5000))
     assert service.post("/fuse", {**pair, "a": bytes(6000)}).status == 413
@@ -126,7 +141,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
             ticket.check()
         return Fused(b"done", {"settings": {"model": "none"}, "notes": []}, 1, 1)
 
-    monkeypatch.setattr("polyfuse.service.app.fuse", wait)
+    monkeypatch.setattr("polyfuse.service.desk.fuse", wait)
     yield event
     event.set()
 
@@ -228,7 +243,7 @@ def test_slow_heads_and_garbage_hang_nothing(started, pair, monkeypatch: pytest.
 
 def test_client_that_takes_nothing_of_its_answer_is_cut(started, pair, monkeypatch: pytest.MonkeyPatch) -> None:
     large = Fused(bytes(24 << 20), {"settings": {"model": "none"}, "notes": []}, 1, 1)
-    monkeypatch.setattr("polyfuse.service.app.fuse", lambda *_: large)
+    monkeypatch.setattr("polyfuse.service.desk.fuse", lambda *_: large)
     monkeypatch.setattr("polyfuse.service.server.LONGEST_IDLE", 0.2)
     service = started()
     with socket.create_connection(("127.0.0.1", service.server.port), timeout=20) as idle:
@@ -242,7 +257,7 @@ def test_fault_is_logged_and_not_told(started, pair, monkeypatch: pytest.MonkeyP
     def fail(*_: object) -> None:
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr("polyfuse.service.app.fuse", fail)
+    monkeypatch.setattr("polyfuse.service.desk.fuse", fail)
     service = started()
     answer = service.post("/fuse", pair)
     assert (answer.status, "secret" in answer.error) == (500, False)

@@ -73,6 +73,11 @@ class Worker:
         return sum(not ticket.begun for ticket in self._tickets)
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits and nothing is under way."""
+        return not self._tickets
+
+    @property
     def running(self) -> int:
         """Pieces under way: 0 or 1."""
         return len(self._tickets) - self.waiting

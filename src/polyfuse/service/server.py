@@ -27,6 +27,8 @@ LONGEST_IDLE = 10.0
 """Seconds for the head of a request, between requests, and for a client that takes nothing of its answer."""
 MOST_CONNECTIONS = 512
 """Beyond that, those that wait for a request are closed."""
+LONGEST_SENDING = 5.0
+"""Seconds for a request that is still being sent once the service is told to stop."""
 _TICK = 0.25
 """Seconds between two looks at the connections."""
 _GRACE = 2
@@ -134,8 +136,9 @@ class Server:
             if stopping_since is None:
                 stopping_since = time.monotonic()
                 self.service.journal.event("stopping", active=self.service.active)
-            late = time.monotonic() - stopping_since > self.service.settings.limits.seconds
-            if late or not self.service.active:
+            stopping = time.monotonic() - stopping_since
+            done = self.service.worker.is_idle and (stopping > LONGEST_SENDING or not self.service.active)
+            if done or stopping > self.service.settings.limits.seconds:
                 self._server.should_exit = True
 
 

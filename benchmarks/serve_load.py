@@ -170,16 +170,12 @@ def timed(service: Service, body: bytes, expected: bytes, clients: int, each: in
     return times, time.perf_counter() - began, len(wrong)
 
 
-def dawdle(service: Service, over: threading.Event, cuts: list[int]) -> None:
-    """Send a head or a body byte by byte, until the service has enough of it; again and again."""
-    head = (
-        f"POST /fuse HTTP/1.1\r\nHost: localhost\r\nContent-Type: {KIND['Content-Type']}\r\nContent-Length: 999\r\n\r\n"
-    )
-    lines = [b"POST /fuse HTTP/1.1\r\nHost: ", head.encode() + form(a=b"")[:80]]
+def dawdle(service: Service, begin: bytes, over: threading.Event, cuts: list[int]) -> None:
+    """Go on byte by byte after a beginning, until the service has enough of it; again and again."""
     while not over.is_set():
         with socket.create_connection((service.host, service.port), timeout=LONGEST) as slow:
             try:
-                slow.sendall(lines[len(cuts) % 2])
+                slow.sendall(begin)
                 while not over.wait(0.5):
                     slow.sendall(b"x")
             except OSError:
@@ -203,7 +199,8 @@ def long_run(service: Service, bodies: dict[str, bytes], expected: bytes, number
     kinds = random.Random(5).choices(list(SHARES), list(SHARES.values()), k=number)
     counts: Counter[str] = Counter()
     problems: list[str] = []
-    lock, over, cuts = threading.Lock(), threading.Event(), [0]
+    cuts: list[int]
+    lock, over, cuts = threading.Lock(), threading.Event(), []
     todo = iter(kinds)
     memory: list[tuple[int, int]] = []
 
@@ -241,7 +238,11 @@ def long_run(service: Service, bodies: dict[str, bytes], expected: bytes, number
         connection.close()
 
     began = time.perf_counter()
-    slow = in_threads(SLOW, lambda _: dawdle(service, over, cuts))
+    head = (
+        f"POST /fuse HTTP/1.1\r\nHost: localhost\r\nContent-Type: {KIND['Content-Type']}\r\nContent-Length: 999\r\n\r\n"
+    )
+    begins = [b"POST /fuse HTTP/1.1\r\nHost: ", head.encode() + form(a=b"")[:80]]  # half a head, half a body
+    slow = in_threads(SLOW, lambda place: dawdle(service, begins[place % 2], over, cuts))
     for thread in in_threads(WORKERS, client):
         thread.join()
     seconds = time.perf_counter() - began

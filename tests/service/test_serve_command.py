@@ -40,6 +40,7 @@ def test_a_missing_package_names_its_extra(
 def test_wrong_options_are_told_in_one_line(
     options: list[str], line: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("fastapi", reason="fastapi (extra `serve`) is not installed")
     monkeypatch.delenv("POLYFUSE_TOKEN", raising=False)
     assert cli.run(["serve", "--port", "0", "--quiet", *options]) == 2
     assert line in capsys.readouterr().err

@@ -16,6 +16,8 @@ from setuptools.command.build_ext import build_ext
 STABLE_ABI = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 
+FILES = {"maps": "map_layers"}
+"""Sources that are not called as their kernel."""
 # Equals NumPy to the bit: no products fused with sums, which would round once less.
 EXACT = {"_colour"}
 
@@ -50,18 +52,24 @@ class NamedByContent(bdist_wheel):
         """What setuptools decides before anything is built."""
 
 
-setup(
-    ext_modules=[
-        Extension(
-            f"polyfuse.ops._{name}",
-            sources=[f"src/polyfuse/ops/native/{source}.c"],
-            depends=glob("src/polyfuse/ops/native/*"),
-            define_macros=[("Py_LIMITED_API", "0x030B0000")] if STABLE_ABI else [],
-            py_limited_api=STABLE_ABI,
-            optional=True,  # no compiler: a warning, and a package that works the same, slower
-        )
-        for name, source in (("lzsc", "lzsc"), ("maps", "map_layers"), ("pyramid", "pyramid"), ("colour", "colour"))
-    ],
-    cmdclass={"build_ext": BuildKernel, "bdist_wheel": NamedByContent},
-    options={"bdist_wheel": {"py_limited_api": "cp311"}} if STABLE_ABI else {},
-)
+def kernels(names, sources="src"):
+    """Arguments of `setup` for some of the compiled kernels; `sources` is where the package lies."""
+    return {
+        "ext_modules": [
+            Extension(
+                f"polyfuse.ops._{name}",
+                sources=[f"{sources}/polyfuse/ops/native/{FILES.get(name, name)}.c"],
+                depends=glob(f"{sources}/polyfuse/ops/native/*"),
+                define_macros=[("Py_LIMITED_API", "0x030B0000")] if STABLE_ABI else [],
+                py_limited_api=STABLE_ABI,
+                optional=True,  # no compiler: a warning, and a package that works the same, slower
+            )
+            for name in names
+        ],
+        "cmdclass": {"build_ext": BuildKernel, "bdist_wheel": NamedByContent},
+        "options": {"bdist_wheel": {"py_limited_api": "cp311"}} if STABLE_ABI else {},
+    }
+
+
+if __name__ == "__main__":  # runtime/setup.py imports this file
+    setup(**kernels(["lzsc", "maps", "pyramid", "colour"]))

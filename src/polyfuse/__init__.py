@@ -16,6 +16,7 @@ from polyfuse._version import __version__
 
 if TYPE_CHECKING:
     from polyfuse.comparison import ComparePage, compare
+    from polyfuse.engines import load_exported
     from polyfuse.evaluation import Evaluation, evaluate
     from polyfuse.fusion import FuseOptions, Result, fuse
     from polyfuse.registry import list_models, load
@@ -35,6 +36,7 @@ __all__ = [
     "fuse_clip",
     "list_models",
     "load",
+    "load_exported",
 ]
 
 _HOMES = {
@@ -50,6 +52,7 @@ _HOMES = {
     "fuse_clip": "polyfuse.video",
     "list_models": "polyfuse.registry",
     "load": "polyfuse.registry",
+    "load_exported": "polyfuse.engines",
 }
 
 

@@ -13,7 +13,7 @@ import torch
 
 from polyfuse._version import __version__
 from polyfuse.cli import doctor
-from polyfuse.ops import native_kernels
+from polyfuse.ops import native_kernels, native_maps_sets
 
 Runner = Callable[..., Any]
 
@@ -31,7 +31,7 @@ def test_json_has_the_instruction_sets(polyfuse: Runner) -> None:
     facts = json.loads("\n".join(polyfuse("doctor", "--json").out))
     assert facts["kernels"].keys() == {"lzsc", "maps", "pyramid", "colour"}
     built = native_kernels.kernel("maps") is not None
-    expected = {"float32": native_kernels.maps_instruction_set(torch.float32)}
+    expected = {"float32": native_maps_sets.maps_instruction_set(torch.float32)}
     assert (facts["kernels"]["maps"] or {}).get("float32") == (expected["float32"] if built else None)
 
 

@@ -12,7 +12,7 @@ from polyfuse.families.fnet_t import FNetT, FNetTConfig
 from polyfuse.families.fnet_t import fast as fnet_t_fast
 from polyfuse.families.fnet_t.network import LEAK
 from polyfuse.layers import strips
-from polyfuse.ops.native_kernels import maps_instruction_set
+from polyfuse.ops.native_maps_sets import maps_instruction_set
 from polyfuse.ops.precision import Precision
 from polyfuse.weights.store import WeightsInfo, save_weights
 

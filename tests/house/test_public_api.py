@@ -23,6 +23,7 @@ PUBLIC = [
     "fuse_clip",
     "list_models",
     "load",
+    "load_exported",
 ]
 MODULES = {
     "alignment": ["Warp", "find_warp", "read_warp", "seems_off", "warp_of_points", "write_warp"],
@@ -40,6 +41,8 @@ MODULES = {
         "check_page",
         "write_page",
     ],
+    "engines": ["ExportedModel", "load_exported"],
+    "exporting": ["Exported", "export_onnx"],
     "data": ["Pack", "PackItem", "PairSet", "find_set", "write_pack"],
     "evaluation": [
         "BASELINES",

@@ -10,7 +10,7 @@ from torch.nn import functional
 from polyfuse.layers.channel_norm import ChannelNorm
 from polyfuse.layers.separable import SeparableBlock
 from polyfuse.ops import native_separable
-from polyfuse.ops.native_kernels import maps_instruction_set
+from polyfuse.ops.native_maps_sets import maps_instruction_set
 from polyfuse.ops.native_separable import BLOCK, Activation, Filters
 
 NONE: tuple[Activation, Activation, Activation] = ("none", "none", "none")

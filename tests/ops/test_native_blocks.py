@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from polyfuse.ops import native_blocks
 from polyfuse.ops.native_blocks import Blocks
-from polyfuse.ops.native_kernels import maps_instruction_set
+from polyfuse.ops.native_maps_sets import maps_instruction_set
 
 pytestmark = pytest.mark.skipif(
     maps_instruction_set(torch.bfloat16) is None, reason="no compiled kernel, or a processor without bfloat16"

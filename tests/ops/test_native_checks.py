@@ -11,7 +11,7 @@ from polyfuse.ops.native_attention import Attention
 from polyfuse.ops.native_blocks import Blocks
 from polyfuse.ops.native_dense import Dense
 from polyfuse.ops.native_edges import Edges
-from polyfuse.ops.native_kernels import maps_instruction_set
+from polyfuse.ops.native_maps_sets import maps_instruction_set
 from polyfuse.ops.native_separable import Block, Filters, Separable
 
 pytestmark = pytest.mark.skipif(

@@ -5,8 +5,9 @@ import torch
 from torch.nn import functional
 
 from polyfuse.ops import native_maps
-from polyfuse.ops.native_kernels import kernel, maps_instruction_set, supports_maps
+from polyfuse.ops.native_kernels import kernel
 from polyfuse.ops.native_maps import count, normed
+from polyfuse.ops.native_maps_sets import maps_instruction_set, supports_maps
 
 pytestmark = pytest.mark.skipif(
     maps_instruction_set(torch.bfloat16) is None, reason="no compiled kernel, or a processor without bfloat16"

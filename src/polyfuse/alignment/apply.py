@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from polyfuse.alignment.files import to_json
-from polyfuse.alignment.resample import Frame, Resampler
 from polyfuse.alignment.warp import Warp
 from polyfuse.errors import InputError
 from polyfuse.io import DEFAULT_MAX_PIXELS, Pair, Picture, peek_size
 from polyfuse.io.source import shown
 
+if TYPE_CHECKING:
+    from polyfuse.alignment.resample import Resampler
+
+Frame = Literal["a", "b"]
 DOUBTED = 0.5
 """Confidence below which a warp is told of when it is applied."""
 
@@ -106,6 +109,8 @@ def resampler_of(warp: Warp, frame: Frame) -> Resampler:
     Raises:
         InputError: If the pictures do not overlap.
     """
+    from polyfuse.alignment.resample import Resampler  # needs PyTorch, which is not everywhere that pictures are fused
+
     resampler = Resampler(warp, frame)
     if resampler.covered == 0:
         raise InputError("under this warp a and b have nothing in common: make the warp again.")

@@ -15,9 +15,14 @@ import click
 from polyfuse._version import __version__
 from polyfuse.cli.output import visible
 from polyfuse.cli.process import catch_signals, discard_output, interruption, mend_streams, told_interruption
-from polyfuse.errors import InputError, OutputError, PolyfuseError, UsageError
+from polyfuse.errors import DependencyError, InputError, OutputError, PolyfuseError, UsageError
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
+NO_TORCH = (
+    "this needs PyTorch, which is not installed: pip install polyfuse in place of polyfuse-runtime, or fuse with an "
+    "exported model, --model FILE.onnx."
+)
 
 VERBS = {
     "fuse": "Fuse one pair of pictures, every pair of two folders, or two clips.",
@@ -117,6 +122,10 @@ def run(arguments: list[str]) -> int:
         if isinstance(error, BrokenPipeError):  # who reads the results wants no more
             return 1
         return _tell(*_told(error), arguments)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        return _tell(NO_TORCH, DependencyError.exit_code, arguments)
     except MemoryError:
         return _tell("out of memory: pass a smaller --memory or --tile.", 1, arguments)
 

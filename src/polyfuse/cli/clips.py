@@ -79,7 +79,7 @@ def fuse_clips(a: Path, b: Path, arguments: FuseArguments, document: dict[str, A
     arguments.model.check_weights_stay([target], sidecars=not files.no_sidecar)
     arguments.pictures.check_warp_stays([target], sidecars=not files.no_sidecar)
     limit_flow(clips.temporal, arguments.model.threads)
-    model = arguments.model.load(say, for_clips=True)
+    model = arguments.model.ready(say, for_clips=True)
     document["model"] = model.provenance.name
     try:
         with progress(0, say, tell_failures=False, quiet=files.quiet, unit="frame") as shown:

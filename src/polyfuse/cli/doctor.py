@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
@@ -11,13 +12,18 @@ import click
 from polyfuse._version import __version__
 from polyfuse.cli.options import talk_options
 from polyfuse.cli.output import print_json
+from polyfuse.ops.cores import num_cores
 
+ENGINES = ("onnxruntime", "openvino")
+"""Packages that run exported models."""
 EXTRAS = {
     "benchmark": ("scipy", "matplotlib"),
     "downstream": ("faster_coco_eval", "onnxruntime"),
     "imaging": ("cv2", "imagecodecs"),
     "metrics": ("torchmetrics", "pywt"),
     "plots": ("matplotlib",),
+    "onnx": ("onnx", "onnxruntime"),
+    "openvino": ("openvino",),
     "serve": ("fastapi", "python_multipart", "uvicorn"),
     "train": ("accelerate", "tensorboard"),
     "video": ("av",),
@@ -36,43 +42,74 @@ def command(as_json: bool, quiet: bool) -> None:
         print_json(facts)
         return
     for name, text in _lines(facts):
-        click.echo(f"{name:<10}{text}")
+        click.echo(f"{name:<13}{text}")
 
 
 def _facts() -> dict[str, Any]:
     """What `--json` prints."""
     import numpy
+
+    from polyfuse.ops import native_colour
+    from polyfuse.ops.native_kernels import instruction_set, kernel
+
+    has_torch = find_spec("torch") is not None
+    colour = {"8-bit RGB": instruction_set("colour", native_colour.SETS)} if kernel("colour") is not None else None
+    return {
+        "polyfuse": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "torch": version("torch") if has_torch else None,
+        "numpy": numpy.__version__,
+        "engines": {engine: _version(engine) for engine in ENGINES},
+        "kernels": {**(_kernels() if has_torch else {}), "colour": colour},
+        **(_devices() if has_torch else {}),
+        "cores": num_cores(),
+        "extras": {extra: all(map(find_spec, modules)) for extra, modules in EXTRAS.items()} if has_torch else {},
+    }
+
+
+def _version(package: str) -> str | None:
+    """Version of a package; None where it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _kernels() -> dict[str, dict[str, str | None] | None]:
+    """What the kernels that models call run as; None for those that were not built."""
     import torch
 
-    from polyfuse.evaluation.run import num_cores
-    from polyfuse.ops import native_coding, native_colour, native_pyramid
-    from polyfuse.ops.devices import device_names
-    from polyfuse.ops.native_kernels import KERNELS, instruction_set, kernel, maps_instruction_set
+    from polyfuse.ops import native_coding, native_pyramid
+    from polyfuse.ops.native_kernels import OF_MODELS, instruction_set, kernel
+    from polyfuse.ops.native_maps_sets import maps_instruction_set
 
     sets = {
         "lzsc": {precision: native_coding.instruction_set(precision) for precision in ("float32", "bf16")},
         "maps": {"float32": maps_instruction_set(torch.float32), "bf16": maps_instruction_set(torch.bfloat16)},
         "pyramid": {"float32": instruction_set("pyramid", native_pyramid.SETS)},
-        "colour": {"8-bit RGB": instruction_set("colour", native_colour.SETS)},
     }
-    return {
-        "polyfuse": __version__,
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "torch": torch.__version__,
-        "numpy": numpy.__version__,
-        "kernels": {name: sets[name] if kernel(name) is not None else None for name in KERNELS},
-        "threads": torch.get_num_threads(),
-        "cores": num_cores(),
-        "devices": device_names(),
-        "extras": {extra: all(map(find_spec, modules)) for extra, modules in EXTRAS.items()},
-    }
+    return {name: sets[name] if kernel(name) is not None else None for name in OF_MODELS}
+
+
+def _devices() -> dict[str, Any]:
+    """Threads and devices of PyTorch."""
+    import torch
+
+    from polyfuse.ops.devices import device_names
+
+    return {"threads": torch.get_num_threads(), "devices": device_names()}
 
 
 def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     """The same for people."""
-    lines = [(name, str(facts[name])) for name in ("polyfuse", "python", "system", "torch", "numpy")]
+    lines = [(name, str(facts[name])) for name in ("polyfuse", "python", "system")]
+    lines.append(("torch", facts["torch"] or "not installed: exported models alone can fuse"))
+    lines.append(("numpy", facts["numpy"]))
+    lines += [(name, found) for name, found in facts["engines"].items() if found is not None]
     lines += [(name, _kernel_text(sets)) for name, sets in facts["kernels"].items()]
+    if facts["torch"] is None:
+        return [*lines, ("cores", str(facts["cores"]))]
     lines.append(("threads", f"{facts['threads']}, cores {facts['cores']}"))
     lines.append(("devices", ", ".join(facts["devices"])))
     missing = [extra for extra, is_there in facts["extras"].items() if not is_there]

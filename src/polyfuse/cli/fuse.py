@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from polyfuse.cli.clips import are_clips, fuse_clips, limit_flow
-from polyfuse.cli.fuse_options import ClipArguments, FileArguments, FuseArguments, clip_options, file_options
+from polyfuse.cli.fuse_options import (
+    ClipArguments,
+    FileArguments,
+    FuseArguments,
+    clip_options,
+    engine_options,
+    file_options,
+)
 from polyfuse.cli.options import PATH, ModelArguments, PictureArguments, model_options, picture_options, talk_options
 from polyfuse.cli.output import json_document, print_path, speaker
 from polyfuse.cli.progress import progress
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
 @picture_options
 @file_options
 @clip_options
+@engine_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @talk_options
 def command(a: Path | None, b: Path | None, ir: Path | None, vi: Path | None, **values: Any) -> None:
@@ -101,14 +109,14 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
     arguments.model.check_weights_stay((path for _, path in jobs), sidecars=not files.no_sidecar)
     arguments.pictures.check_warp_stays((path for _, path in jobs), sidecars=not files.no_sidecar)
     limit_flow(temporal, arguments.model.threads)
-    model = arguments.model.load(say)
+    model = arguments.model.ready(say)
     document["model"] = model.provenance.name
     results = document["results"] = []
     writing = Writing(
         files.overwrite, files.resume, not files.no_sidecar, files.quality, files.verify, files.keep_temperature
     )
     brought = options.warp is not None or options.resize is not None or options.radiometric or options.flow
-    looks = not brought and not files.quiet
+    looks = not brought and not files.quiet and not arguments.model.is_exported  # looking needs PyTorch
     failures: list[tuple[str, PolyfuseError]] = []
     with progress(len(jobs), say, tell_failures=skip, quiet=files.quiet) as shown:
         on_sources = _OffWarning(shown.note) if looks else None

@@ -9,7 +9,15 @@ from typing import Any, Literal
 
 import click
 
-from polyfuse.cli.options import Arguments, Command, ModelArguments, PictureArguments, stack
+from polyfuse.cli.options import (
+    EXPORTED,
+    TORCH,
+    Arguments,
+    Command,
+    ModelArguments,
+    PictureArguments,
+    stack,
+)
 from polyfuse.errors import UsageError
 
 
@@ -56,6 +64,17 @@ def file_options(command: Command) -> Command:
             click.option("--flow", is_flag=True,
                          help="Pictures: take away small shifts that are left between A and B, such as parallax."),
             click.option("--dry-run", is_flag=True, help="List the pairs and write nothing."),
+        ],
+    )  # fmt: skip
+
+
+def engine_options(command: Command) -> Command:
+    """What computes."""
+    return stack(
+        command,
+        [
+            click.option("--engine", type=click.Choice([TORCH, *EXPORTED]), default=TORCH, show_default=True,
+                         help="torch; or for an exported model onnx, its default, or openvino."),
         ],
     )  # fmt: skip
 

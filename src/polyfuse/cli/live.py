@@ -85,7 +85,7 @@ def _live(
         parse_web(output.web)
     options = frames.fuse_options()
     teller = Teller(output.quiet)
-    loaded = model.load(teller.say, for_clips=True)
+    loaded = model.ready(teller.say, for_clips=True)
     document["model"] = loaded.provenance.name
 
     from polyfuse.live.run import LiveOptions, LiveRun

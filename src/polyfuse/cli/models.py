@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from polyfuse.cli.completion import complete_cards, complete_families, complete_models
-from polyfuse.cli.options import PATH, talk_options
+from polyfuse.cli.options import PATH, KeyValue, talk_options
 from polyfuse.cli.output import print_json, speaker
+from polyfuse.errors import UsageError
 from polyfuse.registry.catalogue import names_with
 
 
@@ -117,20 +120,82 @@ def import_(family: str, checkpoint: Path, out: Path, overwrite: bool, quiet: bo
     say(f"use it with: polyfuse fuse A B --model {family} --weights {out}")
 
 
-EXPORT_HELP = f"""Convert polyfuse WEIGHTS of FAMILY ({", ".join(names_with("export"))}) to a checkpoint that its
-published program can load.
+EXPORT_HELP = f"""Write MODEL for other programs.
+
+`export onnx pyrfuse.road -o FILE.onnx` writes one ONNX file of any model that `polyfuse models list` names, which
+`polyfuse fuse --engine onnx` runs without PyTorch, and so does any other program. It is checked in onnxruntime, and in
+OpenVINO where that is installed, before it is written.
+
+`export FAMILY WEIGHTS -o FILE` converts polyfuse weights of FAMILY ({", ".join(names_with("export"))}) to a checkpoint
+that its published program can load.
 """
 
 
 @command.command("export", help=EXPORT_HELP)
-@click.argument("family", shell_complete=complete_families("export"))
-@click.argument("weights", type=PATH)
-@click.option("-o", "--out", type=PATH, metavar="FILE", required=True, help="The checkpoint to write.")
+@click.argument("family", metavar="onnx|FAMILY", shell_complete=complete_families("export"))
+@click.argument("model", metavar="MODEL|WEIGHTS", type=PATH, shell_complete=complete_models)
+@click.option("-o", "--out", type=PATH, metavar="FILE", required=True, help="The file to write.")
+@click.option("--weights", type=PATH, metavar="FILE", help="ONNX: weights file for an architecture such as fnet.")
+@click.option(
+    "--config", type=KeyValue(), multiple=True, metavar="KEY=VALUE", help="ONNX: a choice of the model; repeat it."
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "float16"]),
+    default="float32",
+    show_default=True,
+    help="ONNX: float16 stores halves.",
+)
+@click.option(
+    "--with-colour",
+    is_flag=True,
+    help="ONNX: 8-bit pictures in and out, ranges and colour inside; for programs of your own.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @talk_options
-def export(family: str, weights: Path, out: Path, overwrite: bool, quiet: bool) -> None:
-    """Convert weights to a published layout, as `EXPORT_HELP` says."""
+def export(
+    family: str,
+    model: Path,
+    out: Path,
+    weights: Path | None,
+    config: tuple[tuple[str, str], ...],
+    precision: Literal["float32", "float16"],
+    with_colour: bool,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """Write a model for other programs, as `EXPORT_HELP` says."""
+    if family.lower() == "onnx":
+        _export_onnx(str(model), out, weights, config, precision, with_colour, overwrite, speaker(quiet))
+        return
     from polyfuse import registry
 
-    for path in registry.export_checkpoint(family, weights, out, overwrite=overwrite):
+    if weights is not None or config or precision != "float32" or with_colour:
+        raise UsageError("--weights, --config, --precision and --with-colour are for ONNX: drop them.")
+    for path in registry.export_checkpoint(family, model, out, overwrite=overwrite):
         click.echo(path)
+
+
+def _export_onnx(
+    name: str,
+    out: Path,
+    weights: Path | None,
+    config: tuple[tuple[str, str], ...],
+    precision: Literal["float32", "float16"],
+    with_colour: bool,
+    overwrite: bool,
+    say: Callable[[str], None],
+) -> None:
+    """Write one ONNX file and tell how far the engines are off."""
+    from polyfuse import registry
+    from polyfuse.exporting import export_onnx
+    from polyfuse.io.atomic import check_apart
+
+    if weights is not None:
+        check_apart(out, [weights])
+    model = registry.load(name, weights=weights, config=dict(config))
+    made = export_onnx(model, out, precision=precision, with_colour=with_colour, overwrite=overwrite)
+    click.echo(made.path)
+    unit = "grey levels" if with_colour else "of white"
+    off = ", ".join(f"{engine} {worst:.2g} {unit} off" for engine, worst in made.off.items())
+    say(f"{made.num_bytes / 1e6:.1f} MB, opset {made.opset}, {precision}; beside PyTorch: {off}")

@@ -18,8 +18,10 @@ from polyfuse.cli.completion import complete_models
 from polyfuse.errors import UsageError
 
 if TYPE_CHECKING:
+    from polyfuse.engines.sessions import Engine
     from polyfuse.families.spec import FusionModel
     from polyfuse.fusion import FuseOptions
+    from polyfuse.fusion.models import Model
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -36,6 +38,9 @@ class NamedPath(click.Path):
         return super().convert(value, param, ctx)
 
 
+TORCH = "torch"
+EXPORTED = ("onnx", "openvino")
+"""Engines that run exported models."""
 PATH = NamedPath(path_type=Path)
 
 
@@ -87,7 +92,7 @@ def model_options(command: Command) -> Command:
         command,
         [
             click.option("--model", default="auto", metavar="NAME", shell_complete=complete_models,
-                         help="Model, see `polyfuse models list`."),
+                         help="Model, see `polyfuse models list`; or a FILE.onnx of `polyfuse models export`."),
             click.option("--weights", type=PATH, metavar="FILE", help="Weights file for an architecture such as fnet."),
             click.option("--border", type=click.Choice(["zeros", "reflect"]),
                          help="FNet: as published, or mirrored; unless given, what the weights are for."),
@@ -231,9 +236,15 @@ class ModelArguments(Arguments):
     device: str
     threads: int | None
     precision: Literal["float32", "bf16", "tf32", "auto"] = "float32"
+    engine: str = TORCH
+
+    @property
+    def is_exported(self) -> bool:
+        """Whether the model is a file of `polyfuse models export onnx`."""
+        return self.model.lower().endswith(".onnx")
 
     def __post_init__(self) -> None:
-        """Refuse two values for one option of the model.
+        """Refuse two values for one option of the model, and options that exported models do not have.
 
         Raises:
             UsageError: Naming both.
@@ -243,6 +254,15 @@ class ModelArguments(Arguments):
             option, earlier = chosen.setdefault(key, ("--config", value))
             if earlier != value:
                 raise UsageError(f"{option} asks for {key} {earlier} and --config for {value}: drop one of them.")
+        if self.engine in EXPORTED and not self.is_exported:
+            raise UsageError(
+                f"--engine {self.engine} runs exported models: `polyfuse models export onnx NAME -o FILE.onnx`, then "
+                "--model FILE.onnx."
+            )
+        fixed = {"--weights": self.weights, "--border or --config": chosen, "--device": self.device != "cpu"}
+        given = next((option for option, value in fixed.items() if value), None)
+        if self.is_exported and given is not None:
+            raise UsageError(f"{given} cannot change an exported model: drop it, or export the model so.")
 
     def check_weights_stay(self, results: Iterable[Path], *, sidecars: bool) -> None:
         """Refuse a result, or its sidecar, that would replace the file of weights.
@@ -259,13 +279,33 @@ class ModelArguments(Arguments):
 
             torch.set_num_threads(self.threads)
 
+    def ready(self, say: Callable[[str], None], *, for_clips: bool = False) -> Model:
+        """The model in its engine: for an exported one onnxruntime unless another is asked for, else PyTorch.
+
+        Args:
+            say: As of `load`.
+            for_clips: As of `load`.
+        """
+        if not self.is_exported:
+            return self.load(say, for_clips=for_clips)
+        from polyfuse.engines import load_exported
+
+        engine: Engine = "openvino" if self.engine == "openvino" else "onnx"
+        precision = None if self.precision == "auto" else self.precision
+        return load_exported(self.model, engine, threads=self.threads, precision=precision)
+
     def load(self, say: Callable[[str], None], *, for_clips: bool = False) -> FusionModel:
-        """Set the number of threads and return the model, ready to run.
+        """Set the number of threads and return the model, ready to run in PyTorch.
 
         Args:
             say: Is told which model was taken where none is named.
             for_clips: Whether that is the one of clips.
+
+        Raises:
+            UsageError: If it is an exported one.
         """
+        if self.is_exported:
+            raise UsageError(f"{self.model} is an exported model, for `polyfuse fuse` and `live`: name another model.")
         import torch
 
         from polyfuse import registry

@@ -28,6 +28,7 @@ from polyfuse.evaluation.triples import Item, Method
 from polyfuse.io import DEFAULT_MAX_PIXELS, read_picture
 from polyfuse.io.source import shown
 from polyfuse.metrics import find_protocol
+from polyfuse.ops.cores import num_cores
 from polyfuse.ops.devices import check_device
 
 AHEAD = 3
@@ -115,11 +116,6 @@ def score_items(
             yield scored
             if on_error == "stop" and scored.failures():
                 break
-
-
-def num_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _in_turn(items: Sequence[Item], task: Task) -> Generator[Scored, None, None]:

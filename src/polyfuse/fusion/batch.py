@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyfuse.errors import InputError, OutputError, PolyfuseError
-from polyfuse.families.spec import FusionModel
 from polyfuse.fusion.fuser import OnTile
+from polyfuse.fusion.models import Model
 from polyfuse.fusion.options import FuseOptions
 from polyfuse.fusion.pair import fuse_pictures
 from polyfuse.fusion.record import settings
@@ -75,7 +75,7 @@ class Writing:
 
 def fuse_pairs(
     jobs: Jobs,
-    model: FusionModel,
+    model: Model,
     options: FuseOptions,
     *,
     writing: Writing | None = None,
@@ -136,7 +136,7 @@ class _PairsRun:
         self,
         jobs: Jobs,
         kept: set[Path],
-        model: FusionModel,
+        model: Model,
         options: FuseOptions,
         how: Writing,
         called: tuple[OnTile | None, OnSources | None],

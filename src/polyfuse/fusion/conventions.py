@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyfuse.errors import UsageError
-from polyfuse.families.spec import Provenance
+from polyfuse.families.facts import Provenance
 from polyfuse.fusion.options import FuseOptions
 from polyfuse.fusion.plausible import doubts
 from polyfuse.io import Picture

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from polyfuse.errors import InputError
-from polyfuse.families.spec import FusionModel
+from polyfuse.engines import ExportedModel
+from polyfuse.errors import InputError, UsageError
 from polyfuse.fusion.conventions import Conventions, Pixels, alone, finished, model_input
+from polyfuse.fusion.models import Model
 from polyfuse.fusion.options import FuseOptions
 from polyfuse.fusion.record import make_record
 from polyfuse.fusion.stretch import OutputRange, stretch_of, stretched
 from polyfuse.fusion.tiles import Tile, blended, side_within, tiles
 from polyfuse.io import Picture
-from polyfuse.ops.native_kernels import Uses, uses_noted
-from polyfuse.ops.threads import threads_for_strips
 from polyfuse.transforms.ranges import RangeSpec
 
+if TYPE_CHECKING:
+    import torch
+
+    from polyfuse.fusion.torch_runner import TorchRunner
+
+_NAMES: tuple[Literal["a", "b"], ...] = ("a", "b")
 OnTile = Callable[[int, int], None]
 """Takes (tiles done, tiles in all). A model that surveys the picture first goes over every tile more than once, and
 each time counts."""
@@ -38,16 +42,23 @@ class Fuser:
     `conventions.finished`.
     """
 
-    model: FusionModel
-    """Learned or classic, with its weights."""
+    model: Model
+    """Learned or classic, with its weights; in PyTorch, or exported and in another engine."""
     options: FuseOptions
     """What the user asked for: here the stretch of the output, the tiles and the memory."""
     conventions: Conventions
     """What `decide` made of the options and the first pair: ranges, colour and depth."""
     output_range: OutputRange | None = None
     """Raw output that becomes black and white in all frames of a clip; None: each picture is measured by itself."""
-    kernel_uses: Uses = field(default_factory=set)
-    """Which compiled kernels ran so far."""
+
+    @cached_property
+    def runner(self) -> TorchRunner | ExportedModel:
+        """What runs the model on planes."""
+        if isinstance(self.model, ExportedModel):
+            return self.model
+        from polyfuse.fusion.torch_runner import TorchRunner  # PyTorch is not everywhere
+
+        return TorchRunner(self.model)
 
     @property
     def stretch(self) -> RangeSpec | None:
@@ -147,10 +158,14 @@ class Fuser:
         return finished(self.stretched(plane), carrier, self.conventions)
 
     def tensor(self, pixels: Pixels, source: Literal["a", "b"]) -> torch.Tensor:
-        """Luma of a window of a source as the model takes it, (1, 1, h, w): on its device and in its type."""
-        luma = np.ascontiguousarray(model_input(pixels, self.conventions, source))
-        with _memory_errors():
-            return torch.from_numpy(luma)[None, None].to(self.model.device, self.model.dtype)
+        """Luma of a window of a source as the model takes it, (1, 1, h, w): on its device and in its type.
+
+        Raises:
+            UsageError: If the model is no model of PyTorch.
+        """
+        if isinstance(self.runner, ExportedModel):
+            raise UsageError("exported models have no insides to look at: pass a model's name.")
+        return self.runner.tensor(model_input(pixels, self.conventions, source))
 
     def record(self, a: Picture, b: Picture, *, num_tiles: int, seconds: float) -> dict[str, Any]:
         """The record of one fusion, as the sidecar holds it.
@@ -169,61 +184,48 @@ class Fuser:
             self.options,
             num_tiles=num_tiles,
             seconds=seconds,
-            kernel_uses=self.kernel_uses,
+            run=self.runner.facts(),
         )
 
     def _fused_tiles(
         self, a: Picture, b: Picture, result_bytes: int, on_tile: OnTile | None
     ) -> Iterator[tuple[Tile, NDArray[np.float32]]]:
         """Each tile with the model's raw output for its inner part, while a result of `result_bytes` is in memory."""
-        model, spec, side = self.model, self.model.spec, self.options.tile
+        runner, spec, side = self.runner, self.model.spec, self.options.tile
         if side is None:
             side = side_within(self.options.memory, a.height, a.width, spec, result_bytes)
         grid = list(tiles(a.height, a.width, side, spec))
         surveys = spec.surveys if len(grid) > 1 else 0
         steps, total = itertools.count(1), (surveys + 1) * len(grid)
 
-        def windows() -> Iterator[tuple[Tile, torch.Tensor, torch.Tensor]]:
+        def windows() -> Iterator[tuple[Tile, NDArray[np.float32], NDArray[np.float32]]]:
             for tile in grid:
-                yield tile, self.tensor(a.array[tile.outer], "a"), self.tensor(b.array[tile.outer], "b")
+                outer = (picture.array[tile.outer] for picture in (a, b))
+                one, other = (model_input(x, self.conventions, name) for x, name in zip(outer, _NAMES, strict=True))
+                yield tile, one, other
                 if on_tile is not None:
                     on_tile(next(steps), total)
 
-        if surveys:
-            with torch.inference_mode(), _memory_errors(), uses_noted(self.kernel_uses):
-                model = model.surveyed(lambda: ((one, other, tile.crop) for tile, one, other in windows()))
-        outputs = ((tile, _run(model, one, other, self.kernel_uses)) for tile, one, other in windows())
+        if surveys and not isinstance(runner, ExportedModel):
+            runner = runner.surveyed(windows)
+        outputs = ((tile, self._checked(runner.run(one, other))) for tile, one, other in windows())
         if spec.blended and len(grid) > 1:
             yield from blended(outputs, a.height, a.width, spec.halo)
         else:
             yield from ((tile, output[tile.crop]) for tile, output in outputs)
 
+    def _checked(self, fused: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Raw output as it is.
+
+        Raises:
+            InputError: If there is NaN or infinity in it.
+        """
+        if not np.isfinite(fused).all():
+            name = self.model.provenance.name
+            raise InputError(f"model {name} made NaN or infinity: check its weights and the inputs.")
+        return fused
+
 
 def coverage_of(a: Picture, b: Picture) -> NDArray[np.float32] | None:
     """How much the one of two pictures counts that was warped; None if it has all pixels, or neither was."""
     return a.coverage if a.coverage is not None else b.coverage
-
-
-def _run(model: FusionModel, a: torch.Tensor, b: torch.Tensor, uses: Uses) -> NDArray[np.float32]:
-    """Apply a model to two (1, 1, h, w) tensors; returns (h, w), and adds the kernels that ran to `uses`.
-
-    Raises:
-        InputError: If the model makes NaN or infinity of them.
-        MemoryError: If it does not fit into the device's memory.
-    """
-    with torch.inference_mode(), _memory_errors(), threads_for_strips(model.works_in_parts), uses_noted(uses):
-        fused = model(a, b)[0, 0].float().cpu().numpy()
-    if not np.isfinite(fused).all():
-        raise InputError(f"model {model.provenance.name} made NaN or infinity: check its weights and the inputs.")
-    return cast("NDArray[np.float32]", fused)
-
-
-@contextmanager
-def _memory_errors() -> Iterator[None]:
-    """Raise MemoryError for every way in which torch says that memory ran out."""
-    try:
-        yield
-    except RuntimeError as error:
-        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-            raise MemoryError from error  # torch has no own class for it on the CPU
-        raise

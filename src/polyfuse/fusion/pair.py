@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from polyfuse import registry
 from polyfuse.errors import UsageError
-from polyfuse.families.spec import FusionModel
 from polyfuse.fusion.conventions import decide
 from polyfuse.fusion.fuser import Fuser, OnTile
+from polyfuse.fusion.models import Model
 from polyfuse.fusion.options import FuseOptions
 from polyfuse.fusion.record import settings
 from polyfuse.fusion.result import Result
 from polyfuse.fusion.sources import as_picture, flowing, one_of, same_size
 from polyfuse.fusion.thermal import completed, read_sources
 from polyfuse.io import Pair, Picture, Source
+
+if TYPE_CHECKING:
+    import torch
 
 
 def fuse(
@@ -28,7 +28,7 @@ def fuse(
     *,
     ir: Source | None = None,
     vi: Source | None = None,
-    model: str | FusionModel = "auto",
+    model: str | Model = "auto",
     weights: str | Path | None = None,
     device: str | torch.device = "cpu",
     options: FuseOptions | None = None,
@@ -44,7 +44,7 @@ def fuse(
             may be missing: then it is the visible picture in the file of a.
         ir: Another name of a.
         vi: Another name of b.
-        model: A name from `list_models`, or a model from `load`.
+        model: A name from `list_models`, a model from `load`, or one from `polyfuse.engines.load_exported`.
         weights: Weights file for an architecture such as "fnet".
         device: Where the model runs.
         options: All options at once.
@@ -71,14 +71,23 @@ def fuse(
     source_a, source_b = one_of(a, ir, "a", "ir"), one_of(b, vi, "b", "vi")
     if chosen.swap:
         source_a, source_b = source_b, source_a
-    ready = registry.load(model, weights=weights, device=device) if isinstance(model, str) else model
+    ready = _loaded(model, weights, device)
     return fuse_pictures(as_picture(source_a, chosen, "a"), as_picture(source_b, chosen, "b"), ready, chosen)
+
+
+def _loaded(model: str | Model, weights: str | Path | None, device: str | torch.device) -> Model:
+    """The model of a name; a model stays as it is."""
+    if not isinstance(model, str):
+        return model
+    from polyfuse import registry  # which brings PyTorch, and that is not everywhere
+
+    return registry.load(model, weights=weights, device=device)
 
 
 def _fuse_radiometric(
     a: Source,
     b: Source | None,
-    model: str | FusionModel,
+    model: str | Model,
     weights: str | Path | None,
     device: str | torch.device,
     options: FuseOptions,
@@ -90,14 +99,12 @@ def _fuse_radiometric(
     first, second = Path(os.fspath(paths[0])), Path(os.fspath(paths[-1]))  # type: ignore[arg-type]  # they are paths
     pair = Pair(first.stem, second, first) if options.swap else Pair(first.stem, first, second)
     sources = read_sources(pair, options)
-    ready = registry.load(model, weights=weights, device=device) if isinstance(model, str) else model
+    ready = _loaded(model, weights, device)
     result = fuse_pictures(sources.a, sources.b, ready, sources.options)
     return completed(result, sources, settings(ready, options))
 
 
-def fuse_pictures(
-    a: Picture, b: Picture, model: FusionModel, options: FuseOptions, on_tile: OnTile | None = None
-) -> Result:
+def fuse_pictures(a: Picture, b: Picture, model: Model, options: FuseOptions, on_tile: OnTile | None = None) -> Result:
     """`fuse` for pictures that are read and a model that is loaded; `on_tile` is called after each tile."""
     started = time.perf_counter()
     made_by = settings(model, options)
@@ -112,7 +119,7 @@ def fuse_pictures(
     return Result(image, {**record, "notes": list(told)}, told)
 
 
-def _tile_notes(model: FusionModel, num_tiles: int) -> tuple[str, ...]:
+def _tile_notes(model: Model, num_tiles: int) -> tuple[str, ...]:
     """What the user should know of tiles that do not agree with the whole picture."""
     if num_tiles == 1 or not model.spec.blended:
         return ()

@@ -7,15 +7,14 @@ import platform
 from typing import Any
 
 import numpy as np
-import torch
 
 from polyfuse._version import __version__
 from polyfuse.alignment.apply import applied
-from polyfuse.families.spec import FusionModel
+from polyfuse.engines import ExportedModel
 from polyfuse.fusion.conventions import Conventions
+from polyfuse.fusion.models import Model
 from polyfuse.fusion.options import FuseOptions
 from polyfuse.io import Picture
-from polyfuse.ops.native_kernels import OF_MODELS, Uses
 
 SCHEMA = 1
 _LIMITS = ("tile", "memory", "max_pixels", "strict")
@@ -25,15 +24,15 @@ _LIMITS = ("tile", "memory", "max_pixels", "strict")
 def make_record(
     a: Picture,
     b: Picture,
-    model: FusionModel,
+    model: Model,
     conventions: Conventions,
     options: FuseOptions,
     *,
     num_tiles: int,
     seconds: float,
-    kernel_uses: Uses,
+    run: dict[str, Any],
 ) -> dict[str, Any]:
-    """Return the record as plain JSON values."""
+    """Return the record as plain JSON values; `run` is what the runner says of itself."""
     return {
         "schema": SCHEMA,
         "polyfuse": __version__,
@@ -46,32 +45,31 @@ def make_record(
             "exact": num_tiles == 1 or not model.spec.blended,
             "seconds": round(seconds, 4),
             "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "device": str(model.device),
-            "threads": torch.get_num_threads(),
-            "kernels": {name: _instructions(name, kernel_uses) for name in OF_MODELS},
-            "torch": torch.__version__,
+            **run,
             "numpy": np.__version__,
             "python": platform.python_version(),
         },
     }
 
 
-def _instructions(kernel: str, uses: Uses) -> str | None:
-    """The instruction sets that a kernel was called for; None if it did not run."""
-    return " and ".join(sorted(instructions for name, instructions in uses if name == kernel)) or None
-
-
-def settings(model: FusionModel, options: FuseOptions) -> dict[str, Any]:
+def settings(model: Model, options: FuseOptions) -> dict[str, Any]:
     """Model and options: together with the sources they determine the result."""
     provenance = model.provenance
-    config = getattr(model, "config", None)
+    exported: dict[str, Any] = {}
+    if isinstance(model, ExportedModel):
+        config = model.description.config
+        exported = {"engine": model.engine, "exported_sha256": model.sha256}
+    else:
+        own = getattr(model, "config", None)
+        config = None if own is None else own.to_json()
     return {
         "model": provenance.name,
         "family": model.spec.family,
         "weights_sha256": provenance.weights_sha256,
         "weights_source": provenance.source,
         "precision": model.precision or "float32",
-        "config": None if config is None else config.to_json(),
+        "config": config,
+        **exported,
         "options": {name: value for name, value in options.to_json().items() if name not in _LIMITS},
     }
 

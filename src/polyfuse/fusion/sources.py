@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
-import torch
 from numpy.typing import NDArray
 
 from polyfuse.alignment import Warp
@@ -15,8 +15,10 @@ from polyfuse.io import Picture, Source
 from polyfuse.io.damage import DAMAGE_NOTE
 from polyfuse.io.given import as_picture as picture_given
 from polyfuse.io.source import shown
-from polyfuse.ops.readable import why_unreadable
 from polyfuse.transforms import resize
+
+if TYPE_CHECKING:
+    import torch
 
 _UNSTATED = ("auto", "full")
 """Ranges that follow from the type of the values."""
@@ -57,7 +59,9 @@ def as_picture(source: Source, options: FuseOptions, name: str) -> Picture:
     if name == "a":
         refuse_radiometric(options)
     wanted = options.range if name == "a" else options.range_b
-    pixels = _tensor_to_array(source, name) if isinstance(source, torch.Tensor) else source
+    torch_ = sys.modules.get("torch")  # who has a tensor has imported it
+    is_tensor = torch_ is not None and isinstance(source, torch_.Tensor)
+    pixels = _tensor_to_array(source, name) if is_tensor else source  # type: ignore[arg-type]
     return picture_given(
         pixels,
         name,
@@ -83,6 +87,8 @@ def refuse_radiometric(options: FuseOptions) -> None:
 
 def _tensor_to_array(tensor: torch.Tensor, name: str) -> NDArray[Any]:
     """(H, W), (C, H, W) or (1, C, H, W) to an array with channels last."""
+    from polyfuse.ops.readable import why_unreadable
+
     if problem := why_unreadable(tensor):
         raise InputError(f"{name} {problem}.")
     shape = tuple(tensor.shape)

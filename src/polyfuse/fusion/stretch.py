@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyfuse.errors import UsageError
-from polyfuse.families.spec import ModelSpec
+from polyfuse.families.facts import ModelSpec
 from polyfuse.transforms.ranges import RangeSpec, parse_range
 
 MINMAX = RangeSpec("minmax")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyfuse.errors import UsageError
-from polyfuse.families.spec import ModelSpec
+from polyfuse.families.facts import ModelSpec
 
 DEFAULT_MEMORY = 4 << 30
 """Most that is taken of free memory unless the user gives a limit, bytes."""

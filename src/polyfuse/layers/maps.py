@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from polyfuse.layers.channel_norm import EPSILON, ChannelNorm
 from polyfuse.ops import native_dense, native_maps
-from polyfuse.ops.native_kernels import supports_maps
+from polyfuse.ops.native_maps_sets import supports_maps
 
 
 class Pool:

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyfuse.alignment.apply import resampler_of
-from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions
 from polyfuse.fusion.conventions import Conventions, Pixels, decide, finished, model_input
 from polyfuse.fusion.fuser import Fuser, coverage_of
+from polyfuse.fusion.models import Model
 from polyfuse.fusion.sources import same_size
 from polyfuse.fusion.stretch import OutputRange
 from polyfuse.io import Picture
@@ -98,7 +98,7 @@ class LiveFusion:
         tell: Takes a note for the user, each one once.
     """
 
-    def __init__(self, model: FusionModel, options: FuseOptions, tell: Callable[[str], None]) -> None:
+    def __init__(self, model: Model, options: FuseOptions, tell: Callable[[str], None]) -> None:
         self._model, self._options = model, options.changed({"bit_depth": "8"})
         self._tell, self._told = tell, set[str]()
         self._kind: tuple[Any, ...] | None = None

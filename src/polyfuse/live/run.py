@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from polyfuse.errors import InputError
-from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions
+from polyfuse.fusion.models import Model
 from polyfuse.live.capture import Capture, CaptureOptions
 from polyfuse.live.clock import Pace
 from polyfuse.live.frames import LiveFrame
@@ -58,7 +58,7 @@ class LiveRun:
         self,
         a: SourceName,
         b: SourceName,
-        model: FusionModel,
+        model: Model,
         fuse: FuseOptions,
         options: LiveOptions,
         tell: Callable[[str], None],

@@ -54,7 +54,8 @@ def from_blocks(blocks: Tensor, side: int) -> Tensor:
 
 
 def _row(x: Tensor, side: int) -> torch.dtype | None:
-    """A type as large as `side` values of `x`, or None where there is none or gradients are wanted."""
-    if x.device.type != "cpu" or side == 1 or (torch.is_grad_enabled() and x.requires_grad):
+    """A type as large as `side` values of `x`, or None where there is none, or gradients or an export are wanted."""
+    recorded = (torch.is_grad_enabled() and x.requires_grad) or torch.jit.is_tracing()
+    if x.device.type != "cpu" or side == 1 or recorded:
         return None
     return _ROWS.get(side * x.element_size())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from polyfuse.ops.native_kernels import check_map, check_rows, maps_kernel, supports_maps
+from polyfuse.ops.native_kernels import check_map, check_rows
+from polyfuse.ops.native_maps_sets import maps_kernel, supports_maps
 
 SIDE = 2
 PLANES = 3  # a, b and the larger of both

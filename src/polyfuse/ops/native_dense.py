@@ -9,7 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from polyfuse.ops.native_kernels import check_map, check_rows, maps_kernel, supports_maps
+from polyfuse.ops.native_kernels import check_map, check_rows
+from polyfuse.ops.native_maps_sets import maps_kernel, supports_maps
 from polyfuse.ops.native_packing import pair_words
 
 OUTPUTS = range(8, 49, 8)

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from polyfuse.ops.native_kernels import check_map, maps_kernel, supports_maps
+from polyfuse.ops.native_kernels import check_map
+from polyfuse.ops.native_maps_sets import maps_kernel, supports_maps
 
 LANES = 16
 

@@ -13,18 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-MAX_CHANNELS = 64
-"""Most channels of a map that the kernel "maps" takes."""
-MAPS_SETS: dict[torch.dtype, tuple[str, ...]] = {
-    torch.bfloat16: ("avx512_bf16",),
-    torch.float32: ("avx512", "avx2"),
-}
-"""Instruction sets of the kernel "maps", the best first."""
-
+if TYPE_CHECKING:
+    import torch
 
 KERNELS = ("lzsc", "maps", "pyramid", "colour")
 """All modules by name."""
@@ -78,28 +70,11 @@ def uses_noted(uses: Uses) -> Iterator[None]:
             _listeners = _listeners[:first] + _listeners[first + 1 :]
 
 
-def maps_kernel(dtype: torch.dtype = torch.bfloat16) -> Kernel:
-    """The module "maps", for callers that know from `supports_maps` that it is there."""
-    instructions = maps_instruction_set(dtype)
-    assert instructions is not None
-    return Kernel("maps", instructions)
-
-
 @functools.cache
 def instruction_set(name: str, wanted: tuple[str, ...]) -> str | None:
     """The first of `wanted` that the kernel `name` has and the processor knows; None where there is none."""
     module = kernel(name)
     return next((choice for choice in wanted if module is not None and module.supports(choice)), None)
-
-
-def maps_instruction_set(dtype: torch.dtype) -> str | None:
-    """Name of the best instruction set for maps of `dtype` here."""
-    return instruction_set("maps", MAPS_SETS.get(dtype, ()))
-
-
-def supports_maps(device: torch.device, dtype: torch.dtype, channels: int) -> bool:
-    """Whether the kernel "maps" takes maps of that device, type and number of channels."""
-    return device.type == "cpu" and channels <= MAX_CHANNELS and maps_instruction_set(dtype) is not None
 
 
 def check_map(name: str, x: torch.Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> None:

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from polyfuse.ops import native_kernels
-from polyfuse.ops.native_kernels import check_map, maps_kernel, supports_maps
+from polyfuse.ops.native_kernels import check_map
+from polyfuse.ops.native_maps_sets import maps_kernel, supports_maps
 from polyfuse.ops.native_packing import GROUP, by_group, pair_words
 
 NODES = 3  # as in native/graph.h

@@ -23,10 +23,10 @@ Shape = tuple[int, int]
 
 
 def takes(*planes: Tensor) -> bool:
-    """Whether the kernel takes such tensors (N, C, H, W): float32 on a CPU, not empty, without need of a gradient."""
-    if instruction_set("pyramid", SETS) is None or (
-        torch.is_grad_enabled() and any(plane.requires_grad for plane in planes)
-    ):
+    """Whether the kernel takes such tensors (N, C, H, W): float32 on a CPU, not empty, no gradient or export."""
+    if instruction_set("pyramid", SETS) is None or torch.jit.is_tracing():
+        return False
+    if torch.is_grad_enabled() and any(plane.requires_grad for plane in planes):
         return False
     return all(
         plane.dtype == torch.float32

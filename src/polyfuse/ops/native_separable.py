@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from polyfuse.ops.native_kernels import MAX_CHANNELS, check_map, check_rows, maps_kernel, supports_maps
+from polyfuse.ops.native_kernels import check_map, check_rows
+from polyfuse.ops.native_maps_sets import MAX_CHANNELS, maps_kernel, supports_maps
 from polyfuse.ops.native_packing import pair_words
 
 LANES = 16

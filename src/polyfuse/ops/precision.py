@@ -20,6 +20,7 @@ def best_precision() -> Precision:
     return "bf16" if instruction_set("lzsc", (BF16_SET,)) is not None else "float32"
 
 
-def needs_gradients(module: nn.Module, *inputs: Tensor) -> bool:
-    """Whether gradients are recorded and any input or parameter of `module` asks for one."""
-    return torch.is_grad_enabled() and any(x.requires_grad for x in (*inputs, *module.parameters()))
+def needs_plain_form(module: nn.Module, *inputs: Tensor) -> bool:
+    """Whether gradients are recorded for an input or a parameter of `module`, or operators for an export."""
+    asked = torch.is_grad_enabled() and any(x.requires_grad for x in (*inputs, *module.parameters()))
+    return asked or torch.jit.is_tracing()

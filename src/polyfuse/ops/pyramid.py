@@ -3,7 +3,8 @@
 The kernel is (1, 4, 6, 4, 1) / 16 in both directions. Pixel (i, j) of a smaller level lies on pixel (2 i, 2 j) of the
 larger one, and borders repeat the edge pixel. The kernel is the sum of two neighbours taken four times, and sums of
 whole pictures are an order of magnitude faster on a CPU than convolutions with one channel. Where nothing needs a
-gradient the compiled form (`polyfuse.ops.native_pyramid`) makes the same sums to the bit in one go.
+gradient the compiled form (`polyfuse.ops.native_pyramid`) makes the same sums to the bit in one go;
+while an export records operators, convolutions stand for them (`polyfuse.ops.recorded_pyramid`).
 
 Source: Burt and Adelson 1983; the treatment of the border is ours.
 """
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from polyfuse.ops import native_pyramid
+from polyfuse.ops import native_pyramid, recorded_pyramid
 
 SUMS = 4
 """How often two neighbours are added in either direction; the sum of the kernel's values is 2 to that power."""
@@ -26,6 +27,8 @@ def blur(x: Tensor) -> Tensor:
     """Low-pass: (N, C, H, W) to the same shape, each channel by itself."""
     if native_pyramid.takes(x):
         return native_pyramid.blur(x)
+    if torch.jit.is_tracing():
+        return recorded_pyramid.blur(x)
     x = functional.pad(x, (2, 2, 2, 2), mode="replicate")
     for _ in range(SUMS):
         x = x[..., :-1, :] + x[..., 1:, :]
@@ -39,6 +42,8 @@ def shrink(x: Tensor) -> Tensor:
     """Low-pass and keep every second pixel: (N, C, H, W) to (N, C, ceil(H / 2), ceil(W / 2))."""
     if native_pyramid.takes(x):
         return native_pyramid.shrink(x)
+    if torch.jit.is_tracing():
+        return recorded_pyramid.shrink(x)
     x = functional.pad(x, (2, 2, 2, 2), mode="replicate")
     for _ in range(SUMS - 1):
         x = x[..., :-1, :] + x[..., 1:, :]
@@ -64,6 +69,8 @@ def expand(x: Tensor, shape: torch.Size) -> Tensor:
     """
     if native_pyramid.takes(x):
         return native_pyramid.expand(x, shape)
+    if torch.jit.is_tracing():
+        return recorded_pyramid.expand(x, shape)
     x = functional.pad(x, (1, 1, 1, 1), mode="replicate")
     between = x[..., :-1, :] + x[..., 1:, :]
     on = between[..., :-1, :] + between[..., 1:, :] + 4 * x[..., 1:-1, :]

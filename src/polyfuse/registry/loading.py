@@ -247,7 +247,15 @@ def _provenance(info: WeightsInfo, digest: str) -> Provenance:
         raise InputError(
             f"weights of {info.name} name luma {info.luma!r}, rendering {info.rendering!r}: get a newer polyfuse."
         )
-    return Provenance(info.name, info.luma, info.rendering, digest, info.source, info.rounded_a)  # type: ignore[arg-type]
+    return Provenance(
+        info.name,
+        info.luma,  # type: ignore[arg-type]  # both were looked at
+        info.rendering,  # type: ignore[arg-type]
+        digest,
+        info.source,
+        info.rounded_a,
+        info.licence,
+    )
 
 
 def import_checkpoint(family: str, checkpoint: Path, out: Path, *, overwrite: bool = False) -> list[Path]:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from polyfuse import registry
 from polyfuse.errors import UsageError
-from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions
+from polyfuse.fusion.models import Model
 from polyfuse.fusion.sidecar import damage_note, earlier_record, is_damaged, remove_sidecar, sidecar_path, write_sidecar
 from polyfuse.fusion.sources import refuse_flow
 from polyfuse.fusion.thermal import in_degrees
@@ -26,13 +23,16 @@ from polyfuse.video.recording import thermal_record
 from polyfuse.video.run import ClipResult, ClipRun, OnFrame
 from polyfuse.video.sources import describe, in_levels
 
+if TYPE_CHECKING:
+    import torch
+
 
 def fuse_clip(
     a: str | os.PathLike[str],
     b: str | os.PathLike[str],
     out: str | os.PathLike[str] = "fused.mp4",
     *,
-    model: str | FusionModel = "auto",
+    model: str | Model = "auto",
     weights: str | Path | None = None,
     device: str | torch.device = "cpu",
     clip: ClipOptions | None = None,
@@ -87,6 +87,8 @@ def fuse_clip(
     chosen, notes = _fitting_depth(chosen, encoding, (info_a, info_b))
     notes += info_a.notes
     if isinstance(model, str):
+        from polyfuse import registry  # which brings PyTorch, and that is not everywhere
+
         by_default = model.lower() == "auto" and weights is None
         ready = registry.load(registry.CLIP_DEFAULT if by_default else model, weights=weights, device=device)
     else:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional
 
 from polyfuse.video.flow import Flow, is_dark, levels
 from polyfuse.video.temporal import DEFAULT_SHARES, Plane, State, TemporalFilter, parse_temporal
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 CELL = 8
 """Side of the cells that stand for the low frequencies, pixels."""
@@ -38,6 +38,9 @@ class ExponentialFilter(TemporalFilter):
 
     def _step(self, fused: Plane, a: Plane, b: Plane, before: State) -> tuple[Plane, State]:
         """The frame, its low frequencies mixed with those of the frame before where nothing moves."""
+        import torch  # clips without this filter can be fused where there is no PyTorch
+        from torch.nn import functional
+
         low, low_a, low_b = cells(fused), cells(a), cells(b)
         result = fused
         if before:
@@ -53,6 +56,9 @@ class ExponentialFilter(TemporalFilter):
 
 def cells(plane: Plane) -> Tensor:
     """Means of the cells of a plane, (1, 1, h, w); cells at the far borders may be cut."""
+    import torch
+    from torch.nn import functional
+
     tensor = torch.from_numpy(np.ascontiguousarray(plane))[None, None]
     return functional.avg_pool2d(tensor, CELL, ceil_mode=True, count_include_pad=False)
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from polyfuse._version import __version__
 from polyfuse.errors import InputError, PolyfuseError, UsageError
-from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions, Outcome, Result, Writing
 from polyfuse.fusion.batch import (
     BeingWritten,
@@ -33,6 +32,7 @@ from polyfuse.fusion.batch import (
 )
 from polyfuse.fusion.conventions import decide
 from polyfuse.fusion.fuser import Fuser
+from polyfuse.fusion.models import Model
 from polyfuse.fusion.record import settings
 from polyfuse.fusion.sources import refuse_flow, same_size
 from polyfuse.fusion.thermal import celsius, celsius_path, completed
@@ -55,7 +55,7 @@ _STATE_NOTE = "the state of the filter that an earlier run left is damaged, so t
 
 def fuse_frames(
     jobs: Jobs,
-    model: FusionModel,
+    model: Model,
     options: FuseOptions,
     temporal: str,
     *,
@@ -100,7 +100,7 @@ class _FramesRun:
     def __init__(
         self,
         jobs: Jobs,
-        model: FusionModel,
+        model: Model,
         options: FuseOptions,
         how: Writing,
         temporal: str,

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyfuse._version import __version__
-from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions
 from polyfuse.fusion.conventions import Conventions, decide
 from polyfuse.fusion.fuser import Fuser
+from polyfuse.fusion.models import Model
 from polyfuse.fusion.record import settings
 from polyfuse.fusion.sources import same_size
 from polyfuse.io import Picture
@@ -74,7 +74,7 @@ class ClipRun:
     """
 
     def __init__(
-        self, pairs: FramePairs, model: FusionModel, options: FuseOptions, clip: ClipOptions, encoding: Encoding
+        self, pairs: FramePairs, model: Model, options: FuseOptions, clip: ClipOptions, encoding: Encoding
     ) -> None:
         self._pairs, self._model, self._options = pairs, model, options
         self._clip, self._encoding = clip, encoding

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from polyfuse.families.daefuse.blocks import zeroed
 from polyfuse.families.daefuse.config import DAEFuseConfig
 from polyfuse.layers.channel_norm import ChannelNorm
 from polyfuse.ops.entropy import normalised_entropy
+from polyfuse.ops.means import adaptive_weights, means
 
 SHARPNESS = 10.0
 """First value of the learned factor of queries and keys of unit length."""
@@ -69,7 +71,7 @@ class CrossAttention(nn.Module):
         pooled = self.split(self._pooled(value))
         # the factor is already in the keys
         attended = functional.scaled_dot_product_attention(query, key, pooled.to(query.dtype), scale=1.0)
-        attended = attended.mT.flatten(1, 2).unflatten(-1, x.shape[-2:])
+        attended = attended.transpose(-2, -1).reshape(x.shape)
         projected: Tensor = self.project_out(attended + self.local(value))
         return projected
 
@@ -89,7 +91,7 @@ class CrossAttention(nn.Module):
     def split(self, x: Tensor) -> Tensor:
         """(N, C, rows, columns) as (N, heads, rows columns, C / heads), contiguous as fast attention needs it."""
         heads: Tensor = x.flatten(2).unflatten(1, (self.heads, -1))
-        return heads.mT.contiguous()
+        return heads.transpose(-2, -1).contiguous()
 
     @torch.no_grad()
     def evidence(self, x: Tensor, y: Tensor) -> Evidence:
@@ -97,7 +99,7 @@ class CrossAttention(nn.Module):
         query, key = self._query(x), self.key_of(self._pooled(self._normed(y)))
         received, entropies = torch.zeros_like(key[..., 0]), []
         for part in query.split(QUERIES_AT_ONCE, dim=-2):
-            probabilities = (part @ key.mT).softmax(dim=-1)
+            probabilities = (part @ key.transpose(-2, -1)).softmax(dim=-1)
             received += probabilities.sum(dim=-2)
             entropies.append(normalised_entropy(probabilities).mean(dim=1))
         received = received.mean(dim=1, keepdim=True) / query.shape[-2]
@@ -117,4 +119,8 @@ class CrossAttention(nn.Module):
 
     def _pooled(self, x: Tensor) -> Tensor:
         """Means of (N, C, H, W) over the cells of the keys, (N, C, rows, columns)."""
+        if torch.jit.is_tracing():
+            rows, columns = (cast(Tensor, side) for side in x.shape[-2:])  # as sizes are while operators are recorded
+            cells = [(side // PIXELS_PER_CELL).clamp(1, self.grid) for side in (rows, columns)]
+            return means(x, adaptive_weights(rows, cells[0]), adaptive_weights(columns, cells[1]))
         return functional.adaptive_avg_pool2d(x, self.cells(*x.shape[-2:]))

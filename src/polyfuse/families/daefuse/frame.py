@@ -40,6 +40,7 @@ class Frame:
 
     def _indices(self, size: int, device: torch.device) -> Tensor:
         """Row or column of the picture for each one of the work size."""
-        whole = max(size, MIN_SIDE)
+        # while an export records operators sizes are tensors, and what `max` says of one picture would hold for all
+        whole = size.clamp(min=MIN_SIDE) if isinstance(size, Tensor) else max(size, MIN_SIDE)
         after = self.margin + -(whole + 2 * self.margin) % self.patch
         return reflect_indices(whole, after, device)[after - self.margin :].clamp(max=size - 1)

@@ -14,7 +14,7 @@ from polyfuse.families.daefuse.fast import fuse_planes
 from polyfuse.families.daefuse.network import DAEFuseNetwork
 from polyfuse.families.spec import FusionModel, ModelSpec, Observer, check_pair
 from polyfuse.layers.strips import STRIP_BYTES
-from polyfuse.ops.precision import Precision, needs_gradients
+from polyfuse.ops.precision import Precision, needs_plain_form
 
 HALO = 32
 """Half of the pixels over which tiles fade into each other. Source: spec daefuse 2.2."""
@@ -108,7 +108,7 @@ class DAEFuse(DAEFuseNetwork, FusionModel):
     def _wants_plain(self, a: Tensor, b: Tensor) -> bool:
         """Whether this is what the fast form cannot do: training, gradients, autocast, other devices than the CPU."""
         device = a.device.type
-        return self.training or device != "cpu" or torch.is_autocast_enabled(device) or needs_gradients(self, a, b)
+        return self.training or device != "cpu" or torch.is_autocast_enabled(device) or needs_plain_form(self, a, b)
 
     @torch.no_grad()
     def attention_statistics(self, a: Tensor, b: Tensor) -> dict[str, Tensor]:

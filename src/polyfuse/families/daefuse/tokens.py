@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch.nn import functional
 
 from polyfuse.families.daefuse.blocks import zeroed
 from polyfuse.families.daefuse.config import DAEFuseConfig
+from polyfuse.ops.means import block_weights, means
 
 MAX_KEYS = 4096
 """Tokens from which on keys and values are pooled; queries never are."""
@@ -46,7 +48,7 @@ class TokenBlock(nn.Module):
 
     def forward(self, tokens: Tensor, grid: Grid, attend: Attend = functional.scaled_dot_product_attention) -> Tensor:
         """(N, T, d) to the same, T = rows times columns of `grid`."""
-        tokens = tokens + self.position(_map(tokens, grid)).flatten(2).mT
+        tokens = tokens + self.position(_map(tokens, grid)).flatten(2).transpose(-2, -1)
         tokens = tokens + self.project_out(self._attention(self.norm1(tokens), grid, attend))
         fed: Tensor = tokens + self.feed_forward(self.norm2(tokens))
         return fed
@@ -56,8 +58,9 @@ class TokenBlock(nn.Module):
     ) -> Tensor:
         """What each token gets from all, (N, T, d)."""
         query, key, value = self.project_in(tokens).chunk(3, dim=-1)
-        factor = pooling_factor(grid)
-        if factor > 1:
+        if torch.jit.is_tracing():
+            key, value = (_pooled_by_formula(x, grid) for x in (key, value))
+        elif (factor := pooling_factor(grid)) > 1:
             key, value = (_pooled(x, grid, factor) for x in (key, value))
         query, key, value = (x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (query, key, value))
         return attend(query, key, value).transpose(1, 2).flatten(2)
@@ -107,7 +110,9 @@ class LowBranch(nn.Module):
     def small(self, embedded: Tensor, attend: Attend = functional.scaled_dot_product_attention) -> Tensor:
         """Embedded patches (N, d, h, w) to (N, low_width, h, w), or to the channels of all pixels of each patch."""
         grid = (embedded.shape[-2], embedded.shape[-1])
-        tokens = embedded.flatten(2).mT.to(self.norm.weight.dtype)  # sums and norms stay float32 under bf16
+        tokens = (
+            embedded.flatten(2).transpose(-2, -1).to(self.norm.weight.dtype)
+        )  # sums and norms stay float32 under bf16
         for block in self.blocks:
             tokens = block(tokens, grid, attend)
         projected: Tensor = self.project_out(_map(self.norm(tokens), grid))
@@ -116,11 +121,18 @@ class LowBranch(nn.Module):
 
 def _map(tokens: Tensor, grid: Grid) -> Tensor:
     """(N, T, d) as (N, d, rows, columns)."""
-    as_map: Tensor = tokens.mT.unflatten(-1, grid)
-    return as_map
+    return tokens.transpose(-2, -1).reshape(tokens.shape[0], tokens.shape[2], *grid)
 
 
 def _pooled(tokens: Tensor, grid: Grid, factor: int) -> Tensor:
     """Means over squares of `factor` by `factor` tokens, cut off at the border; contiguous for fast attention."""
     pooled = functional.avg_pool2d(_map(tokens, grid), factor, ceil_mode=True, count_include_pad=False)
-    return pooled.flatten(2).mT.contiguous()
+    return pooled.flatten(2).transpose(-2, -1).contiguous()
+
+
+def _pooled_by_formula(tokens: Tensor, grid: Grid) -> Tensor:
+    """`_pooled` by the factor for this grid, in a graph that knows neither: by 1 where there are few tokens."""
+    rows, columns = (cast(Tensor, side) for side in grid)  # as sizes are while an export records operators
+    factor = ((rows * columns) / MAX_KEYS).sqrt().ceil().long().clamp(min=1)
+    pooled = means(_map(tokens, grid), block_weights(rows, factor), block_weights(columns, factor))
+    return pooled.flatten(2).transpose(-2, -1)

@@ -16,7 +16,7 @@ from torch.nn import functional
 from polyfuse.errors import InputError
 from polyfuse.families.fnet.coder import CoderConfig
 from polyfuse.ops.coding_forms import code_and_read, fast_form_for
-from polyfuse.ops.precision import Precision, needs_gradients
+from polyfuse.ops.precision import Precision, needs_plain_form
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class IFNet(nn.Module):
         """
         if fused.ndim != 4 or fused.shape[1] != 1:
             raise InputError(f"IFNet got a tensor of shape {tuple(fused.shape)}: pass (N, 1, H, W).")
-        form = fast_form_for(fused, self.coder_a.steps(), self.precision, training=needs_gradients(self, fused))
+        form = fast_form_for(fused, self.coder_a.steps(), self.precision, training=needs_plain_form(self, fused))
         if form is None:
             return self.forward_plain(fused)
         (a,) = code_and_read(form, fused, self.coder_a.steps(), self.read_a)

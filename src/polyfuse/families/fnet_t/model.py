@@ -11,7 +11,7 @@ from polyfuse.families.fnet_t import fast
 from polyfuse.families.fnet_t.network import LEAK, NUM_PLANES, FNetTConfig, FNetTNetwork
 from polyfuse.families.spec import FusionModel, ModelSpec, Observer, check_pair
 from polyfuse.ops.black import keep_black
-from polyfuse.ops.precision import Precision, needs_gradients
+from polyfuse.ops.precision import Precision, needs_plain_form
 
 
 class FNetT(FNetTNetwork, FusionModel):
@@ -61,7 +61,7 @@ class FNetT(FNetTNetwork, FusionModel):
             InputError: If the shapes differ or are not (N, 1, H, W).
         """
         check_pair(a, b)
-        if fast.takes(self, a) and not needs_gradients(self, a, b):
+        if fast.takes(self, a) and not needs_plain_form(self, a, b):
             fused = torch.empty_like(a, memory_format=torch.contiguous_format)
             for planes in zip(a[:, 0], b[:, 0], fused[:, 0], strict=True):
                 fast.fuse_planes(self, *planes, leak=LEAK)

@@ -192,7 +192,7 @@ class PyrFuseNetwork(nn.Module):
         found = self.detail(level.features(context))
         # at the finest level nobody is left to hand the context to
         found = expand(found[:, :2] if is_finest else found, level.detail_a.shape)
-        correction, kept, context = found.tensor_split([1, 2], dim=1)
+        correction, kept, context = found[:, :1], found[:, 1:2], found[:, 2:]
         energy_a, energy_b, product = level.energies.split(1, dim=1)
         weight = torch.sigmoid(self.power * log_ratio(energy_a, energy_b) + 2 * correction)
         alike = (product / (energy_a.sqrt() * energy_b.sqrt() + TINY)).clamp(0, 1)
@@ -211,7 +211,8 @@ def base_share(a: Tensor, b: Tensor, energies: Tensor, convolve: Callable[[Tenso
     energy_a, energy_b = blur(energies).split(1, dim=1)
     total, ratio = energy_a + energy_b, log_ratio(energy_a, energy_b)
     shown = [ratio / 4, torch.log(total + STEADY) / 8 + 1, a - b, (a + b) / 2 - 0.5, torch.maximum(a, b) - 0.5]
-    correction, context = convolve(torch.cat(shown, dim=1)).tensor_split([1], dim=1)
+    found = convolve(torch.cat(shown, dim=1))
+    correction, context = found[:, :1], found[:, 1:]
     structured = total / (total + FLAT)
     return torch.sigmoid(structured * ratio + (1 - structured) * BRIGHTER * (a - b) + correction), context
 

@@ -13,7 +13,7 @@ from polyfuse.families.smfnet.graph import GraphReasoning, MessagePassing
 from polyfuse.layers.maps import Layer, batch_normed
 from polyfuse.layers.strips import Strip, each_strip
 from polyfuse.ops import native_maps
-from polyfuse.ops.native_kernels import supports_maps
+from polyfuse.ops.native_maps_sets import supports_maps
 
 Nodes = list[Tensor]
 Communicate = Callable[[Nodes, Nodes], tuple[Tensor, Tensor]]

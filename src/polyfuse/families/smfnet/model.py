@@ -17,7 +17,7 @@ from polyfuse.families.smfnet.network import SMFNetNetwork
 from polyfuse.families.smfnet.statistics import Matrices, Pending, Survey
 from polyfuse.families.spec import FusionModel, ModelSpec, Observer, Windows, check_pair
 from polyfuse.layers.strips import STRIP_BYTES
-from polyfuse.ops.precision import Precision, needs_gradients
+from polyfuse.ops.precision import Precision, needs_plain_form
 
 MAPS = 9
 """Maps of d channels that exist at once in full size, in evaluation mode: 7, the planes, and what wide strips take."""
@@ -85,7 +85,7 @@ class SMFNet(SMFNetNetwork, FusionModel):
             InputError: If the shapes differ or are not (N, 1, H, W).
         """
         check_pair(a, b)
-        if self.training or needs_gradients(self, a, b):
+        if self.training or needs_plain_form(self, a, b):
             return self.fuse(a, b)[0]
         with torch.no_grad(), torch.backends.cudnn.flags(allow_tf32=self.precision == "tf32"):
             fused = [

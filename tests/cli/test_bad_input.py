@@ -147,9 +147,7 @@ def test_same_file_for_both_sides_is_a_usage_error(polyfuse: Runner, pair: tuple
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("fuse", "http://host/ir.png", "vi/0.png"),
-        ("fuse", "ir/0.png", "--vi", "https://host/vi.png"),
-        ("evaluate", "ftp://host/a.png", "ir/0.png", "vi/0.png"),
+        ("explain", "http://host/ir.png", "vi/0.png"),
         ("models", "verify", "s3://bucket/w.safetensors"),
         ("fuse", "ir/0.png", "vi/0.png", "--weights", "HTTPS://host/w.safetensors"),
     ],
@@ -159,6 +157,25 @@ def test_address_is_refused_by_name(arguments: tuple[str, ...], polyfuse: Runner
     assert (ran.code, ran.out) == (2, [])
     address = next(argument for argument in arguments if "://" in argument)
     assert ran.problem == f"{address} is an address, which `polyfuse live` alone opens: download it first."
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("fuse", "http://host/ir.png", "vi/0.png"),
+        ("fuse", "ir/0.png", "--vi", "https://host/vi.png"),
+        ("fuse", "ir/0.png", "vi/0.png", "-o", "s3://bucket/fused.png"),
+        ("evaluate", "ftp://host/a.png", "ir/0.png", "vi/0.png"),
+        ("evaluate", "--fused", "mine=gs://bucket/a.png", "ir/0.png", "vi/0.png"),
+    ],
+)
+def test_address_of_pictures_needs_an_engine_that_opens_it(
+    arguments: tuple[str, ...], polyfuse: Runner, pair: tuple[Path, Path]
+) -> None:
+    ran = polyfuse(*arguments)
+    assert (ran.code, ran.out) == (2, [])
+    address = next(argument for argument in arguments if "://" in argument).removeprefix("mine=")
+    assert ran.problem == f"{address} is an address: pass --engine ray, which opens it, or download it first."
 
 
 def test_same_folder_for_both_sides_is_a_usage_error(polyfuse: Runner, folders: Folders) -> None:

@@ -66,6 +66,7 @@ ROOMS: dict[str, set[str]] = {
         "io",
         "ops",
     },
+    "cluster": {"evaluation", "fusion", "families", "io"},
     "demo": {"scenes", "fusion", "families", "metrics", "io", "transforms"},
 }
 # What a file of a wing may import, by its role: rooms, and "spec" for families/spec.py. Of other wings: nothing.

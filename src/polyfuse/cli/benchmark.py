@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from polyfuse.cli.benchmark_options import BenchmarkArguments, Share, listed
-from polyfuse.cli.options import PATH, talk_options
+from polyfuse.cli.benchmark_options import BenchmarkArguments, listed
+from polyfuse.cli.options import PATH, SHARE, talk_options
 from polyfuse.cli.output import json_document, print_path, speaker
 from polyfuse.cli.progress import progress
 from polyfuse.errors import PartialError
@@ -64,7 +64,7 @@ Say = Callable[[str], None]
     help="Region to magnify on contact sheets, two at most; auto: where methods differ most; none.",
 )
 @click.option(
-    "--shard", type=Share(), default="1/1", metavar="I/N", help="Do the I-th of N shares of the pairs, and no report."
+    "--shard", type=SHARE, default="1/1", metavar="I/N", help="Do the I-th of N shares of the pairs, and no report."
 )
 @click.option("--merge", type=PATH, multiple=True, metavar="DIR", help="Take over results of another run; repeat it.")
 @click.option("--no-pictures", is_flag=True, help="Keep no fused pictures: no contact sheets, nothing to look at.")

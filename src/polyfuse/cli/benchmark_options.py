@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-import click
+from typing import TYPE_CHECKING, Literal
 
 from polyfuse.cli.options import Arguments
 from polyfuse.errors import UsageError
 
 if TYPE_CHECKING:
     from polyfuse.benchmark.suite import Suite
-
-
-class Share(click.ParamType):  # type: ignore[type-arg]
-    """Which share of the pairs, of how many: 1/4."""
-
-    name = "i/n"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """Return both numbers."""
-        if isinstance(value, tuple):
-            return value
-        match = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", str(value))
-        if match is None or int(match[1]) > int(match[2]):
-            self.fail(f"{value!r} is no share: write I/N, for example 1/4 to 4/4.", param, ctx)
-        return int(match[1]), int(match[2])
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ EXTRAS = {
     "train": ("accelerate", "tensorboard"),
     "video": ("av",),
     "downstream-transformers": ("transformers",),
+    "ray": ("ray", "pyarrow"),
 }
 """Each extra with the modules that it brings."""
 

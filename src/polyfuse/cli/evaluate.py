@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from polyfuse.cli.cluster_options import RAY, ClusterArguments, cluster_options
 from polyfuse.cli.completion import complete_metrics
-from polyfuse.cli.options import PATH, Arguments, talk_options, two_cameras
+from polyfuse.cli.options import PLACE, Arguments, talk_options, two_cameras
 from polyfuse.cli.output import json_document, speaker, table_width
 from polyfuse.cli.progress import progress
 from polyfuse.errors import PartialError, UsageError
 
 if TYPE_CHECKING:
     from polyfuse.alignment import Warp
+    from polyfuse.cluster.mirror import Mirror
     from polyfuse.evaluation import Collected, Item, Method, Report, Task
     from polyfuse.evaluation.published import PublishedTable
 
@@ -46,18 +48,19 @@ class EvaluateArguments(Arguments):
     quiet: bool
     warp: Path | None
     frame: Literal["a", "b"]
+    cluster: ClusterArguments
 
     @property
     def wants_json(self) -> bool:
         """Whether stdout gets one JSON document."""
         return self.as_json or self.form == "json"
 
-    def settings(self, methods: dict[str, Path], a: Path, b: Path | None) -> dict[str, Any]:
+    def settings(self, methods: dict[str, Path], a: Path, b: Path | None, mirror: Mirror) -> dict[str, Any]:
         """What was compared and how, as reports hold it."""
         return {
-            "fused": {name: str(path) for name, path in methods.items()},
-            "a": str(a),
-            "b": None if b is None else str(b),
+            "fused": {name: mirror.told(path) for name, path in methods.items()},
+            "a": mirror.told(a),
+            "b": None if b is None else mirror.told(b),
             "protocol": self.protocol,
             "metrics": self.metrics,
             "baselines": self.baselines,
@@ -85,7 +88,7 @@ class EvaluateArguments(Arguments):
 
 
 @click.command("evaluate")
-@click.argument("paths", type=PATH, nargs=-1, metavar="[FUSED] A B")
+@click.argument("paths", type=PLACE, nargs=-1, metavar="[FUSED] A B")
 @click.option("--fused", "named", multiple=True, metavar="NAME=PATH", help="A method and its pictures; repeat it.")
 @click.option("--protocol", default="cddfuse", show_default=True, metavar="NAME", help="Whose conventions to follow.")
 @click.option(
@@ -98,7 +101,7 @@ class EvaluateArguments(Arguments):
 @click.option("--baselines", is_flag=True, help="Add rows: each source copied, their average, their maximum.")
 @click.option("--compare", multiple=True, metavar="PAPER", help="Add published rows: fnet, smfnet, daefuse; repeat it.")
 @click.option("--dataset", metavar="NAME", help="Data set for --compare; default is guessed from the path of A.")
-@click.option("-o", "--out", type=PATH, metavar="DIR", help="Write CSV, JSON, Markdown, LaTeX and charts there.")
+@click.option("-o", "--out", type=PLACE, metavar="DIR", help="Write CSV, JSON, Markdown, LaTeX and charts there.")
 @click.option(
     "--format",
     "form",
@@ -117,6 +120,14 @@ class EvaluateArguments(Arguments):
     help="How the files of folders find each other.",
 )
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes; default is one a core if worth it.")
+@click.option(
+    "--engine",
+    type=click.Choice(["torch", RAY]),
+    default="torch",
+    show_default=True,
+    help="torch on this machine, or ray: on the workers of a cluster.",
+)
+@cluster_options
 @click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda, ...")
 @click.option("--max-pixels", type=click.IntRange(1), metavar="N", help="Refuse pictures with more pixels.")
 @click.option("--strict", is_flag=True, help="Refuse damaged JPEGs, which are filled in otherwise.")
@@ -130,36 +141,44 @@ class EvaluateArguments(Arguments):
 @click.option("--overwrite", is_flag=True, help="Replace existing files in --out.")
 @two_cameras
 @talk_options
-def command(paths: tuple[Path, ...], named: tuple[str, ...], **values: Any) -> None:
+def command(paths: tuple[Path | str, ...], named: tuple[str, ...], **values: Any) -> None:
     """Score FUSED, made from A (infrared, MRI) and B (visible, CT, PET, SPECT).
 
     They are three files, or three folders whose files are matched by stem; or A alone is a CSV file with the columns a,
     b and optionally name. With --fused only A and B are given. The table goes to stdout, everything else to stderr.
     """
-    arguments = EvaluateArguments.taken_from(values)
-    with json_document(arguments.wants_json) as document:
-        sources = 1 if paths and paths[-1].suffix.lower() == ".csv" else 2
+    cluster = ClusterArguments.taken_from(values)
+    as_json = values["as_json"] or values["form"] == "json"
+    with json_document(as_json) as document, cluster.opened() as mirror:
+        if values["out"] is not None:
+            values["out"] = cluster.target(values["out"], mirror)
+        arguments = EvaluateArguments.taken_from({**values, "cluster": cluster})
+        sources = 1 if paths and str(paths[-1]).lower().endswith(".csv") else 2
         if len(paths) != sources + (not named):
             wanted = "A and B alone" if named else "FUSED, A and B"
             raise UsageError(f"{len(paths)} paths are given: give {wanted} (or a CSV file of pairs for A and B).")
-        a, b = paths[-sources], paths[-1] if sources == 2 else None
-        methods = named_methods(named) if named else {_name(paths[0]): paths[0]}
-        _evaluate(methods, a, b, arguments, document)
+        there = [cluster.source(path, mirror) for path in paths]
+        a, b = there[-sources], there[-1] if sources == 2 else None
+        methods = {_name(there[0]): there[0]}
+        if named:
+            methods = named_methods(named, lambda text: cluster.source(text, mirror))
+        _evaluate(methods, a, b, arguments, mirror, document)
 
 
-def named_methods(named: tuple[str, ...]) -> dict[str, Path]:
-    """Name and path of each `--fused`."""
+def named_methods(named: tuple[str, ...], place: Callable[[str], Path] = Path) -> dict[str, Path]:
+    """Name and path of each `--fused`; `place` makes the path."""
     methods: dict[str, Path] = {}
     for text in named:
-        name, sign, path = text.partition("=")
+        name, sign, where = text.partition("=")
         if not sign:
-            name, path = _name(Path(text)), text
-        name = name.strip()
-        if not name or not path:
+            name, where = "", text
+        if not where or (sign and not name.strip()):
             raise UsageError(f"--fused {text} lacks a name or a path: write NAME=PATH.")
+        path = place(where)
+        name = name.strip() or _name(path)
         if name in methods:
             raise UsageError(f"--fused names {name} twice: choose another name for one of them.")
-        methods[name] = Path(path)
+        methods[name] = path
     return methods
 
 
@@ -169,12 +188,25 @@ def _name(path: Path) -> str:
 
 
 def _evaluate(
-    methods: dict[str, Path], a: Path, b: Path | None, arguments: EvaluateArguments, document: dict[str, Any]
+    methods: dict[str, Path],
+    a: Path,
+    b: Path | None,
+    arguments: EvaluateArguments,
+    mirror: Mirror,
+    document: dict[str, Any],
 ) -> None:
     """Find, score and show; `document` gets what `--json` prints."""
     import torch
 
-    from polyfuse.evaluation import Task, check_inputs_stay, check_ready, choose_metrics, find_items, make_report
+    from polyfuse.evaluation import (
+        Collected,
+        Task,
+        check_inputs_stay,
+        check_ready,
+        choose_metrics,
+        find_items,
+        make_report,
+    )
     from polyfuse.io import DEFAULT_MAX_PIXELS
 
     say = speaker(arguments.quiet)
@@ -185,7 +217,9 @@ def _evaluate(
     published, published_notes = _published(a, arguments, say)
     if arguments.out is not None:
         check_ready(arguments.out, metrics, charts=not arguments.no_charts, overwrite=arguments.overwrite)
-    items, notes = find_items(methods, a, b, match=arguments.match, skip_missing=arguments.on_error == "skip")
+    items, notes = find_items(
+        methods, a, b, match=arguments.match, skip_missing=arguments.on_error == "skip", shard=arguments.cluster.shard
+    )
     if arguments.out is not None:
         inputs = [path for item in items for path in (item.pair.a, item.pair.b, *item.fused.values())]
         check_inputs_stay(arguments.out, metrics, [a, *inputs], charts=not arguments.no_charts)
@@ -204,10 +238,10 @@ def _evaluate(
         arguments.read_warp(),
         arguments.frame,
     )
-    collected = _score(items, task, arguments, say)
-    settings = arguments.settings(methods, a, b)
+    collected = _score(items, task, arguments, mirror, say) if items else Collected()
+    settings = arguments.settings(methods, a, b, mirror)
     report = make_report(collected, task, _rows(methods, task), published=published, settings=settings)
-    _show(report, arguments, document, say)
+    _show(report, arguments, mirror, document, say)
     if collected.failures:
         failed = [name for name, _ in collected.failures]
         some = ", ".join(failed[:5]) + (", ..." if len(failed) > 5 else "")
@@ -243,20 +277,28 @@ def _published(
     return published_tables(papers, dataset, arguments.protocol)
 
 
-def _score(items: list[Item], task: Task, arguments: EvaluateArguments, say: Callable[[str], None]) -> Collected:
+def _score(
+    items: list[Item], task: Task, arguments: EvaluateArguments, mirror: Mirror, say: Callable[[str], None]
+) -> Collected:
     """Score all items, telling progress and failures.
 
     Raises:
         PolyfuseError: The first failure, where it stops the run.
     """
+    from polyfuse.cluster.scoring import score_on_workers
     from polyfuse.evaluation import BASELINES, Collected, score_items
 
+    cluster = arguments.cluster
+    if cluster.on_ray:
+        runs = score_on_workers(items, task, mirror, workers=cluster.on(task.device), on_error=arguments.on_error)
+    else:
+        runs = score_items(items, task, workers=arguments.workers, on_error=arguments.on_error)
     skip = arguments.on_error == "skip"
     rows = len(items[0].fused) + len(items[0].missing) + (len(BASELINES) if task.baselines else 0)
     collected = Collected()
     with (
         progress(rows * len(items), say, tell_failures=skip, quiet=arguments.quiet, unit="picture") as shown,
-        closing(score_items(items, task, workers=arguments.workers, on_error=arguments.on_error)) as runs,
+        closing(runs),
     ):
         for scored in runs:
             collected.add(scored)
@@ -273,7 +315,9 @@ def _score(items: list[Item], task: Task, arguments: EvaluateArguments, say: Cal
     return collected
 
 
-def _show(report: Report, arguments: EvaluateArguments, document: dict[str, Any], say: Callable[[str], None]) -> None:
+def _show(
+    report: Report, arguments: EvaluateArguments, mirror: Mirror, document: dict[str, Any], say: Callable[[str], None]
+) -> None:
     """Write the files and print the table."""
     from polyfuse.evaluation import save
     from polyfuse.evaluation.records import document as report_document
@@ -282,8 +326,10 @@ def _show(report: Report, arguments: EvaluateArguments, document: dict[str, Any]
     document.update(report_document(report))
     if arguments.out is not None:
         paths = list(save(report, arguments.out, charts=not arguments.no_charts, overwrite=arguments.overwrite))
-        document["files"] = [str(path) for path in paths]
-        say(f"{counted(len(paths), 'file')} in {arguments.out}")
+        for path in paths:
+            mirror.deliver(path)
+        document["files"] = [mirror.told(path) for path in paths]
+        say(f"{counted(len(paths), 'file')} in {mirror.told(arguments.out)}")
     if not arguments.wants_json:
         click.echo(_text(report, arguments.form), nl=False)
         if arguments.form != "table":

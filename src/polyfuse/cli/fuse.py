@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from polyfuse.cli.clips import are_clips, fuse_clips, limit_flow
+from polyfuse.cli.cluster_options import ClusterArguments
 from polyfuse.cli.fuse_options import (
     ClipArguments,
     FileArguments,
@@ -17,21 +19,30 @@ from polyfuse.cli.fuse_options import (
     engine_options,
     file_options,
 )
-from polyfuse.cli.options import PATH, ModelArguments, PictureArguments, model_options, picture_options, talk_options
+from polyfuse.cli.options import (
+    PLACE,
+    ModelArguments,
+    PictureArguments,
+    is_address,
+    model_options,
+    picture_options,
+    talk_options,
+)
 from polyfuse.cli.output import json_document, print_path, speaker
 from polyfuse.cli.progress import progress
 from polyfuse.errors import PartialError, PolyfuseError, UsageError
 
 if TYPE_CHECKING:
+    from polyfuse.cluster.mirror import Mirror
     from polyfuse.fusion import Outcome
     from polyfuse.io import Pair, Picture
 
 
 @click.command("fuse")
-@click.argument("a", type=PATH, required=False)
-@click.argument("b", type=PATH, required=False)
-@click.option("--ir", type=PATH, metavar="A", help="Another way to give A.")
-@click.option("--vi", type=PATH, metavar="B", help="Another way to give B.")
+@click.argument("a", type=PLACE, required=False)
+@click.argument("b", type=PLACE, required=False)
+@click.option("--ir", type=PLACE, metavar="A", help="Another way to give A.")
+@click.option("--vi", type=PLACE, metavar="B", help="Another way to give B.")
 @click.option("-o", "--out", metavar="PATH", help="File to write, or folder, with a slash at its end or several pairs.")
 @model_options
 @picture_options
@@ -40,7 +51,9 @@ if TYPE_CHECKING:
 @engine_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @talk_options
-def command(a: Path | None, b: Path | None, ir: Path | None, vi: Path | None, **values: Any) -> None:
+def command(
+    a: Path | str | None, b: Path | str | None, ir: Path | str | None, vi: Path | str | None, **values: Any
+) -> None:
     """Fuse A (infrared, near-infrared, MRI) with B (visible, CT, PET, SPECT).
 
     A and B are two files, or two folders whose files are matched by stem; or A alone is a CSV file with the columns
@@ -50,20 +63,35 @@ def command(a: Path | None, b: Path | None, ir: Path | None, vi: Path | None, **
     with json_document(values["as_json"]) as document:
         if (a is None) == (ir is None) or (b is not None and vi is not None):
             raise UsageError("give A and B once each, as arguments or as --ir and --vi.")
-        first, second = a or ir or Path(), b or vi
-        values["radiometric"] = _is_radiometric(first, second, values)
-        arguments = FuseArguments(
-            ModelArguments.taken_from(values),
-            PictureArguments.taken_from(values),
-            FileArguments.taken_from(values),
-            ClipArguments.taken_from(values),
-        )
-        if arguments.files.verify and not arguments.files.resume:
-            raise UsageError("--verify says how --resume looks at files: pass both, or neither.")
-        if are_clips(first, second, arguments.clips) and second is not None:
-            fuse_clips(first, second, arguments, document)
-        else:
-            _fuse(first, second, arguments, document)
+        cluster = ClusterArguments.taken_from(values)
+        with cluster.opened() as mirror:
+            first, second = (
+                None if one is None else cluster.source(one, mirror, recursive=values["recursive"])
+                for one in (a or ir or Path(), b or vi)
+            )
+            if is_address(values["out"]):
+                slash = "/" if values["out"].endswith("/") else ""
+                values["out"] = f"{cluster.target(values['out'], mirror)}{slash}"
+            _run(first or Path(), second, values, cluster, mirror, document)
+
+
+def _run(
+    a: Path, b: Path | None, values: dict[str, Any], cluster: ClusterArguments, mirror: Mirror, document: dict[str, Any]
+) -> None:
+    """Fuse clips or pictures, whichever A and B are."""
+    values["radiometric"] = _is_radiometric(a, b, values)
+    arguments = FuseArguments(
+        ModelArguments.taken_from(values),
+        PictureArguments.taken_from(values),
+        FileArguments.taken_from(values),
+        ClipArguments.taken_from(values),
+        cluster,
+    )
+    if are_clips(a, b, arguments.clips) and b is not None:
+        cluster.check_parts("clips")
+        fuse_clips(a, b, arguments, document)
+    else:
+        _fuse(a, b, arguments, mirror, document)
 
 
 def _is_radiometric(a: Path, b: Path | None, values: dict[str, Any]) -> bool:
@@ -76,7 +104,7 @@ def _is_radiometric(a: Path, b: Path | None, values: dict[str, Any]) -> bool:
     )
 
 
-def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str, Any]) -> None:
+def _fuse(a: Path, b: Path | None, arguments: FuseArguments, mirror: Mirror, document: dict[str, Any]) -> None:
     """Find the pairs and fuse them; `document` gets what became of each."""
     from polyfuse.alignment.apply import check_pairs_fit
     from polyfuse.fusion import Writing, fuse_pairs
@@ -86,41 +114,60 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
     from polyfuse.io.source import counted
     from polyfuse.video import fuse_frames
 
-    files = arguments.files
+    files, cluster = arguments.files, arguments.cluster
     say = speaker(files.quiet)
     options = arguments.pictures.fuse_options(radiometric=files.radiometric, flow=files.flow)
     pairs, many = _pairs(a, b, files)
+    if not many:
+        cluster.check_parts("a single pair")
+    pairs = cluster.mine(pairs, lambda pair: pair.name, say)
     temporal = _checked_temporal(arguments.clips.temporal, many, files)
+    if temporal != "none":
+        cluster.check_parts("a sequence, of which each frame needs the one before")
     jobs = _jobs(pairs, files, many)
     skip = many and files.on_error == "skip"
     checks = not skip and not options.radiometric  # sizes of planes inside are looked at as they are read
     if checks and options.warp is not None:
-        swapped = [pair for pair, _ in in_roles(jobs, options)]
+        swapped = [pair for pair, _ in in_roles([job for job in jobs if _is_here(job[0], mirror)], options)]
         check_pairs_fit(options.aligning, swapped, page=options.page, max_pixels=options.max_pixels)
     elif checks and options.resize is None:
-        check_sizes(pairs, page=options.page, max_pixels=options.max_pixels)
+        check_sizes(
+            [pair for pair in pairs if _is_here(pair, mirror)], page=options.page, max_pixels=options.max_pixels
+        )
     if files.dry_run:
         listed = in_roles(jobs, options)
-        document["pairs"] = [_pair_json(pair, path) for pair, path in listed]
+        document["pairs"] = [_pair_json(pair, path, mirror) for pair, path in listed]
         if not files.as_json:
             for pair, path in listed:
-                print_path(f"{pair.a}  +  {pair.b}  ->  {path}")
+                print_path(mirror.told(f"{pair.a}  +  {pair.b}  ->  {path}"))
         return
     arguments.model.check_weights_stay((path for _, path in jobs), sidecars=not files.no_sidecar)
     arguments.pictures.check_warp_stays((path for _, path in jobs), sidecars=not files.no_sidecar)
     limit_flow(temporal, arguments.model.threads)
-    model = arguments.model.ready(say)
+    if cluster.on_ray:  # whether it can be loaded is seen here, at once; workers have their own
+        load = arguments.model.loader(say)
+        model = partial(load, device="cpu")()
+    else:
+        model = arguments.model.ready(say)
     document["model"] = model.provenance.name
     results = document["results"] = []
     writing = Writing(
         files.overwrite, files.resume, not files.no_sidecar, files.quality, files.verify, files.keep_temperature
     )
     brought = options.warp is not None or options.resize is not None or options.radiometric or options.flow
-    looks = not brought and not files.quiet and not arguments.model.is_exported  # looking needs PyTorch
+    # looking needs PyTorch
+    looks = not (brought or files.quiet or cluster.on_ray or arguments.model.is_exported)
     failures: list[tuple[str, PolyfuseError]] = []
     with progress(len(jobs), say, tell_failures=skip, quiet=files.quiet) as shown:
         on_sources = _OffWarning(shown.note) if looks else None
-        if temporal == "none":
+        if cluster.on_ray:
+            from polyfuse.cluster.fusing import fuse_on_workers  # needs PyTorch
+
+            workers = cluster.on(arguments.model.device, arguments.model.threads or 1)
+            runs = fuse_on_workers(
+                jobs, load, options, mirror, workers=workers, writing=writing, on_error=files.on_error
+            )
+        elif temporal == "none":
             runs = fuse_pairs(
                 jobs, model, options,
                 writing=writing, on_error=files.on_error, on_tile=shown.tile, on_sources=on_sources,
@@ -129,15 +176,15 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, document: dict[str,
             runs = fuse_frames(jobs, model, options, temporal, writing=writing, on_sources=on_sources)
         for outcome in runs:
             shown.outcome(outcome)
-            results.append(_outcome_json(outcome))
+            results.append(_outcome_json(outcome, mirror))
             if files.keep_temperature and outcome.error is None:
-                results[-1]["celsius"] = str(celsius_path(outcome.path))
+                results[-1]["celsius"] = mirror.told(celsius_path(outcome.path))
             if outcome.error is not None:
                 failures.append((outcome.pair.name, outcome.error))
             elif not files.as_json:
-                shown.result(outcome.path)
+                shown.result(mirror.told(outcome.path))
                 if files.keep_temperature:
-                    shown.result(celsius_path(outcome.path))
+                    shown.result(mirror.told(celsius_path(outcome.path)))
     if failures and skip:
         raise _summary([name for name, _ in failures], len(jobs))
     if failures and many:
@@ -231,15 +278,20 @@ def _jobs(pairs: list[Pair], files: FileArguments, many: bool) -> list[tuple[Pai
     return [(pair, folder / f"{pair.name}{suffix}") for pair in pairs]
 
 
-def _pair_json(pair: Pair, path: Path) -> dict[str, Any]:
+def _is_here(pair: Pair, mirror: Mirror) -> bool:
+    """Whether both files lie on this machine, so that they can be looked at before the run."""
+    return mirror.address(pair.a) is None and mirror.address(pair.b) is None
+
+
+def _pair_json(pair: Pair, path: Path, mirror: Mirror) -> dict[str, Any]:
     """One pair of `--json`, and where its result goes."""
-    return {"name": pair.name, "a": str(pair.a), "b": str(pair.b), "out": str(path)}
+    return {"name": pair.name, "a": mirror.told(pair.a), "b": mirror.told(pair.b), "out": mirror.told(path)}
 
 
-def _outcome_json(outcome: Outcome) -> dict[str, Any]:
+def _outcome_json(outcome: Outcome, mirror: Mirror) -> dict[str, Any]:
     """One result of `--json`."""
     return {
-        **_pair_json(outcome.pair, outcome.path),
+        **_pair_json(outcome.pair, outcome.path, mirror),
         "state": outcome.state,
         "error": None if outcome.error is None else str(outcome.error),
         "notes": list(outcome.notes),

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import click
 
+from polyfuse.cli.cluster_options import RAY, ClusterArguments, cluster_options
 from polyfuse.cli.options import (
     EXPORTED,
     TORCH,
@@ -19,6 +20,9 @@ from polyfuse.cli.options import (
     stack,
 )
 from polyfuse.errors import UsageError
+
+ENGINES = click.Choice([TORCH, *EXPORTED, RAY])
+"""What computes: PyTorch or an engine of exported models in this process, or PyTorch in the processes of a cluster."""
 
 
 class Marks(click.ParamType):  # type: ignore[type-arg]
@@ -69,12 +73,16 @@ def file_options(command: Command) -> Command:
 
 
 def engine_options(command: Command) -> Command:
-    """What computes."""
+    """What computes, and where."""
     return stack(
         command,
         [
-            click.option("--engine", type=click.Choice([TORCH, *EXPORTED]), default=TORCH, show_default=True,
-                         help="torch; or for an exported model onnx, its default, or openvino."),
+            click.option("--engine", type=ENGINES, default=TORCH, show_default=True,
+                         help="torch in this process; for an exported model onnx, its default, or openvino; or ray: "
+                         "on several processes or machines."),
+            click.option("--workers", type=click.IntRange(1), metavar="N",
+                         help="With --engine ray: processes; default is one for each --threads cores."),
+            cluster_options,
         ],
     )  # fmt: skip
 
@@ -166,3 +174,15 @@ class FuseArguments:
     pictures: PictureArguments
     files: FileArguments
     clips: ClipArguments
+    cluster: ClusterArguments
+
+    def __post_init__(self) -> None:
+        """Refuse options that do not go together, before anything is read.
+
+        Raises:
+            UsageError: Naming them.
+        """
+        if self.files.verify and not self.files.resume:
+            raise UsageError("--verify says how --resume looks at files: pass both, or neither.")
+        if self.cluster.workers is not None and not self.cluster.on_ray:
+            raise UsageError("--workers are processes of --engine ray: pass it as well, or drop --workers.")

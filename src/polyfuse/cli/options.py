@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
@@ -33,15 +34,58 @@ class NamedPath(click.Path):
         """Return the path that the text says."""
         if value == "":
             self.fail("the path is empty: name a file or a folder.", param, ctx)
-        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", str(value)):  # two letters at least: C: is a drive
-            raise UsageError(f"{value} is an address, which `polyfuse live` alone opens: download it first.")
+        check_no_address(value)
         return super().convert(value, param, ctx)
+
+
+class NamedPlace(NamedPath):
+    """A path, or an address, which stays a text; `ClusterArguments.opened` refuses it or makes it a path."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path that the text says, or the address."""
+        return str(value) if is_address(value) else super().convert(value, param, ctx)
+
+
+def is_address(value: object) -> bool:
+    """Whether a text is an address of the network."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", str(value)) is not None  # two letters at least: C: is a drive
+
+
+def check_no_address(value: object) -> None:
+    """Refuse an address of the network.
+
+    Raises:
+        UsageError: Naming it.
+    """
+    if is_address(value):
+        raise UsageError(f"{value} is an address, which `polyfuse live` alone opens: download it first.")
 
 
 TORCH = "torch"
 EXPORTED = ("onnx", "openvino")
 """Engines that run exported models."""
 PATH = NamedPath(path_type=Path)
+PLACE = NamedPlace(path_type=Path)
+
+
+class Share(click.ParamType):  # type: ignore[type-arg]
+    """Which share of the pairs, of how many: 1/4."""
+
+    name = "i/n"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Return both numbers."""
+        if isinstance(value, tuple):  # click asks for this: what is converted stays as it is
+            return value
+        from polyfuse.io.shards import parse_shard
+
+        shard = parse_shard(str(value))
+        if shard is None:
+            self.fail(f"{value!r} is no share: write I/N, for example 1/4 to 4/4.", param, ctx)
+        return shard
+
+
+SHARE = Share()
 
 
 class MemorySize(click.ParamType):  # type: ignore[type-arg]
@@ -261,6 +305,8 @@ class ModelArguments(Arguments):
             )
         fixed = {"--weights": self.weights, "--border or --config": chosen, "--device": self.device != "cpu"}
         given = next((option for option, value in fixed.items() if value), None)
+        if self.is_exported and self.engine not in (TORCH, *EXPORTED):
+            raise UsageError(f"--engine {self.engine} runs no exported models: name one of `polyfuse models list`.")
         if self.is_exported and given is not None:
             raise UsageError(f"{given} cannot change an exported model: drop it, or export the model so.")
 
@@ -283,8 +329,8 @@ class ModelArguments(Arguments):
         """The model in its engine: for an exported one onnxruntime unless another is asked for, else PyTorch.
 
         Args:
-            say: As of `load`.
-            for_clips: As of `load`.
+            say: As for `loader`.
+            for_clips: As for `loader`.
         """
         if not self.is_exported:
             return self.load(say, for_clips=for_clips)
@@ -294,8 +340,8 @@ class ModelArguments(Arguments):
         precision = None if self.precision == "auto" else self.precision
         return load_exported(self.model, engine, threads=self.threads, precision=precision)
 
-    def load(self, say: Callable[[str], None], *, for_clips: bool = False) -> FusionModel:
-        """Set the number of threads and return the model, ready to run in PyTorch.
+    def loader(self, say: Callable[[str], None], *, for_clips: bool = False) -> partial[FusionModel]:
+        """What loads the model of PyTorch, here or in another process.
 
         Args:
             say: Is told which model was taken where none is named.
@@ -306,16 +352,14 @@ class ModelArguments(Arguments):
         """
         if self.is_exported:
             raise UsageError(f"{self.model} is an exported model, for `polyfuse fuse` and `live`: name another model.")
-        import torch
-
         from polyfuse import registry
 
-        self.set_threads()
         name = self.model
         if name.lower() == "auto" and self.weights is None:
             name = registry.CLIP_DEFAULT if for_clips else registry.DEFAULT
             say(f"model {name}: the default{' of clips' if for_clips else ''}")
-        model = registry.load(
+        return partial(
+            registry.load,
             name,
             weights=self.weights,
             device=self.device,
@@ -323,6 +367,21 @@ class ModelArguments(Arguments):
             config=dict(self.config),
             border=self.border,
         )
+
+    def load(self, say: Callable[[str], None], *, for_clips: bool = False) -> FusionModel:
+        """Set the number of threads and return the model, ready to run in PyTorch.
+
+        Args:
+            say: As for `loader`.
+            for_clips: As for `loader`.
+
+        Raises:
+            UsageError: If it is an exported one.
+        """
+        import torch
+
+        self.set_threads()
+        model = self.loader(say, for_clips=for_clips)()
         if model.device.type != torch.device(self.device).type:
             say(f"model {model.provenance.name} has no weights that could be moved: it computes on the CPU")
         return model

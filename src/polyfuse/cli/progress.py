@@ -68,7 +68,7 @@ class Teller:
             first = " ".join(self._told[kind].split()[:4])
             self._line(f'{number} more have the note "{first} ..." with other numbers.')
 
-    def result(self, path: Path) -> None:
+    def result(self, path: Path | str) -> None:
         """Print the path of a finished result on stdout."""
         print_path(path)
 
@@ -136,7 +136,7 @@ class Bar(Teller):
         self._num_done += advance
         self._show()
 
-    def result(self, path: Path) -> None:
+    def result(self, path: Path | str) -> None:
         """Print the path on stdout, above the bar where both are on one terminal."""
         if _on_one_terminal():
             self._line(str(path))

@@ -11,6 +11,7 @@ from typing import Literal
 from polyfuse.errors import InputError, UsageError
 from polyfuse.io import Pair, find_pairs, natural_key, pairs_from_csv
 from polyfuse.io.pairs import Match, list_pictures, listed
+from polyfuse.io.shards import Shard, in_shard
 from polyfuse.io.source import check_exists, counted, shown
 
 ADVICE = "make the names match, or pass --on-error skip"
@@ -44,7 +45,13 @@ class Item:
 
 
 def find_items(
-    methods: Mapping[str, Path], a: Path, b: Path | None, *, match: Match = "stem", skip_missing: bool = False
+    methods: Mapping[str, Path],
+    a: Path,
+    b: Path | None,
+    *,
+    match: Match = "stem",
+    skip_missing: bool = False,
+    shard: Shard = (1, 1),
 ) -> tuple[list[Item], list[str]]:
     """Put every pair together with its fused pictures; nothing is opened.
 
@@ -54,6 +61,7 @@ def find_items(
         b: Second source, of the same kind.
         match: How files of folders find each other; a list of pairs names its fused pictures itself.
         skip_missing: Keep pairs with a missing picture, to be reported one by one, instead of refusing them all.
+        shard: Which share of the pairs, of how many; pictures of the others need not be there.
 
     Returns:
         The items in natural order (those of a list in its order), and notes on pictures that belong to no pair.
@@ -69,8 +77,15 @@ def find_items(
     for path in paths.values():
         check_exists(path)
     if b is not None and not a.is_dir():
+        if shard[1] > 1:
+            raise UsageError("--shard parts folders and lists of pictures, not a single pair: drop it.")
         return [Item(pairs[0], {method: _single(path, a, b) for method, path in paths.items()})], []
     pictures = {method: _of_pairs(path, a, b, pairs, match) for method, path in paths.items()}
+    pairs = [pair for pair in pairs if in_shard(pair.name, shard)]
+    pictures = {
+        method: {name: file for name, file in by_name.items() if in_shard(name, shard)}
+        for method, by_name in pictures.items()
+    }
     problems, notes = _mismatches(paths, pictures, [pair.name for pair in pairs])
     if (problems or notes) and not skip_missing:
         raise InputError(f"{'; '.join(problems + notes)}: {ADVICE}")

@@ -243,7 +243,7 @@ def pairs_from_csv(path: str | os.PathLike[str]) -> list[Pair]:
             same file twice, a name already used, or a name that is no plain file name.
     """
     folder = Path(path).parent
-    rows = _csv_rows(path)
+    rows = csv_rows(path)
     pairs: list[Pair] = []
     problems: list[str] = []
     lines: dict[str, int] = {}
@@ -272,7 +272,7 @@ def _cell(text: str | Path) -> str:
     return shown(text, most=_MAX_CELL)
 
 
-def _csv_rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
+def csv_rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
     """Rows of the table with their line numbers, shape checked."""
     data = read_bytes_of(path, _MAX_TABLE, what="table of pairs")
     try:

@@ -46,6 +46,52 @@ def test_share_of_an_evaluation_needs_the_pictures_of_its_pairs_alone(polyfuse: 
     assert polyfuse("evaluate", "out", a, b, "--metrics", "EN", "--shard", "2/2").code == 3
 
 
+def shares_of_an_evaluation(polyfuse: Runner, folders: Folders, number: int = 3) -> list[str]:
+    """Folders of all shares of an evaluation of six pairs, one of which has no picture of the first method."""
+    a, b = folders(6)
+    for model in ("average", "maximum"):
+        polyfuse("fuse", a, b, "-o", model, "--model", model)
+    Path("average/4.png").unlink()
+    given = ("--fused", "average=average", "--fused", "maximum=maximum", a, b, "--metrics", "EN,CC", "--baselines")
+    for index in range(1, number + 1):
+        where = ("-o", f"scores-{index}", "--no-charts", "--on-error", "skip", "--shard", f"{index}/{number}")
+        assert polyfuse("evaluate", *given, *where).code in (0, 1)
+    assert polyfuse("evaluate", *given, "-o", "whole", "--no-charts", "--on-error", "skip").code == 1
+    return [f"scores-{index}" for index in range(1, number + 1)]
+
+
+def test_merged_shares_are_the_tables_of_one_run(polyfuse: Runner, folders: Folders) -> None:
+    shares = shares_of_an_evaluation(polyfuse, folders)
+    given = [word for folder in reversed(shares) for word in ("--merge", folder)]
+    ran = polyfuse("evaluate", *given, "-o", "merged", "--no-charts")
+    assert ran.code == 1
+    assert "1 could not be scored (4 of average)" in ran.err[-1]
+    for name in ("per_picture.csv", "summary.csv", "table.md", "table.tex"):
+        assert Path("merged", name).read_bytes() == Path("whole", name).read_bytes()
+    merged, whole = (json.loads(Path(folder, "results.json").read_text()) for folder in ("merged", "whole"))
+    assert merged == whole
+
+
+def test_shares_that_do_not_fit_are_refused(polyfuse: Runner, folders: Folders) -> None:
+    one, two, three = shares_of_an_evaluation(polyfuse, folders)
+    for folder, name in (("other", "SD"), ("copy", "EN")):
+        Path(folder).mkdir()
+        Path(folder, "results.json").write_text(Path(two, "results.json").read_text().replace('"EN"', f'"{name}"'))
+    cases = {
+        ("scores-1", "scores-2"): "shares are missing (3/3)",
+        (one, two, "copy"): "are both share 2 of 3",
+        (one, three, "other"): "differ in methods, metrics",
+        (one, one): "are both share 1 of 3",
+        ("whole",): "whole/results.json is no share",
+        ("ir",): "ir/results.json cannot be read, it does not exist",
+    }
+    for shares, words in cases.items():
+        ran = polyfuse("evaluate", *(word for folder in shares for word in ("--merge", folder)))
+        assert (ran.code, ran.out) == (3, [])
+        assert words in ran.problem
+    assert polyfuse("evaluate", "--merge", one, "ir", "vi").code == 2
+
+
 REFUSED = {
     "unknown engine": (["--engine", "dask"], 2, "'dask' is not one of 'torch', 'ray'"),
     "share past the last": (["--shard", "3/2"], 2, "'3/2' is no share: write I/N"),

@@ -1,150 +1,178 @@
-"""Two workers of Ray on this machine: the files of one process, also where a worker is killed."""
+"""Two workers of Ray on this machine: the files of one process, also where a worker is killed.
+
+Everything runs in programs of their own: Ray leaves sockets and warnings to the end of a process.
+"""
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from polyfuse import cli, registry
-from polyfuse.cluster.fusing import Fusing, fuse_on_workers
-from polyfuse.cluster.mirror import Mirror
-from polyfuse.cluster.session import RETRIES, Work, Workers, results, started
-from polyfuse.errors import DependencyError, PolyfuseError
-from polyfuse.fusion import FuseOptions, Writing, fuse_pairs
-from polyfuse.fusion.batch import Jobs
+from polyfuse import registry
+from polyfuse.fusion import FuseOptions, fuse_pairs
 from polyfuse.io import find_pairs, write_picture
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install polyfuse[ray]")
-# Ray's own code warns of what it will drop, and leaves sockets and processes to the end of the interpreter.
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+pytestmark = pytest.mark.slow
 
-TWO = Workers(number=2, threads=1)
 LOAD = partial(registry.load, "laplacian")
+NAMES = [str(index) for index in range(12)]
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Path]]:
-    """Twelve pairs, below the folder in which the test runs."""
-    monkeypatch.chdir(tmp_path)
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """Twelve pairs in the folders ir and vi of the test."""
     rng = np.random.default_rng(5)
-    for index in range(12):
-        write_picture(f"ir/{index}.png", rng.integers(0, 256, (96, 128), dtype=np.uint8))
-        write_picture(f"vi/{index}.png", rng.integers(0, 256, (96, 128, 3), dtype=np.uint8))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield Path("ir"), Path("vi")
-    torch.set_num_threads(threads)
+    for name in NAMES:
+        write_picture(tmp_path / f"ir/{name}.png", rng.integers(0, 256, (96, 128), dtype=np.uint8))
+        write_picture(tmp_path / f"vi/{name}.png", rng.integers(0, 256, (96, 128, 3), dtype=np.uint8))
+    return tmp_path / "ir", tmp_path / "vi"
 
 
-def jobs_into(folder: str, folders: tuple[Path, Path]) -> Jobs:
-    return [(pair, Path(folder, f"{pair.name}.png")) for pair in find_pairs(*folders)]
-
-
-def plain_bytes(folders: tuple[Path, Path]) -> dict[str, bytes]:
+@pytest.fixture
+def expected(folders: tuple[Path, Path], tmp_path: Path) -> dict[str, bytes]:
     """The results of one process, by name."""
-    jobs = jobs_into("plain", folders)
+    jobs = [(pair, tmp_path / f"plain/{pair.name}.png") for pair in find_pairs(*folders)]
     list(fuse_pairs(jobs, LOAD(), FuseOptions()))
     return {pair.name: path.read_bytes() for pair, path in jobs}
 
 
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run Python in the test's folder, with modules of its folder `site`."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "home").mkdir()
+    paths = [str(tmp_path / "site"), *(str(Path(path).resolve()) for path in sys.path if path)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "HOME": str(tmp_path / "home")}
+    environment.pop("RAY_ADDRESS", None)
+
+    def start(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+
+    return start
+
+
+def pictures(folder: Path) -> dict[str, bytes]:
+    """All files of a folder that are pictures, by name."""
+    return {path.stem: path.read_bytes() for path in folder.iterdir() if path.suffix == ".png"}
+
+
+KILLED = '''
+import os, signal, sys, threading, time
+from functools import partial
+from pathlib import Path
+
+import ray
+
+from polyfuse import registry
+from polyfuse.cluster.fusing import Fusing
+from polyfuse.cluster.session import Workers, results, started
+from polyfuse.errors import DependencyError
+from polyfuse.fusion import FuseOptions, Writing
+from polyfuse.io import find_pairs
+
+
+@ray.remote(num_cpus=0)
+class Register:
+    """Remembers which process begins which pairs, and holds them at work until one was killed."""
+
+    def __init__(self):
+        self.begun, self.is_free = [], False
+
+    def begin(self, pid, names):
+        self.begun.append((pid, names))
+
+    def all_begun(self):
+        return self.begun
+
+    def free(self):
+        self.is_free = True
+
+    def may_go_on(self):
+        return self.is_free
+
+
 class Watched(Fusing):
-    """Writes down which process did which pairs; a worker is slow until one was killed, so that it is killed at work."""
+    """Tells the register what it does: half of it done, it waits to be killed or let go."""
 
-    def __call__(self, is_stopped: Callable[[], bool], stop: Callable[[], None]) -> Work:
-        work = super().__call__(is_stopped, stop)
+    def __call__(self, is_stopped, stop):
+        fuse, register = super().__call__(is_stopped, stop), ray.get_actor("register", namespace="test")
 
-        def watched(jobs: list[Any]) -> list[Any]:
-            with open("pids.txt", "a") as file:
-                file.write(f"{os.getpid()}\n")
-            while not Path("killed").exists():
+        def work(jobs):
+            ray.get(register.begin.remote(os.getpid(), [pair.name for pair, _ in jobs]))
+            outcomes = fuse(jobs)
+            while not ray.get(register.may_go_on.remote()):
                 time.sleep(0.05)
-            return work(jobs)
+            return outcomes
 
-        return watched
+        return work
 
 
-def kill_first_worker() -> None:
-    """Once both workers are at work, end one as the kernel does where memory lacks."""
-    deadline = time.monotonic() + 60
-    pids: list[str] = []
-    while len(set(pids)) < 2 and time.monotonic() < deadline:
+def kill_one(register):
+    """End a worker as the kernel does where memory lacks, once both are at work."""
+    begun = []
+    while len({pid for pid, _ in begun}) < 2:
         time.sleep(0.05)
-        with suppress(FileNotFoundError):
-            pids = Path("pids.txt").read_text().split()
-    os.kill(int(pids[0]), signal.SIGKILL)
-    Path("killed").touch()
+        begun = ray.get(register.all_begun.remote())
+    os.kill(begun[0][0], signal.SIGKILL)
+    ray.get(register.free.remote())
 
 
-def test_killed_worker_loses_no_pair_and_changes_no_bit(
-    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("polyfuse.cluster.fusing.Fusing", Watched)
-    killer = threading.Thread(target=kill_first_worker)
+def deadly(is_stopped, stop):
+    return lambda items: [os._exit(1) if item == "deadly" else item for item in items]
+
+
+two = Workers(number=2)
+jobs = [(pair, Path(f"ray/{pair.name}.png")) for pair in find_pairs("ir", "vi")]
+with started(two) as number:
+    register = Register.options(name="register", namespace="test").remote()
+    killer = threading.Thread(target=kill_one, args=(register,))
     killer.start()
-    jobs = jobs_into("ray", folders)
-    home = set(Path.home().iterdir())
-    outcomes = list(fuse_on_workers(jobs, LOAD, FuseOptions(), Mirror(tmp_path / "m"), workers=TWO, writing=Writing()))
+    watched = Watched(partial(registry.load, "laplacian"), FuseOptions(), Writing(), "stop", Path("m"), Path.cwd())
+    print([(outcome.pair.name, outcome.state) for outcome in results(jobs, watched, two, number, skip=False)])
     killer.join()
-    assert [outcome.path for outcome in outcomes] == [path for _, path in jobs]
-    assert {outcome.state for outcome in outcomes} == {"fused"}
-    pids = Path("pids.txt").read_text().split()
-    assert len(set(pids)) == 3  # two, and the one in place of the killed
-    assert len(pids) == 13  # twelve blocks of one pair, and the lost one again
-    assert {pair.name: path.read_bytes() for pair, path in jobs} == plain_bytes(folders)
-    assert {path.name for path in Path("ray").iterdir()} == {
-        name for _, path in jobs for name in (path.name, f"{path.name}.json")
-    }
-    assert set(Path.home().iterdir()) == home
+    begun = ray.get(register.all_begun.remote())
+    print([len({pid for pid, _ in begun}), len(begun), len({name for _, names in begun for name in names})])
+    print(list(results(["a", "deadly", "b"], deadly, two, number, skip=True)))
+    sys.path.insert(0, "late")  # after the start, so that workers do not know of it
+    from absent_there import prepare
+
+    try:
+        list(results(["a"], prepare, two, number, skip=False))
+    except DependencyError as error:
+        print(error)
+'''
 
 
-def test_failed_pair_is_skipped_and_the_others_are_those_of_one_process(
-    folders: tuple[Path, Path], capfd: pytest.CaptureFixture[str]
+def test_killed_workers_lose_no_pair_and_change_no_bit(
+    run: Run, folders: tuple[Path, Path], expected: dict[str, bytes], tmp_path: Path
 ) -> None:
-    expected = plain_bytes(folders)
-    Path("ir/3.png").write_text("no picture")
-    arguments = ["fuse", "ir", "vi", "-o", "out", "--model", "laplacian", "--engine", "ray", "--workers", "2"]
-    assert cli.run([*arguments, "--on-error", "skip"]) == 1
-    captured = capfd.readouterr()
-    assert captured.out.splitlines() == [f"out/{k}.png" for k in range(12) if k != 3]
-    lines = captured.err.splitlines()
-    assert lines[0].startswith("3: ir/3.png is not a picture")
-    assert lines[1:] == ["polyfuse: 1 of 12 pairs failed (3): see the lines above, the others are complete."]
-    assert {path.stem: path.read_bytes() for path in Path("out").glob("*.png")} == {
-        name: content for name, content in expected.items() if name != "3"
-    }
-    kept = Path("out/0.png").stat().st_mtime_ns
-    assert cli.run([*arguments, "--resume", "--quiet"]) == 3
-    captured = capfd.readouterr()
-    assert captured.err.startswith("polyfuse: 3: ir/3.png is not a picture")
-    assert Path("out/0.png").stat().st_mtime_ns == kept
-
-
-def test_worker_that_always_ends_and_missing_package_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def deadly(is_stopped: Callable[[], bool], stop: Callable[[], None]) -> Work:
-        return lambda items: [os._exit(1) if item == "deadly" else item for item in items]
-
-    (tmp_path / "absent_here.py").write_text("def prepare(is_stopped, stop):\n    return list\n")
-    with started(TWO) as number:
-        assert list(results(["a", "deadly", "b"], deadly, TWO, number, skip=True)) == ["a", "b"]
-        with pytest.raises(PolyfuseError, match=f"a worker ended {RETRIES + 1} times on the same pairs"):
-            list(results(["a", "deadly", "b"], deadly, TWO, number, skip=False))
-        monkeypatch.syspath_prepend(tmp_path)  # after the start, so that workers do not know of it
-        import absent_here  # type: ignore[import-not-found]
-
-        with pytest.raises(DependencyError, match=r"lacks a package .*absent_here.* install .*polyfuse\[ray\]"):
-            list(results(["a"], absent_here.prepare, TWO, number, skip=False))
+    (tmp_path / "killed.py").write_text(KILLED)
+    (tmp_path / "late").mkdir()
+    (tmp_path / "late/absent_there.py").write_text("def prepare(is_stopped, stop):\n    return list\n")
+    done = run("killed.py")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    outcomes, counts, survived, lacks = done.stdout.splitlines()
+    assert outcomes == str([(name, "fused") for name in NAMES])
+    assert counts == "[3, 13, 12]"  # two workers and one more; twelve blocks of one pair, and the lost one again
+    assert pictures(tmp_path / "ray") == expected
+    assert sorted(path.name for path in (tmp_path / "ray").iterdir() if path.suffix != ".json") == sorted(
+        f"{name}.png" for name in NAMES
+    )
+    assert survived == "['a', 'b']"
+    assert lacks.startswith(
+        "a worker of the cluster lacks a package (ModuleNotFoundError: No module named 'absent_there'"
+    )
+    assert list((tmp_path / "home").iterdir()) == []
 
 
 SHARE = """
@@ -158,19 +186,23 @@ class Share(DirFileSystem):
 """
 
 
-def test_addresses_are_read_and_written_by_workers(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    expected = plain_bytes(folders)
-    Path("site/share-1.dist-info").mkdir(parents=True)
-    Path("site/share_fs.py").write_text(SHARE.format(root=str(tmp_path)))
-    Path("site/share-1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: share\nVersion: 1\n")
-    Path("site/share-1.dist-info/entry_points.txt").write_text("[fsspec.specs]\nshare=share_fs.Share\n")
-    paths = [str(tmp_path / "site"), *filter(None, sys.path)]
-    command = [sys.executable, "-m", "polyfuse", "fuse", "share://ir", "share://vi", "-o", "share://away/"]
-    command += ["--model", "laplacian", "--engine", "ray", "--workers", "2", "--threads", "1"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout.splitlines() == [f"share://away/{k}.png" for k in range(12)]
-    assert {path.stem: path.read_bytes() for path in Path("away").glob("*.png")} == expected
-    record = json.loads(Path("away/0.png.json").read_text())
+def test_workers_read_and_write_addresses_and_skip_what_is_damaged(
+    run: Run, folders: tuple[Path, Path], expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    facts = tmp_path / "site/share-1.dist-info"
+    facts.mkdir(parents=True)
+    (tmp_path / "site/share_fs.py").write_text(SHARE.format(root=str(tmp_path)))
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: share\nVersion: 1\n")
+    (facts / "entry_points.txt").write_text("[fsspec.specs]\nshare=share_fs.Share\n")
+    (folders[0] / "3.png").write_text("no picture")
+    arguments = ["share://ir", "share://vi", "-o", "share://away/", "--model", "laplacian", "--threads", "1"]
+    done = run("-m", "polyfuse", "fuse", *arguments, "--engine", "ray", "--workers", "2", "--on-error", "skip")
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [f"share://away/{name}.png" for name in NAMES if name != "3"]
+    first, last = done.stderr.splitlines()
+    assert first.startswith("3: share://ir/3.png is not a picture polyfuse reads")
+    assert last == "polyfuse: 1 of 12 pairs failed (3): see the lines above, the others are complete."
+    assert pictures(tmp_path / "away") == {name: content for name, content in expected.items() if name != "3"}
+    record = json.loads((tmp_path / "away/0.png.json").read_text())
     assert record["sources"]["a"]["path"] == "share://ir/0.png"
+    assert list((tmp_path / "home").iterdir()) == []

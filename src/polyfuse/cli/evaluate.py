@@ -13,7 +13,7 @@ import click
 
 from polyfuse.cli.cluster_options import RAY, ClusterArguments, cluster_options
 from polyfuse.cli.completion import complete_metrics
-from polyfuse.cli.options import PLACE, Arguments, talk_options, two_cameras
+from polyfuse.cli.options import PATH, PLACE, Arguments, talk_options, two_cameras
 from polyfuse.cli.output import json_document, speaker, table_width
 from polyfuse.cli.progress import progress
 from polyfuse.errors import PartialError, UsageError
@@ -48,6 +48,7 @@ class EvaluateArguments(Arguments):
     quiet: bool
     warp: Path | None
     frame: Literal["a", "b"]
+    merge: tuple[Path, ...]
     cluster: ClusterArguments
 
     @property
@@ -128,6 +129,9 @@ class EvaluateArguments(Arguments):
     help="torch on this machine, or ray: on the workers of a cluster.",
 )
 @cluster_options
+@click.option(
+    "--merge", type=PATH, multiple=True, metavar="DIR", help="Put the --out of all shares together; repeat it."
+)
 @click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda, ...")
 @click.option("--max-pixels", type=click.IntRange(1), metavar="N", help="Refuse pictures with more pixels.")
 @click.option("--strict", is_flag=True, help="Refuse damaged JPEGs, which are filled in otherwise.")
@@ -153,6 +157,11 @@ def command(paths: tuple[Path | str, ...], named: tuple[str, ...], **values: Any
         if values["out"] is not None:
             values["out"] = cluster.target(values["out"], mirror)
         arguments = EvaluateArguments.taken_from({**values, "cluster": cluster})
+        if arguments.merge:
+            if paths or named or cluster.is_share or cluster.on_ray:
+                raise UsageError("--merge puts shares together and scores nothing: give no pictures and no --shard.")
+            _merge(arguments, mirror, document)
+            return
         sources = 1 if paths and str(paths[-1]).lower().endswith(".csv") else 2
         if len(paths) != sources + (not named):
             wanted = "A and B alone" if named else "FUSED, A and B"
@@ -207,6 +216,7 @@ def _evaluate(
         find_items,
         make_report,
     )
+    from polyfuse.evaluation.shares import share_settings
     from polyfuse.io import DEFAULT_MAX_PIXELS
 
     say = speaker(arguments.quiet)
@@ -240,8 +250,34 @@ def _evaluate(
     )
     collected = _score(items, task, arguments, mirror, say) if items else Collected()
     settings = arguments.settings(methods, a, b, mirror)
+    if arguments.cluster.is_share:
+        settings["shard"] = share_settings(arguments.cluster.shard, collected)
     report = make_report(collected, task, _rows(methods, task), published=published, settings=settings)
     _show(report, arguments, mirror, document, say)
+    _raise_partial(collected)
+
+
+def _merge(arguments: EvaluateArguments, mirror: Mirror, document: dict[str, Any]) -> None:
+    """Put shares together and show them as one evaluation."""
+    from polyfuse.evaluation import check_ready, choose_metrics, make_report
+    from polyfuse.evaluation.shares import merge_shares
+
+    say = speaker(arguments.quiet)
+    collected, task, methods, settings = merge_shares(arguments.merge)
+    if arguments.out is not None:
+        metrics = choose_metrics(task.metrics, task.protocol)
+        check_ready(arguments.out, metrics, charts=not arguments.no_charts, overwrite=arguments.overwrite)
+    report = make_report(collected, task, methods, settings=settings)
+    _show(report, arguments, mirror, document, say)
+    _raise_partial(collected)
+
+
+def _raise_partial(collected: Collected) -> None:
+    """End with exit code 1 where some could not be scored.
+
+    Raises:
+        PartialError: Naming the first of them.
+    """
     if collected.failures:
         failed = [name for name, _ in collected.failures]
         some = ", ".join(failed[:5]) + (", ..." if len(failed) > 5 else "")

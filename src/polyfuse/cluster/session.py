@@ -74,11 +74,13 @@ def started(workers: Workers) -> Iterator[int]:
     """
     if workers.address is not None:
         _check_answers(workers.address)
-    before = {name: os.environ.get(name) for name in (*_QUIET, "RAY_AUTH_TOKEN")}
-    # What the user has set stays. A token of its own: Ray would write one into the home folder.
-    os.environ.update({name: value for name, value in _QUIET.items() if before[name] is None})
-    if workers.address is None and before["RAY_AUTH_TOKEN"] is None:
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    wanted = dict(_QUIET)
+    if workers.address is None:
+        # Ray listens on all addresses of this machine and hears who has the token (versions that know none hear all).
+        # It lives as long as the run; left alone, Ray would write one into the home folder.
+        wanted["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update({name: value for name, value in wanted.items() if before[name] is None})  # the user's stay
     try:
         ray = _ray()
         # Short, since sockets lie in it, whose paths may have some 100 letters.
@@ -107,11 +109,11 @@ def _ray() -> Any:
 
 
 def _join(ray: Any, workers: Workers, folder: str) -> None:
-    """Connect to a cluster, or start one that only this machine can reach."""
+    """Connect to a cluster, or start one on this machine."""
     how: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
     if workers.address is None:
         cores = max(os.cpu_count() or 1, (workers.number or 1) * workers.threads)
-        how |= {"num_cpus": cores, "include_dashboard": False, "_temp_dir": folder, "_node_ip_address": "127.0.0.1"}
+        how |= {"num_cpus": cores, "include_dashboard": False, "_temp_dir": folder}
     in_main = threading.current_thread() is threading.main_thread()
     ours = signal.getsignal(signal.SIGTERM)
     try:
@@ -123,6 +125,9 @@ def _join(ray: Any, workers: Workers, folder: str) -> None:
     finally:
         if in_main:
             signal.signal(signal.SIGTERM, ours)  # Ray puts one of its own, which skips tidying up
+    if hasattr(ray._private.worker, "print_to_stdstream"):
+        # Ray prints what becomes of workers on stdout, which carries results alone; nothing public turns that off.
+        ray._private.worker.print_to_stdstream = lambda *_, **__: None
     for name in ("ray", "ray.data"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
@@ -277,7 +282,7 @@ class _Worker:
 
         ray = _ray()
         torch.set_num_threads(threads)
-        self._begin = lambda block: int(ray.get(log.begin.remote(block)))
+        self._begin: Callable[[str], int] = lambda block: int(ray.get(log.begin.remote(block)))
         self._problem: PolyfuseError | None = None
         if version != __version__:
             text = f"a worker has polyfuse {__version__} and this machine {version}: install one version everywhere"

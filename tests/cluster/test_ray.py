@@ -141,7 +141,7 @@ with started(two) as number:
     killer.join()
     begun = ray.get(register.all_begun.remote())
     print([len({pid for pid, _ in begun}), len(begun), len({name for _, names in begun for name in names})])
-    print(list(results(["a", "deadly", "b"], deadly, two, number, skip=True)))
+    print(list(results(["a", "deadly", "b"], deadly, two, number, skip=True, retries=1)))
     sys.path.insert(0, "late")  # after the start, so that workers do not know of it
     from absent_there import prepare
 

@@ -179,7 +179,9 @@ def blocks_of(items: Sequence[Any], workers: int) -> int:
     return max(1, -(-len(items) // size))
 
 
-def results(items: Sequence[Any], prepare: Prepare, workers: Workers, number: int, *, skip: bool) -> Iterator[Any]:
+def results(
+    items: Sequence[Any], prepare: Prepare, workers: Workers, number: int, *, skip: bool, retries: int = RETRIES
+) -> Iterator[Any]:
     """Do all items on the workers, yielding the results in order.
 
     Args:
@@ -188,6 +190,7 @@ def results(items: Sequence[Any], prepare: Prepare, workers: Workers, number: in
         workers: As for `started`, inside of which this is called.
         number: What that gave.
         skip: Go on where a block is given up because its workers ended; its items have no results.
+        retries: Times that a block is done again.
 
     Raises:
         PolyfuseError: Of `prepare`, or if the workers of a block end again and again.
@@ -201,7 +204,7 @@ def results(items: Sequence[Any], prepare: Prepare, workers: Workers, number: in
     rows = ray.data.from_items([pickle.dumps(item) for item in items], override_num_blocks=blocks_of(items, number))
     done = rows.map_batches(
         _Worker,
-        fn_constructor_args=(prepare, log, workers.threads, __version__),
+        fn_constructor_args=(prepare, log, workers.threads, retries, __version__),
         batch_size=None,
         batch_format="pyarrow",
         compute=ray.data.ActorPoolStrategy(size=number),
@@ -274,14 +277,16 @@ class _Worker:
         prepare: Makes the work.
         log: The actor `_Log`.
         threads: How many PyTorch takes.
+        retries: Times that a block is done again.
         version: Of polyfuse where the command runs.
     """
 
-    def __init__(self, prepare: Prepare, log: Any, threads: int, version: str) -> None:
+    def __init__(self, prepare: Prepare, log: Any, threads: int, retries: int, version: str) -> None:
         import torch
 
         ray = _ray()
         torch.set_num_threads(threads)
+        self._most = retries + 1
         self._begin: Callable[[str], int] = lambda block: int(ray.get(log.begin.remote(block)))
         self._problem: PolyfuseError | None = None
         if version != __version__:
@@ -300,7 +305,7 @@ class _Worker:
         items = table.column("item").to_pylist()
         if self._problem is not None:
             done: list[Any] = [_CannotWork(self._problem)]
-        elif self._begin(hashlib.sha256(items[0]).hexdigest()) > RETRIES + 1:
+        elif self._begin(hashlib.sha256(items[0]).hexdigest()) > self._most:
             done = [_GivenUp()]
         else:
             done = self._work([pickle.loads(item) for item in items])

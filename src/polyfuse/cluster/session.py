@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from polyfuse._version import __version__
-from polyfuse.errors import DependencyError, InputError, PolyfuseError, UsageError
+from polyfuse.errors import DependencyError, InputError, PolyfuseError, Stopped, UsageError
 from polyfuse.io.source import counted, reason, shown
 
 RETRIES = 3
@@ -119,6 +119,8 @@ def _join(ray: Any, workers: Workers, folder: str) -> None:
     try:
         with _no_stderr():
             ray.init(address=workers.address or "local", **how)
+    except SystemExit as ending:  # so Ray's own handler of SIGTERM, which is there meanwhile, ends a program
+        raise Stopped(signal.SIGTERM) from ending
     except Exception as error:
         where = "on this machine" if workers.address is None else f"at {shown(workers.address)}"
         raise InputError(f"Ray cannot be used {where} ({reason(error)}): check it with `ray status`") from error

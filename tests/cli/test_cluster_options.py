@@ -93,7 +93,7 @@ def test_shares_that_do_not_fit_are_refused(polyfuse: Runner, folders: Folders) 
 
 
 REFUSED = {
-    "unknown engine": (["--engine", "dask"], 2, "'dask' is not one of 'torch', 'ray'"),
+    "unknown engine": (["--engine", "dask"], 2, "'dask' is not one of 'torch', 'onnx', 'openvino', 'ray'"),
     "share past the last": (["--shard", "3/2"], 2, "'3/2' is no share: write I/N"),
     "share before the first": (["--shard", "0/2"], 2, "'0/2' is no share"),
     "no share": (["--shard", "x"], 2, "'x' is no share"),

@@ -17,7 +17,7 @@ from polyfuse import Result, fuse, load
 from polyfuse.errors import OutputError, UsageError
 from polyfuse.families.fnet.network import FNet
 from polyfuse.io import read_picture
-from polyfuse.ops import native_coding, native_kernels, native_pyramid
+from polyfuse.ops import native_coding, native_kernels, native_maps_sets, native_pyramid
 from polyfuse.weights.store import WeightsInfo, save_weights
 
 GREY = np.arange(20, dtype=np.uint8).reshape(4, 5)
@@ -117,7 +117,7 @@ def test_record_says_that_no_kernel_ran(result: Result) -> None:
     ("name", "precision", "kernel", "expected"),
     [
         ("fnet.road", "float32", "lzsc", native_coding.instruction_set("float32")),
-        ("fnet-t.road", "bf16", "maps", native_kernels.maps_instruction_set(torch.bfloat16)),
+        ("fnet-t.road", "bf16", "maps", native_maps_sets.maps_instruction_set(torch.bfloat16)),
         ("laplacian", "float32", "pyramid", native_kernels.instruction_set("pyramid", native_pyramid.SETS)),
     ],
 )

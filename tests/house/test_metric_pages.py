@@ -1,5 +1,6 @@
 """Each metric has a page in the docs that says what `polyfuse metrics NAME` says, and the site lists it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,20 @@ from polyfuse.metrics import METRICS, PROTOCOLS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "metrics"
 HAND_WRITTEN = {"index", "why-numbers-differ"}
+NUMBER = re.compile(r"(?<= )-?\d+(?:\.\d+)?(?:e[+-]\d+)?(?= \|)")
+NEAR = 2e-3
+"""Share by which a number of a table may differ: NumPy's sines and powers differ in the last bit from processor to
+processor, and so does a grey level of the drawn scene here and there."""
 
 
 @pytest.mark.parametrize("name", METRICS)
 def test_page_says_what_the_command_says(name: str) -> None:
     page = (DOCS / f"{name.lower()}.md").read_text(encoding="utf-8")
-    assert page == metric_page(METRICS[name]), f"renew it: polyfuse metrics {name} > docs/metrics/{name.lower()}.md"
+    said = metric_page(METRICS[name])
+    renew = f"renew it: polyfuse metrics {name} > docs/metrics/{name.lower()}.md"
+    assert NUMBER.sub("#", page) == NUMBER.sub("#", said), renew
+    numbers = [[float(number) for number in NUMBER.findall(text)] for text in (page, said)]
+    assert numbers[0] == pytest.approx(numbers[1], rel=NEAR, abs=1e-4), renew
 
 
 def test_no_page_is_left_over() -> None:

@@ -68,6 +68,9 @@ STABLE = {
     ("QY", "manWalking", "U2Fusion"),
     *(("QC", "walking", method) for method in ("CNN", "U2Fusion")),
 }
+# Wide dark areas divide rounding errors of the Fourier transform by rounding errors (`polyfuse metrics Qcb`). The toolbox
+# has one processor's; on an AMD EPYC the same PyTorch is off by up to 2.1e-3 there, and by less than 1e-9 elsewhere.
+DARK_QCB = (4e-3, 0.0)
 PUBLISHED = {"vifb_published": "vifb"}
 """Numbers printed with fewer digits, and the protocol they were computed by."""
 
@@ -83,8 +86,10 @@ def golden_rows(folder: Path) -> dict[tuple[str, str, str, str], list[tuple[str,
     return groups
 
 
-def tolerance(protocol: str, metric: str, pair: str, method: str) -> tuple[float, float]:
+def tolerance(protocol: str, metric: str, group: str, pair: str, method: str) -> tuple[float, float]:
     """Relative and absolute tolerance of a row."""
+    if metric == "Qcb" and group.startswith("MRI_"):
+        return DARK_QCB
     if protocol == "liu2012" and (metric, pair, method) in STABLE:
         return 1e-9, 0
     return TOLERANCES.get((protocol, metric)) or TOLERANCES[protocol, "*"]
@@ -112,7 +117,7 @@ def test_golden_values(protocol: str, shared_dir: Path, golden_trio: Callable[[s
             if math.isnan(value):  # unstable in the toolbox: not to be compared
                 continue
             seen += 1
-            relative, absolute = tolerance(printed_as, metric, pair, method)
+            relative, absolute = tolerance(printed_as, metric, group, pair, method)
             got = float(ours[metric])
             if not abs(got - value) <= absolute + relative * abs(value):
                 wrong.append(f"{metric}[{printed_as}] {group}/{pair}/{method}: {got!r}, golden {value!r}")

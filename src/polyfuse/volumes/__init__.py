@@ -1,0 +1,1 @@
+"""Medical volumes: NIfTI and DICOM in, brought together by their geometry, fused, and out again."""

@@ -23,6 +23,8 @@ HEAVY = [
     "fastapi",
     "starlette",
     "uvicorn",
+    "nibabel",
+    "pydicom",
 ]
 LOADED = f"import json, sys; print(json.dumps([m for m in {HEAVY} if m in sys.modules]), file=sys.stderr)"
 CALL_MAIN = """

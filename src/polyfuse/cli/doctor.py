@@ -20,6 +20,7 @@ EXTRAS = {
     "benchmark": ("scipy", "matplotlib"),
     "downstream": ("faster_coco_eval", "onnxruntime"),
     "imaging": ("cv2", "imagecodecs"),
+    "medical": ("nibabel", "pydicom", "pylibjpeg", "openjpeg", "rle", "jpeg_ls"),
     "metrics": ("torchmetrics", "pywt"),
     "plots": ("matplotlib",),
     "onnx": ("onnx", "onnxruntime"),

@@ -93,6 +93,8 @@ class Volume:
     """Where it was read from."""
     notes: tuple[str, ...] = ()
     """What reading did, one line each."""
+    window: tuple[float, float] | None = None
+    """Values that its file proposes to show as black and white, in the unit; None if it proposes none."""
     coverage: Voxels | None = None
     """How much each voxel counts, (I, J, K) float32 in [0, 1], where resampling left parts without; None: all do."""
 

@@ -1,0 +1,45 @@
+"""From a path to a volume: NIfTI by its name, DICOM by its content."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from polyfuse.errors import InputError
+from polyfuse.io.source import check_exists, shown
+from polyfuse.volumes.dicom import read_dicom
+from polyfuse.volumes.dicom_files import holds_dicom, is_dicom
+from polyfuse.volumes.nifti import is_nifti, read_nifti
+from polyfuse.volumes.volume import Volume
+
+Kind = Literal["nifti", "dicom"]
+
+
+def kind_of(path: Path) -> Kind | None:
+    """Whether a path is a volume: a NIfTI file, a DICOM file, or a folder that holds DICOM; None if it is none."""
+    if path.is_dir():
+        return "dicom" if holds_dicom(path) else None
+    if is_nifti(path):
+        return "nifti"
+    return "dicom" if path.is_file() and is_dicom(path) else None
+
+
+def read_volume(path: Path, frame: int | None = None) -> Volume:
+    """Read a NIfTI file, a DICOM series or an enhanced DICOM object.
+
+    Args:
+        path: File, or folder of one DICOM series.
+        frame: Which volume of a 4-D one, from 0.
+
+    Raises:
+        InputError: If it is missing or damaged, or makes no volume.
+        DependencyError: If a package or a decoder is missing.
+    """
+    check_exists(path)
+    kind = kind_of(path)
+    if kind == "nifti":
+        return read_nifti(path, frame)
+    if kind == "dicom":
+        return read_dicom(path, frame)
+    what = "holds no DICOM images" if path.is_dir() else "is neither NIfTI nor DICOM"
+    raise InputError(f"{shown(path)} {what}: give .nii, .nii.gz, a DICOM file or the folder of a series.")

@@ -7,7 +7,8 @@ import pydicom
 import pytest
 
 from polyfuse.errors import DependencyError, InputError
-from polyfuse.volumes.read import kind_of, read_volume
+from polyfuse.volumes.kinds import kind_of
+from polyfuse.volumes.read import read_volume
 
 
 def stored_of(shape=(7, 6, 5), low=-1000, high=1000, dtype=np.int16):
@@ -169,7 +170,7 @@ def test_a_series_over_time_needs_a_frame(tmp_path, write_series, oblique):
             tags={"TemporalPositionIdentifier": time},
             series=series,
         )
-    with pytest.raises(InputError, match=r"2 volumes .*--frame 0 to 1"):
+    with pytest.raises(InputError, match=r"2 volumes .*--volume 0 to 1"):
         read_volume(tmp_path)
     assert np.array_equal(read_volume(tmp_path, 1).loaded(), stored_of() + 2)
 

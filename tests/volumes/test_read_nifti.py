@@ -57,7 +57,7 @@ def test_large_volumes_are_unpacked_to_a_file(tmp_path, write_nifti, oblique, mo
 def test_four_dimensions_need_a_frame(tmp_path, write_nifti, oblique):
     values = np.arange(48, dtype=np.float32).reshape(4, 3, 2, 2)
     path = write_nifti(tmp_path / "bold.nii.gz", values, oblique)
-    with pytest.raises(InputError, match=r"2 volumes .* --frame 0 to 1"):
+    with pytest.raises(InputError, match=r"2 volumes .* --volume 0 to 1"):
         read_volume(path)
     with pytest.raises(InputError, match="none of 0 to 1"):
         read_volume(path, 2)

@@ -1,4 +1,4 @@
-"""`polyfuse fuse`: one pair, two folders of pictures or frames, a list of pairs, or two clips."""
+"""`polyfuse fuse`: one pair, two folders of pictures or frames, a list of pairs, two clips, or medical volumes."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ from polyfuse.cli.options import (
 )
 from polyfuse.cli.output import json_document, print_path, speaker
 from polyfuse.cli.progress import progress
+from polyfuse.cli.volume_options import VolumeArguments, volume_options
+from polyfuse.cli.volumes import are_volumes, fuse_volumes
 from polyfuse.errors import PartialError, PolyfuseError, UsageError
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 @file_options
 @clip_options
 @engine_options
+@volume_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @talk_options
 def command(
@@ -58,7 +61,8 @@ def command(
 
     A and B are two files, or two folders whose files are matched by stem; or A alone is a CSV file with the columns
     a, b (or ir, vi) and optionally name, with --pair-by a folder, or a radiometric JPEG that holds both pictures (with
-    --radiometric a folder of them); or two video clips. Written paths go to stdout, everything else to stderr.
+    --radiometric a folder of them); or two video clips; or two medical volumes, NIfTI or DICOM, with --pair a folder of
+    studies. Written paths go to stdout, everything else to stderr.
     """
     with json_document(values["as_json"]) as document:
         if (a is None) == (ir is None) or (b is not None and vi is not None):
@@ -78,7 +82,7 @@ def command(
 def _run(
     a: Path, b: Path | None, values: dict[str, Any], cluster: ClusterArguments, mirror: Mirror, document: dict[str, Any]
 ) -> None:
-    """Fuse clips or pictures, whichever A and B are."""
+    """Fuse volumes, clips or pictures, whichever A and B are."""
     values["radiometric"] = _is_radiometric(a, b, values)
     arguments = FuseArguments(
         ModelArguments.taken_from(values),
@@ -86,8 +90,12 @@ def _run(
         FileArguments.taken_from(values),
         ClipArguments.taken_from(values),
         cluster,
+        VolumeArguments.taken_from(values),
     )
-    if are_clips(a, b, arguments.clips) and b is not None:
+    if are_volumes(a, b, arguments):
+        cluster.check_parts("volumes")
+        fuse_volumes(a, b, arguments, document)
+    elif are_clips(a, b, arguments.clips) and b is not None:
         cluster.check_parts("clips")
         fuse_clips(a, b, arguments, document)
     else:
@@ -261,7 +269,8 @@ def _jobs(pairs: list[Pair], files: FileArguments, many: bool) -> list[tuple[Pai
     from polyfuse.io import SUFFIXES
     from polyfuse.io.source import counted
 
-    suffix = files.suffix if files.suffix.startswith(".") else f".{files.suffix}"
+    suffix = files.suffix or ".png"
+    suffix = suffix if suffix.startswith(".") else f".{suffix}"
     if suffix.lower() not in SUFFIXES:
         raise UsageError(f"--suffix {suffix} is unknown: use one of {' '.join(SUFFIXES)}.")
     if not many:

@@ -19,6 +19,7 @@ from polyfuse.cli.options import (
     PictureArguments,
     stack,
 )
+from polyfuse.cli.volume_options import VolumeArguments
 from polyfuse.errors import UsageError
 
 ENGINES = click.Choice([TORCH, *EXPORTED, RAY])
@@ -50,8 +51,8 @@ def file_options(command: Command) -> Command:
             click.option("--pair-by", type=Marks(), metavar="A,B",
                          help="Marks that tell A and B in file names, such as _ir,_vi; B may be left out then."),
             click.option("--recursive", is_flag=True, help="Enter subfolders, and make them for the results too."),
-            click.option("--suffix", default=".png", show_default=True, metavar="EXT",
-                         help="Format of a folder's results."),
+            click.option("--suffix", metavar="EXT",
+                         help="Format of a folder's results: .png unless given, of volumes that of A."),
             click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True,
                          help="For JPEG and WebP."),
             click.option("--on-error", type=click.Choice(["stop", "skip"]), default="stop", show_default=True,
@@ -112,7 +113,7 @@ class FileArguments(Arguments):
     match: Literal["stem", "order"]
     pair_by: tuple[str, str] | None
     recursive: bool
-    suffix: str
+    suffix: str | None
     quality: int
     on_error: Literal["stop", "skip"]
     resume: bool
@@ -175,6 +176,7 @@ class FuseArguments:
     files: FileArguments
     clips: ClipArguments
     cluster: ClusterArguments
+    volumes: VolumeArguments
 
     def __post_init__(self) -> None:
         """Refuse options that do not go together, before anything is read.

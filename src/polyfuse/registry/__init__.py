@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from polyfuse.registry.loading import (
         CLIP_DEFAULT,
         DEFAULT,
+        VOLUME_DEFAULT,
         ModelEntry,
         export_checkpoint,
         import_checkpoint,
@@ -27,6 +28,7 @@ __all__ = [
     "CLIP_DEFAULT",
     "DEFAULT",
     "FAMILIES",
+    "VOLUME_DEFAULT",
     "Family",
     "ModelEntry",
     "export_checkpoint",

@@ -33,6 +33,8 @@ DEFAULT = "pyrfuse.road"
 """The model of pictures, unless one is named."""
 CLIP_DEFAULT = "pyrfuse-t.road"
 """The model of clips and running cameras, unless one is named."""
+VOLUME_DEFAULT = "pyrfuse.brain"
+"""The model of medical volumes, unless one is named."""
 """What `model="auto"` stands for."""
 
 

@@ -67,7 +67,9 @@ def read_series(series: Series, name: str, frame: int | None = None) -> Volume:
         series.study or None,
         series.uid or None,
         tuple((str(part.data.get("SOPClassUID", "")), str(part.data.get("SOPInstanceUID", ""))) for part in used),
+        tuple(place.frame for place in stack.places),
         str(data.get("FrameOfReferenceUID", "") or "") or None,
+        tuple(place.written for place in stack.places) if all(all(place.written) for place in stack.places) else (),
         data,
     )
     unit = "colour" if colour else uptake.unit

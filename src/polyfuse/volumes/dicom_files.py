@@ -11,11 +11,8 @@ from typing import Any
 
 from polyfuse.errors import DependencyError, InputError
 from polyfuse.io import natural_key
-from polyfuse.io.source import SUFFIXES, check_exists, counted, open_source, reason, shown
-
-MARK = (128, b"DICM")
-LOOKED_AT = 8
-"""Files of a folder without a picture's suffix that are looked at, to tell DICOM from anything else."""
+from polyfuse.io.source import check_exists, counted, open_source, reason, shown
+from polyfuse.volumes.kinds import is_dicom
 
 
 def pydicom() -> Any:
@@ -39,30 +36,6 @@ def quietly() -> Iterator[None]:
     with warnings.catch_warnings(), config.disable_value_validation():
         warnings.simplefilter("ignore")
         yield
-
-
-def is_dicom(path: Path) -> bool:
-    """Whether a file has the mark of DICOM at byte 128."""
-    try:
-        with open(path, "rb") as file:
-            file.seek(MARK[0])
-            return file.read(4) == MARK[1]
-    except OSError:
-        return False
-
-
-def holds_dicom(folder: Path) -> bool:
-    """Whether a folder, or a folder in it, holds DICOM: a few files that are not named as pictures are looked at."""
-    looked = 0
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SUFFIXES or not path.is_file():
-            continue
-        if is_dicom(path):
-            return True
-        looked += 1
-        if looked == LOOKED_AT:
-            break
-    return False
 
 
 @dataclass(frozen=True)
@@ -124,19 +97,22 @@ def read_header(path: Path) -> Any:
 
 
 def find_series(paths: Iterable[Path]) -> list[Series]:
-    """The image series among some files, the largest first; what is no image, as reports and plans, is passed over.
+    """The image series among some files, the largest first.
 
     Raises:
         InputError: If a file is damaged.
     """
+    ordered = sorted(paths, key=lambda path: natural_key(str(path)))
+    return series_of(Slice(path, read_header(path)) for path in ordered if is_dicom(path))
+
+
+def series_of(slices: Iterable[Slice]) -> list[Series]:
+    """The same of files that were read; what is no image, as reports and plans, is passed over."""
     sets: dict[str, list[Slice]] = {}
-    for path in sorted(paths, key=lambda path: natural_key(str(path))):
-        if not is_dicom(path):
-            continue
-        data = read_header(path)
-        if "Rows" in data:
-            sets.setdefault(str(data.get("SeriesInstanceUID", "")), []).append(Slice(path, data))
-    found = [Series(uid, tuple(slices)) for uid, slices in sets.items()]
+    for part in slices:
+        if "Rows" in part.data:
+            sets.setdefault(str(part.data.get("SeriesInstanceUID", "")), []).append(part)
+    found = [Series(uid, tuple(parts)) for uid, parts in sets.items()]
     return sorted(found, key=lambda series: -len(series.slices))
 
 

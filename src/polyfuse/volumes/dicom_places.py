@@ -13,6 +13,9 @@ from polyfuse.errors import InputError
 from polyfuse.io.source import counted
 from polyfuse.volumes.volume import Affine
 
+Written = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+"""Image Position, Image Orientation and Pixel Spacing of a slice as text, which can be written again to the digit."""
+
 TURNED = 1e-3
 """Difference of a direction's cosines from which two slices count as turned against one another."""
 UNEVEN = 0.01
@@ -41,6 +44,8 @@ class Place:
     """Millimetres from one row to the next, and from one column to the next."""
     order: float
     """What sorts slices of one place: time or number."""
+    written: Written = ((), (), ())
+    """Position, directions and spacing as the file has them."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,7 @@ def _chosen(groups: list[list[Place]], frame: int | None, name: str) -> list[Pla
         )
     (number,) = numbers
     if frame is None or frame >= number:
-        raise InputError(f"{name} holds {number} volumes (4-D): name one with --frame 0 to {number - 1}.")
+        raise InputError(f"{name} holds {number} volumes (4-D): name one with --volume 0 to {number - 1}.")
     return [group[frame] for group in groups]
 
 
@@ -205,7 +210,10 @@ def _place(position: Any, orientation: Any, measures: Any, file: int, frame: int
     numbers = np.concatenate([cosines.ravel(), corner, [rows, columns]])
     if corner.shape != (3,) or not np.isfinite(numbers).all() or not lengths.all() or rows <= 0 or columns <= 0:
         raise ValueError
-    return Place(file, frame, corner, cosines / lengths[:, None], (rows, columns), order)
+    tags = (position.ImagePositionPatient, orientation.ImageOrientationPatient, measures.PixelSpacing)
+    place, directions, spacing = (tuple(str(value) for value in tag) for tag in tags)
+    written = (place, directions, spacing)
+    return Place(file, frame, corner, cosines / lengths[:, None], (rows, columns), order, written)
 
 
 def _order_of(data: Any) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import re
 import zlib
 from pathlib import Path
 from typing import IO, Any
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from polyfuse.errors import DependencyError, InputError
 from polyfuse.io.source import file_sha256, open_source, reason, shown
+from polyfuse.volumes.kinds import stem_of
 from polyfuse.volumes.spool import FileVoxels, check_size, spool, write_spooled
 from polyfuse.volumes.volume import Origin, Volume
 
@@ -23,11 +25,6 @@ _MAGIC = {b"n+1\0": "NIfTI-1", b"n+2\0": "NIfTI-2"}
 NAMES = ("T1W", "T2W", "FLAIR", "PD", "MR", "MRI", "T1", "T2", "CT", "PET", "PT", "SPECT", "NM")
 """Parts of file names that say a modality; NIfTI headers hold none."""
 _MODALITY = {"CT": "CT", "PET": "PT", "PT": "PT", "SPECT": "NM", "NM": "NM"}
-
-
-def is_nifti(path: Path) -> bool:
-    """Whether a file is named like NIfTI's."""
-    return path.name.lower().endswith((".nii", ".nii.gz"))
 
 
 def nibabel() -> Any:
@@ -161,9 +158,9 @@ def _checked_frame(frame: int | None, frames: int, name: str) -> int:
         InputError: If there are several and none is named, or there is none of this number.
     """
     if frame is None and frames > 1:
-        raise InputError(f"{name} holds {frames} volumes (4-D): name one with --frame 0 to {frames - 1}.")
+        raise InputError(f"{name} holds {frames} volumes (4-D): name one with --volume 0 to {frames - 1}.")
     if frame is not None and frames > 1 and frame >= frames:
-        raise InputError(f"{name} holds {frames} volumes: --frame {frame} is none of 0 to {frames - 1}.")
+        raise InputError(f"{name} holds {frames} volumes: --volume {frame} is none of 0 to {frames - 1}.")
     return frame if frame is not None and frames > 1 else 0
 
 
@@ -177,10 +174,7 @@ def _scale(header: Any) -> tuple[float, float]:
 
 def tokens_of(path: Path) -> list[str]:
     """Parts of a file's name between marks, without its suffixes, in capitals."""
-    stem = path.name.lower().removesuffix(".gz").removesuffix(".nii")
-    for mark in "-. ":
-        stem = stem.replace(mark, "_")
-    return [part.upper() for part in stem.split("_") if part]
+    return [part for part in re.split("[-_. ]", stem_of(path).upper()) if part]
 
 
 def _modality_of(path: Path) -> str:

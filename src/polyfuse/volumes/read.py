@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from polyfuse.errors import InputError
 from polyfuse.io.source import check_exists, shown
 from polyfuse.volumes.dicom import read_dicom
-from polyfuse.volumes.dicom_files import holds_dicom, is_dicom
-from polyfuse.volumes.nifti import is_nifti, read_nifti
+from polyfuse.volumes.kinds import kind_of
+from polyfuse.volumes.nifti import read_nifti
 from polyfuse.volumes.volume import Volume
-
-Kind = Literal["nifti", "dicom"]
-
-
-def kind_of(path: Path) -> Kind | None:
-    """Whether a path is a volume: a NIfTI file, a DICOM file, or a folder that holds DICOM; None if it is none."""
-    if path.is_dir():
-        return "dicom" if holds_dicom(path) else None
-    if is_nifti(path):
-        return "nifti"
-    return "dicom" if path.is_file() and is_dicom(path) else None
 
 
 def read_volume(path: Path, frame: int | None = None) -> Volume:

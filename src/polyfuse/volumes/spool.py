@@ -130,3 +130,40 @@ def check_size(shape: tuple[int, ...], name: str) -> None:
     """
     if min(shape) < 1 or math.prod(shape) > MAX_VOXELS:
         raise InputError(f"{name} says it has {'x'.join(map(str, shape))} voxels: 1 to {MAX_VOXELS} are read.")
+
+
+class VoxelStore(FileVoxels):
+    """A volume that is being made, in a spool: written in blocks of whole slices, read as `FileVoxels`.
+
+    Args:
+        shape: Voxels along i, j and k, and 3 for colour.
+        dtype: uint8 or float32.
+        name: What error messages call it.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dtype: DTypeLike, name: str = "the fused volume") -> None:
+        self._place = spool(math.prod(shape) * np.dtype(dtype).itemsize)
+        super().__init__(self._place, 0, dtype, shape, name=name)
+        self._written = False
+
+    def put(self, window: Window, values: NDArray[Any]) -> None:
+        """Write the voxels of a window.
+
+        Raises:
+            OutputError: If the disk of temporary files is full.
+        """
+        (i0, i1), (j0, j1), (k0, k1) = bounds_of(window, self.shape)
+        whole = (i1 - i0, j1 - j0) == self.shape[:2]
+        with self._lock:
+            if not self._written:
+                self._written = True
+                for _ in range(self.shape[2]):
+                    write_spooled(self._place, bytes(self._slice_bytes))
+            for k in range(k0, k1):
+                plane = values[:, :, k - k0]
+                if not whole:
+                    stored = self._slice(self._place, k).copy()
+                    stored[i0:i1, j0:j1] = plane
+                    plane = stored
+                self._place.seek(k * self._slice_bytes)
+                write_spooled(self._place, np.ascontiguousarray(np.swapaxes(plane, 0, 1), self._stored).data.cast("B"))

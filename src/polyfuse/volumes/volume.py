@@ -51,8 +51,12 @@ class Origin:
     """Series Instance UID."""
     instances: tuple[tuple[str, str], ...] = ()
     """SOP Class and SOP Instance UIDs of the files, in the order of `paths`."""
+    frames: tuple[int, ...] = ()
+    """Number of each slice's frame in its file, from 0, beside `instances`."""
     frame_of_reference: str | None = None
     """Frame of Reference UID: volumes that share it share their millimetres."""
+    places: tuple[tuple[tuple[str, ...], ...], ...] = ()
+    """Of DICOM: position, directions and pixel spacing of each slice, as the files have them."""
     header: Any = field(default=None, repr=False)
     """NIfTI header, or the data set of a series' first file without its pixels."""
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from polyfuse import cli
+
 nibabel = pytest.importorskip("nibabel", reason="the extra medical is not installed")
 pydicom = pytest.importorskip("pydicom", reason="the extra medical is not installed")
 
@@ -163,5 +165,31 @@ def write_enhanced():
         data.NumberOfFrames = stored.shape[2]
         data.save_as(path, enforce_file_format=True)
         return path
+
+    return write
+
+
+@pytest.fixture
+def polyfuse(tmp_path, capsys, monkeypatch):
+    """Run `polyfuse ARGUMENTS` in this process, in the test's folder: exit code, lines of stdout, lines of stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        capsys.readouterr()
+        code = cli.run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out.splitlines(), captured.err.splitlines()
+
+    return run
+
+
+@pytest.fixture
+def ball(write_nifti, body):
+    """Writes a CT and a PET of one ball, as small as they can be."""
+
+    def write(ct: Path, pet: Path, shape=(10, 9, 5)):
+        affine = np.diag([2.0, 2, 3, 1])
+        write_nifti(ct, np.rint(-1000 + 1100 * body(shape, affine)).astype(np.int16), affine)
+        write_nifti(pet, (9 * body(shape, affine)).astype(np.float32), affine)
 
     return write

@@ -10,6 +10,7 @@ small volumes, which the program takes anyway.
 from __future__ import annotations
 
 import argparse
+import gzip
 import os
 import platform
 import subprocess
@@ -36,8 +37,7 @@ def write_volume(path: Path, shape: tuple[int, int, int], side: float, dtype: st
     header["vox_offset"], header["magic"] = 352, b"n+1"
     rng = np.random.default_rng(0)
     i, j = np.ogrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]  # type: ignore[misc]
-    opener = nibabel.openers.Opener(str(path), "wb", compresslevel=1)
-    with opener as file:
+    with gzip.open(path, "wb", 1) if path.suffix == ".gz" else open(path, "wb") as file:
         file.write(header.binaryblock + bytes(4))
         for k in np.linspace(-1, 1, shape[2]):
             plane = np.clip(1 - i**2 - j**2 - k**2, 0, 1) + rng.normal(0, 0.01, shape[:2])
@@ -89,9 +89,8 @@ def main() -> None:
             write_volume(one, ct, 0.98, "int16")
             write_volume(other, pet, 0.98, "float32")
             peak, seconds = peak_of(folder, (one, other), arguments)
-            print(
-                f"{kind:6} {'x'.join(map(str, ct)):>12} + {'x'.join(map(str, pet)):>12}  {peak:7.0f} MiB  {seconds:7.1f} s"
-            )
+            sizes = " + ".join("x".join(map(str, shape)) for shape in (ct, pet))
+            print(f"{kind:6} {sizes:>26}  {peak:7.0f} MiB  {seconds:7.1f} s")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyfuse.errors import DependencyError, InputError, PolyfuseError
-from polyfuse.io.source import file_sha256, reason, shown
+from polyfuse.io.source import decoding, file_sha256, reason, shown
 from polyfuse.volumes.dicom_files import Series, pydicom, quietly, series_at
 from polyfuse.volumes.dicom_places import Place, Stack, places_of, stacked
 from polyfuse.volumes.spool import FileVoxels, check_size, spool, write_spooled
@@ -33,7 +33,8 @@ def read_dicom(path: Path, frame: int | None = None) -> Volume:
         DependencyError: If pydicom or a decoder is missing.
     """
     pydicom()
-    return read_series(series_at(path), shown(path), frame)
+    with decoding(path, "DICOM"):
+        return read_series(series_at(path), shown(path), frame)
 
 
 def read_series(series: Series, name: str, frame: int | None = None) -> Volume:

@@ -32,6 +32,8 @@ OnSlice = Callable[[int, int], None]
 """Takes (slices done, slices in all)."""
 SLAB_BYTES = 64 << 20
 """About what the sources of a slab may take."""
+SLICE_BYTES = 40
+"""About what a voxel of a slab takes: both sources as read, in [0, 1] and in colour, coverage, and the result."""
 STRETCH_SLICES = 32
 """About how many slices are fused beforehand to measure the range of the output, where it is stretched."""
 
@@ -172,7 +174,7 @@ class VolumeFusion:
         """First slice of each slab, and the one behind its last."""
         shape = self._seen.together.a.shape
         voxels = int(np.prod(shape)) // self._count
-        step = max(1, SLAB_BYTES // (voxels * (BYTES_PER_VOXEL if self._how.three_d else 16)))
+        step = max(1, SLAB_BYTES // (voxels * (BYTES_PER_VOXEL if self._how.three_d else SLICE_BYTES)))
         return ((start, min(start + step, self._count)) for start in range(0, self._count, step))
 
     def _solid(self, start: int, stop: int) -> NDArray[np.float32]:

@@ -47,7 +47,8 @@ def uptake_of(data: Any, acquired: list[str]) -> Uptake:
         return Uptake(1.0, "SUVbw")
     if units != "BQML":
         return Uptake(1.0, "raw counts", (f"units {units or 'are not said'}: values stay as stored, no SUV",))
-    corrections = {str(word).upper() for word in (data.get("CorrectedImage") or [])}
+    corrected = data.get("CorrectedImage") or []
+    corrections = {str(word).upper() for word in ([corrected] if isinstance(corrected, str) else corrected)}
     if corrections and not {"ATTN", "DECY"} <= corrections:
         return Uptake(1.0, "BQML", ("not corrected for attenuation and decay: values stay in Bq/ml, no SUV",))
     try:

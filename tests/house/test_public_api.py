@@ -88,6 +88,7 @@ MODULES = {
         "FAMILIES",
         "Family",
         "ModelEntry",
+        "VOLUME_DEFAULT",
         "export_checkpoint",
         "import_checkpoint",
         "list_models",
@@ -99,6 +100,21 @@ MODULES = {
     "scenes": ["Box", "LABELS", "Scene", "SceneConfig", "apply_gain", "render_scene", "render_sequence"],
     "train": ["LAST", "Progress", "Recipe", "bundled_recipes", "check_recipe", "load_recipe", "run_progress", "train"],
     "video": ["ClipOptions", "ClipResult", "fuse_clip", "fuse_frames"],
+    "volumes": [
+        "Origin",
+        "Saving",
+        "Study",
+        "Together",
+        "Volume",
+        "VolumeOptions",
+        "VolumeResult",
+        "brought_together",
+        "find_studies",
+        "fuse_studies",
+        "fuse_volumes",
+        "read_volume",
+        "resampled",
+    ],
 }
 """Public names of the packages behind `polyfuse`; those of `metrics` are its metrics and what scores with them."""
 METRIC_TOOLS = {

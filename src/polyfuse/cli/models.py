@@ -31,6 +31,7 @@ def list_(as_json: bool, quiet: bool) -> None:
 
     entries = registry.list_models()
     marks = {registry.DEFAULT: " (default)", registry.CLIP_DEFAULT: " (default of clips)"}
+    marks[registry.VOLUME_DEFAULT] = " (default of volumes)"
     if as_json:
         print_json({"models": [asdict(entry) for entry in entries]})
         return

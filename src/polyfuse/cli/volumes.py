@@ -137,6 +137,8 @@ def _jobs(a: Path, b: Path | None, arguments: FuseArguments) -> list[tuple[Study
         name = stem_of(first)
         study = Study(name, Pair(name, first, second), kind_of(first) == "dicom")
         return [(study, _target(files.out, study, suffix))]
+    if arguments.pictures.swap:
+        raise UsageError("--pair names A first and then B: exchange them there, and drop --swap.")
     studies = find_studies(a, parse_marks(arguments.volumes.pair_marks or ""))
     folder = Path(files.out or "fused")
     if folder.is_file() or is_nifti(folder) or folder.suffix == ".dcm":

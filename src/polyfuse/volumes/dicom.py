@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from polyfuse.errors import DependencyError, InputError, PolyfuseError
 from polyfuse.io.source import decoding, file_sha256, reason, shown
-from polyfuse.volumes.dicom_files import Series, pydicom, quietly, series_at
+from polyfuse.volumes.dicom_files import Series, Slice, pydicom, quietly, series_at
 from polyfuse.volumes.dicom_places import Place, Stack, places_of, stacked
 from polyfuse.volumes.spool import FileVoxels, check_size, spool, write_spooled
 from polyfuse.volumes.suv import Uptake, uptake_of
@@ -128,37 +129,46 @@ def _decoded(series: Series, stack: Stack, name: str) -> tuple[IO[bytes], bool, 
 
 def _frames(series: Series, stack: Stack, name: str) -> Iterator[tuple[Place, NDArray[Any]]]:
     """Each slice's pixels, (rows, columns) or (rows, columns, 3), in the order of the stack."""
-    for place in stack.places:
-        part = series.slices[place.file]
-        several = int(part.data.get("NumberOfFrames", 1) or 1) > 1
-        pixels = _pixels(part.path, place.frame if several else 0, str(part.data.get("PhotometricInterpretation", "")))
-        expected = (int(part.data.Rows), int(part.data.Columns))
-        if pixels.shape[:2] != expected or pixels.ndim not in (2, 3):
-            raise InputError(
-                f"{shown(part.path)} holds {pixels.shape} pixels, its header says {expected}: get it again."
-            )
-        yield place, pixels
+    for file, group in itertools.groupby(stack.places, key=lambda place: place.file):
+        part, places = series.slices[file], list(group)
+        for place, pixels in zip(places, _pixels(part, [place.frame for place in places]), strict=True):
+            yield place, _checked(part, pixels)
 
 
-def _pixels(path: Path, frame: int, kind: str) -> NDArray[Any]:
-    """The stored values of one frame.
+def _checked(part: Slice, pixels: NDArray[Any]) -> NDArray[Any]:
+    """Pixels of the size that their header says.
+
+    Raises:
+        InputError: If they have another one.
+    """
+    expected = (int(part.data.Rows), int(part.data.Columns))
+    if pixels.shape[:2] != expected or pixels.ndim not in (2, 3):
+        raise InputError(f"{shown(part.path)} holds {pixels.shape} pixels, its header says {expected}: get it again.")
+    return pixels
+
+
+def _pixels(part: Slice, frames: list[int]) -> Iterator[NDArray[Any]]:
+    """The stored values of some frames of a file, which is opened once.
 
     Raises:
         InputError: If there are none, or they are damaged.
         DependencyError: If no decoder for them is installed; it is named.
     """
-    from pydicom.pixels.utils import pixel_array
+    from pydicom.pixels.utils import iter_pixels
 
+    several = int(part.data.get("NumberOfFrames", 1) or 1) > 1
     try:
-        with quietly():
-            pixels: NDArray[Any] = pixel_array(path, index=frame)
-            if kind == "PALETTE COLOR":
-                pixels = _through_palette(path, pixels)
+        decoded = iter_pixels(part.path, indices=frames if several else [0])
+        for _ in frames:
+            with quietly():
+                pixels = next(decoded)
+                if str(part.data.get("PhotometricInterpretation", "")) == "PALETTE COLOR":
+                    pixels = _through_palette(part.path, pixels)
+            yield pixels
     except PolyfuseError:
         raise
     except Exception as error:  # damaged files make decoders raise nearly anything
-        raise _problem(path, error) from error
-    return pixels
+        raise _problem(part.path, error) from error
 
 
 def _through_palette(path: Path, pixels: NDArray[Any]) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from polyfuse.errors import UsageError
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions
 from polyfuse.fusion.conventions import decide, finished, model_input
@@ -95,6 +96,9 @@ class VolumeFusion:
         model: What fuses slices; with `three_d` what gives its name to the record.
         options: Options of every fusion.
         volume_options: Those of volumes.
+
+    Raises:
+        UsageError: If options do not go together.
     """
 
     def __init__(self, seen: Seen, model: FusionModel, options: FuseOptions, volume_options: VolumeOptions) -> None:
@@ -110,6 +114,8 @@ class VolumeFusion:
         conventions, self._notes = decide(first, second, options, model.provenance, records)
         conventions = replace(conventions, dtype="uint8" if is_colour else "float32")
         self._fuser = Fuser(model, options, conventions)
+        if volume_options.three_d and self._fuser.stretch is not None:
+            raise UsageError("--three-d has nothing to stretch: drop --stretch.")
         self._is_colour = is_colour
 
     def run(self, on_slice: OnSlice | None = None) -> Fused:

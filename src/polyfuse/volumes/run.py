@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from polyfuse import registry
 from polyfuse.errors import UsageError
 from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions
@@ -33,6 +34,7 @@ from polyfuse.volumes.windows import check_preset, window_of
 
 MONTAGE_SUFFIX = ".montage.png"
 COPIED = "patient data of a stand in the result: --deidentify leaves them out"
+NOT_FOR_CT = "{} was made for MRI with PET or SPECT, not for CT: compare with --model laplacian"
 LIMITS = "not a medical device: for research, compare with the sources before reading"
 
 _IDENTIFYING = ("given", "path", "folder", "study", "series", "frame_of_reference")
@@ -118,6 +120,8 @@ def fuse_volumes(
     seconds = time.perf_counter() - started
     notes = [note for name, volume in zip("ab", sources, strict=True) for note in _named(name, volume)]
     notes += [*together_notes, *fused.notes, _flicker_note(fused)]
+    if model.provenance.name == registry.VOLUME_DEFAULT and "CT" in (volume.modality for volume in sources):
+        notes.append(NOT_FOR_CT.format(model.provenance.name))
     if kind == "dicom" and sources[0].origin.format == "DICOM" and not how.deidentify:
         notes.append(COPIED)
     stand_in = Picture(np.zeros((1, 1), np.float32))  # the sources are put in its place
@@ -213,13 +217,15 @@ def source_facts(path: Path, volume: Volume, *, hidden: bool) -> dict[str, Any]:
 def _seen(sources: tuple[Volume, Volume], how: VolumeOptions, move: Affine | None) -> tuple[Seen, tuple[str, ...]]:
     """Both volumes on the grid of a, in their windows, and what is to be told of that."""
     a, b = sources
-    range_a, range_b = window_of(a, how.window, how.range_a), window_of(b, how.window, how.range_b)
     together = brought_together(a, b, order=how.interpolation, same_space=how.same_space, move=move)
+    range_a, range_b = window_of(a, how.window, how.range_a), window_of(b, how.window, how.range_b)
     colour_map = chosen_map(how.colour_map, b.modality, is_colour=b.is_colour)
     notes = list(together.notes)
     for name, volume, record in (("a", a, range_a), ("b", b, range_b)):
         if not volume.is_colour:
             notes.append(f"{name}: window {record.low:.4g} to {record.high:.4g} {volume.unit} ({record.mode})")
+        if record.low == record.high:
+            notes.append(f"{name} has one value all over and shows nothing")
     if colour_map is not None:
         notes.append(f"b is shown in {colour_map}")
     return Seen(together, range_a, range_b, colour_map), tuple(notes)

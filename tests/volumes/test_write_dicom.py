@@ -1,5 +1,8 @@
 """DICOM results: places to the digit, new UIDs, what they refer to, patient data copied or not."""
 
+from typing import Any
+
+import nibabel
 import numpy as np
 import pydicom
 import pytest
@@ -133,10 +136,24 @@ def test_values_of_a_are_for_nifti(tmp_path, pair):
         run(pair, tmp_path / "out.xyz")
 
 
-def test_simple_itk_reads_the_same_places(tmp_path, pair):
-    itk = pytest.importorskip("SimpleITK")
+def test_a_sheared_stack_has_no_quaternion(tmp_path, pair):
     run(pair, tmp_path / "out.nii.gz")
-    image, volume = itk.ReadImage(str(tmp_path / "out.nii.gz")), read_volume(tmp_path / "out.nii.gz")
-    for index in ((0, 0, 0), (11, 9, 5), (3, 7, 2)):
-        place = np.array([-1, -1, 1]) * image.TransformIndexToPhysicalPoint(index)
-        assert np.abs(place - (volume.affine @ [*index, 1])[:3]).max() < 1e-4
+    header: Any = nibabel.load(tmp_path / "out.nii.gz").header
+    assert (int(header["sform_code"]), int(header["qform_code"])) == (1, 0)
+
+
+def test_simple_itk_reads_the_same_places(tmp_path, write_series):
+    itk = pytest.importorskip("SimpleITK")
+    cosine, sine = np.cos(0.3), np.sin(0.3)
+    turned = np.array([[cosine, sine, 0, 0], [sine, -cosine, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    affine = turned @ np.diag([2, 1.5, 3, 1])
+    affine[:3, 3] = -20, 13.5, 7
+    values = np.arange(720, dtype=np.int16).reshape(SHAPE)
+    source = write_series(tmp_path / "ct", values, affine)
+    for name in ("out.nii.gz", "out.dcm"):
+        run((source, source), tmp_path / name, colour_map="none")
+        image, volume = itk.ReadImage(str(tmp_path / name)), read_volume(tmp_path / name)
+        assert image.GetSize() == SHAPE
+        for index in ((0, 0, 0), (11, 9, 5), (3, 7, 2)):
+            place = np.array([-1, -1, 1]) * image.TransformIndexToPhysicalPoint(index)
+            assert np.abs(place - (volume.affine @ [*index, 1])[:3]).max() < 1e-4

@@ -142,6 +142,10 @@ def _place(package: Any, data: Any, fused: Volume, sources: Sequence[Volume], de
     orientation.ImageOrientationPatient = list(directions)
     shared = package.Dataset()
     shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [orientation]
+    if not fused.is_colour:
+        window = package.Dataset()
+        window.WindowCenter, window.WindowWidth = 32768, 65536  # all 16 bits
+        shared.FrameVOILUTSequence = [window]
     frames = []
     for k in range(fused.shape[2]):
         frame, position = package.Dataset(), package.Dataset()

@@ -17,6 +17,8 @@ from polyfuse.volumes.volume import Volume, slab
 RGB24 = [("R", "u1"), ("G", "u1"), ("B", "u1")]
 LARGEST_SIDE = 32767
 """Voxels along an axis that NIfTI-1 can count."""
+SHEARED = 1e-3
+"""Entries of an affine, millimetres, that a quaternion may miss."""
 PACKED_LEVEL = 4
 """Of gzip: smaller files than 1, and a quarter of the time of 9."""
 
@@ -25,7 +27,7 @@ def write_nifti(fused: Volume, like: Volume, path: Path, *, overwrite: bool = Fa
     """Write a volume on the grid of another.
 
     Of a NIfTI source the version of the format, sform, qform, their codes and the spacing are its own, byte for byte;
-    names and texts of its header, and its extensions, are left out. Of a DICOM source both forms are in scanner space.
+    names and texts of its header, and its extensions, are left out. Of a DICOM source both forms are in scanner space; sform alone where slices are sheared.
 
     Args:
         fused: What is written, one slice in memory at a time.
@@ -62,6 +64,8 @@ def _header(fused: Volume, like: Volume) -> Any:
         header.set_data_shape(fused.shape)
         header.set_sform(like.affine, 1)
         header.set_qform(like.affine, 1)
+        if np.abs(header.get_qform() - like.affine).max() > SHEARED:
+            header["qform_code"] = 0  # a quaternion knows no shear, as of slices that a tilted gantry made
         header.set_xyzt_units("mm", "sec")
     else:
         header = theirs.as_byteswapped("<")

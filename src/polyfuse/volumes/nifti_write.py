@@ -27,7 +27,8 @@ def write_nifti(fused: Volume, like: Volume, path: Path, *, overwrite: bool = Fa
     """Write a volume on the grid of another.
 
     Of a NIfTI source the version of the format, sform, qform, their codes and the spacing are its own, byte for byte;
-    names and texts of its header, and its extensions, are left out. Of a DICOM source both forms are in scanner space; sform alone where slices are sheared.
+    names and texts of its header, and its extensions, are left out. Of a DICOM source both forms are in scanner space,
+    or sform alone where slices are sheared.
 
     Args:
         fused: What is written, one slice in memory at a time.

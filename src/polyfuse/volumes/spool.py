@@ -64,7 +64,8 @@ class FileVoxels:
         """
         (i0, i1), (j0, j1), (k0, k1) = bounds_of(window, self.shape)
         result = np.empty((i1 - i0, j1 - j0, k1 - k0, *self.shape[3:]), self.dtype)
-        with self._lock, self._opened() as file:
+        # What float32 cannot hold becomes infinite, which a volume refuses.
+        with self._lock, self._opened() as file, np.errstate(over="ignore", invalid="ignore"):
             for k in range(k0, k1):
                 result[:, :, k - k0] = self._values(self._slice(file, k)[i0:i1, j0:j1], k)
         return result

@@ -9,6 +9,7 @@ import pytest
 
 from polyfuse import fuse, registry
 from polyfuse.errors import InputError, OutputError, UsageError
+from polyfuse.io import read_picture
 from polyfuse.volumes import fusing
 from polyfuse.volumes.colour_maps import palette
 from polyfuse.volumes.options import VolumeOptions
@@ -201,3 +202,15 @@ def test_palettes_begin_black_and_end_as_dicom_has_them():
         (255, 0, 0),
         (255, 255, 255),
     ]
+
+
+def test_stacked_pictures_of_an_atlas_give_what_the_pictures_give(tmp_path, write_nifti, shared_dir):
+    folder = shared_dir / "data" / "mri_pet" / "test"
+    names = sorted(path.name for path in (folder / "mri").iterdir())[:3]
+    mri, pet = ([read_picture(folder / kind / name).array for name in names] for kind in ("mri", "pet"))
+    places = np.diag([-1.0, -1, 3, 1])  # pictures have the patient's right at the left, and anterior at the top
+    one = write_nifti(tmp_path / "a_MR.nii", np.stack([picture.T for picture in mri], axis=2), places)
+    other = write_nifti(tmp_path / "b_PET.nii", np.stack([np.swapaxes(x, 0, 1) for x in pet], axis=2), places)
+    made = run((one, other), tmp_path / "out.nii", range_a="0,255").fused.volume.loaded()
+    for k, (a, b) in enumerate(zip(mri, pet, strict=True)):
+        assert np.array_equal(np.swapaxes(made[:, :, k], 0, 1), fuse(a, b, model="laplacian").image)

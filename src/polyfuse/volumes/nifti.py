@@ -137,6 +137,8 @@ def _header(head: bytes, name: str) -> tuple[Any, str]:
     try:
         header = made(head[:length], check=False)
         header.get_data_dtype(), header.get_best_affine(), header.get_data_shape(), header.get_data_offset()
+        if header.get_data_offset() == 0:
+            header["vox_offset"] = header.single_vox_offset  # as good as not said
         if header.get_data_offset() < length:
             raise ValueError(f"voxels from byte {header.get_data_offset()} on")
     except Exception as error:  # a hostile header makes nibabel raise nearly anything

@@ -13,8 +13,8 @@ from polyfuse.cli.progress import Teller, progress
 from polyfuse.errors import PartialError, PolyfuseError, UsageError
 
 if TYPE_CHECKING:
-    from polyfuse.families.spec import FusionModel
     from polyfuse.fusion import Outcome
+    from polyfuse.fusion.models import Model
     from polyfuse.volumes.studies import Study
 
 SUFFIXES = (".nii.gz", ".nii", ".dcm", ".png")
@@ -177,7 +177,7 @@ def _own_suffix(study: Study) -> str:
     return ".dcm" if study.is_dicom else ".nii.gz"
 
 
-def _model(arguments: FuseArguments, say: Any) -> FusionModel:
+def _model(arguments: FuseArguments, say: Any) -> Model:
     """The model: that of volumes unless the user names one."""
     from polyfuse import registry
 
@@ -190,7 +190,7 @@ def _model(arguments: FuseArguments, say: Any) -> FusionModel:
     elif is_auto:
         say(f"model {registry.VOLUME_DEFAULT}: the default of volumes")
         chosen = replace(chosen, model=registry.VOLUME_DEFAULT)
-    return chosen.load(say)
+    return chosen.ready(say)
 
 
 def _check_options(arguments: FuseArguments) -> None:

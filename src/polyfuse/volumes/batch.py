@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from polyfuse.errors import InputError, PolyfuseError
-from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions, Outcome
+from polyfuse.fusion.models import Model
 from polyfuse.volumes.fusing import OnSlice
 from polyfuse.volumes.options import VolumeOptions
 from polyfuse.volumes.run import Saving, fuse_volumes, made_by_of, recorded_of
@@ -22,7 +22,7 @@ Jobs = Sequence[tuple[Study, Path]]
 
 def fuse_studies(
     jobs: Jobs,
-    model: FusionModel,
+    model: Model,
     options: FuseOptions,
     volume_options: VolumeOptions,
     *,

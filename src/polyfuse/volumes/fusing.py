@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyfuse.errors import UsageError
-from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions
 from polyfuse.fusion.conventions import decide, finished, model_input
 from polyfuse.fusion.fuser import Fuser, coverage_of
+from polyfuse.fusion.models import Model
 from polyfuse.fusion.stretch import OutputRange
 from polyfuse.io import Picture
 from polyfuse.transforms import RangeRecord, from_unit, to_unit
@@ -101,7 +101,7 @@ class VolumeFusion:
         UsageError: If options do not go together.
     """
 
-    def __init__(self, seen: Seen, model: FusionModel, options: FuseOptions, volume_options: VolumeOptions) -> None:
+    def __init__(self, seen: Seen, model: Model, options: FuseOptions, volume_options: VolumeOptions) -> None:
         self._seen, self._how = seen, volume_options
         a = seen.together.a
         self._axis = a.thickest_axis if volume_options.axis == "auto" else "ijk".index(volume_options.axis)

@@ -13,8 +13,8 @@ import numpy as np
 
 from polyfuse import registry
 from polyfuse.errors import UsageError
-from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions
+from polyfuse.fusion.models import Model
 from polyfuse.fusion.record import settings
 from polyfuse.fusion.sidecar import remove_sidecar, sidecar_path, write_sidecar
 from polyfuse.io import Picture, write_picture
@@ -75,7 +75,7 @@ def fuse_volumes(
     b: Path,
     target: Path,
     *,
-    model: FusionModel,
+    model: Model,
     options: FuseOptions | None = None,
     volume_options: VolumeOptions | None = None,
     saving: Saving | None = None,
@@ -155,7 +155,7 @@ def fuse_volumes(
     return VolumeResult(target, fused, record, tuple(notes), seconds, fused.volume.shape[fused.plane.axis])
 
 
-def made_by_of(model: FusionModel, options: FuseOptions, how: VolumeOptions) -> dict[str, Any]:
+def made_by_of(model: Model, options: FuseOptions, how: VolumeOptions) -> dict[str, Any]:
     """What decides over a result, beside its sources."""
     return {**settings(model, options), "volume": how.to_json()}
 
@@ -246,7 +246,7 @@ def _write(
         write_picture(montage_path(target), montage(seen, fused), overwrite=saving.overwrite)
 
 
-def _text(seen: Seen, model: FusionModel, how: VolumeOptions) -> str:
+def _text(seen: Seen, model: Model, how: VolumeOptions) -> str:
     """How the result was made, in one line for DICOM."""
     a, b = seen.together.a, seen.together.b
     form = "in three dimensions" if how.three_d else "slice by slice"

@@ -121,6 +121,19 @@ def test_the_three_dimensional_pyramid_gives_back_what_is_equal(body, oblique):
     assert np.abs(fuse_block(same, same, halvings_of(SHAPE, (1, 1, 3))) - same).max() < 1e-6
 
 
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (1.0, 1.0, 1.5)])
+def test_slabs_of_the_pyramid_with_their_margins_give_what_the_whole_gives(spacing):
+    one, other = np.random.default_rng(0).random((2, 9, 8, 220)).astype(np.float32)
+    halvings = halvings_of((9, 8, 220), spacing)
+    whole = fuse_block(one, other, halvings)
+    for start in (0, 50, 101, 180):
+        stop = min(start + 50, 220)
+        first, last = fusing.with_margin(start, stop, 220, halvings, 2)
+        assert last - first < 220
+        part = fuse_block(one[..., first:last], other[..., first:last], halvings)
+        assert np.array_equal(part[..., start - first : stop - first], whole[..., start:stop])
+
+
 def test_thick_slices_are_halved_later():
     assert halvings_of((64, 64, 20), (1.0, 1.0, 5.0)).levels == ((0, 1), (0, 1), (0, 1, 2), (0, 1, 2))
     assert halvings_of((64, 64, 1), (1.0, 1.0, 1.0)).levels == ((0, 1),) * 4

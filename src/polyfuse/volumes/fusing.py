@@ -181,13 +181,15 @@ class VolumeFusion:
         shape = self._seen.together.a.shape
         voxels = int(np.prod(shape)) // self._count
         step = max(1, SLAB_BYTES // (voxels * (BYTES_PER_VOXEL if self._how.three_d else SLICE_BYTES)))
+        if self._how.three_d:  # thinner ones would mostly work on their margins
+            step = max(step, halvings_of(shape, self._seen.together.a.spacing).margin(self._axis))
         return ((start, min(start + step, self._count)) for start in range(0, self._count, step))
 
     def _solid(self, start: int, stop: int) -> NDArray[np.float32]:
         """A slab fused in three dimensions, from the sources with a margin around it."""
         a = self._seen.together.a
         halvings = halvings_of(a.shape, a.spacing)
-        first, last = _with_margin(start, stop, self._count, halvings, self._axis)
+        first, last = with_margin(start, stop, self._count, halvings, self._axis)
         one, other, _ = self._seen.units(slab(self._axis, first, last))
         fused = fuse_block(self._luma(one, "a"), self._luma(other, "b"), halvings)
         return fused[slab(self._axis, start - first, stop - first)]
@@ -212,7 +214,7 @@ class VolumeFusion:
         self._fuser = replace(self._fuser, output_range=reduce(OutputRange.joined, ranges))
 
 
-def _with_margin(start: int, stop: int, count: int, halvings: Halvings, axis: int) -> tuple[int, int]:
+def with_margin(start: int, stop: int, count: int, halvings: Halvings, axis: int) -> tuple[int, int]:
     """The slices that a slab depends on; the first is one that the coarsest level keeps."""
     step, margin = 2 ** halvings.times(axis), halvings.margin(axis)
     first = max(0, (start // step) * step - margin)

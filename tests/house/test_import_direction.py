@@ -36,7 +36,7 @@ ROOMS: dict[str, set[str]] = {
     "exporting": {"engines", "registry", "families", "fusion", "transforms", "io", "ops"},
     "video": {"alignment", "radiometric", "fusion", "registry", "families", "transforms", "io", "ops"},
     "live": {"video", "fusion", "alignment", "families", "transforms", "io", "listening"},
-    "volumes": {"alignment", "fusion", "video", "registry", "families", "transforms", "io", "ops"},
+    "volumes": {"alignment", "fusion", "video", "registry", "families", "drawing", "transforms", "io", "ops"},
     "explain": {"alignment", "fusion", "registry", "families", "drawing", "io", "transforms", "ops"},
     "comparison": {
         "pages",

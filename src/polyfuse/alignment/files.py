@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,9 +15,11 @@ from polyfuse.alignment.flow import Flow
 from polyfuse.alignment.warp import Warp
 from polyfuse.errors import InputError
 from polyfuse.io import write_text
-from polyfuse.io.documents import parse_json
+from polyfuse.io.documents import finite_number, number_or_none, parse_json, text, texts
 from polyfuse.io.source import read_bytes_of, shown
 
+OF_VOLUMES = "rigid-3d"
+"""The model of a file that moves volumes: `polyfuse.volumes.move_files` reads it."""
 SCHEMA = 1
 """Version of the document."""
 MAX_FILE = 1 << 24
@@ -65,6 +66,8 @@ def from_json(values: object, name: str = "the warp") -> Warp:
     """
     if not isinstance(values, Mapping):
         raise InputError(f"{name} is no warp file, it holds no table: make one with `polyfuse align`")
+    if values.get("model") == OF_VOLUMES:
+        raise InputError(f"{name} is a move between volumes and these are pictures: make a warp with `polyfuse align`")
     missing = [key for key in _NEEDED if key not in values]
     if missing:
         raise InputError(f"{name} is no warp file, it lacks {', '.join(missing)}: make one with `polyfuse align`")
@@ -83,23 +86,23 @@ def from_json(values: object, name: str = "the warp") -> Warp:
     try:
         size_b = _size(values["size_b"], "size_b", name)
         return Warp(
-            np.array([[_number(cell, "matrix", name) for cell in row] for row in _rows(values["matrix"], name)]),
+            np.array([[finite_number(cell, "matrix", name) for cell in row] for row in _rows(values["matrix"], name)]),
             _size(values["size_a"], "size_a", name),
             size_b,
             values["model"] if isinstance(values["model"], str) else "?",  # type: ignore[arg-type]  # it is checked
-            _number(values.get("radial_a", 0.0), "radial_a", name),
-            _number(values.get("radial_b", 0.0), "radial_b", name),
+            finite_number(values.get("radial_a", 0.0), "radial_a", name),
+            finite_number(values.get("radial_b", 0.0), "radial_b", name),
             flow=_flow(values["flow"], size_b, name) if "flow" in values else None,
-            found=_text(values.get("found", "given"), "found", name),
-            residual=_number_or_none(values.get("residual"), "residual", name),
-            confidence=_number_or_none(values.get("confidence"), "confidence", name),
-            hashes_a=_texts(sources.get("a", []), "sources.a", name),
-            hashes_b=_texts(sources.get("b", []), "sources.b", name),
+            found=text(values.get("found", "given"), "found", name),
+            residual=number_or_none(values.get("residual"), "residual", name),
+            confidence=number_or_none(values.get("confidence"), "confidence", name),
+            hashes_a=texts(sources.get("a", []), "sources.a", name),
+            hashes_b=texts(sources.get("b", []), "sources.b", name),
             details=dict(details),
         )
     except InputError as error:
-        text = str(error)
-        raise error if text.startswith(name) else InputError(f"{name} cannot be used, {text}") from error
+        said = str(error)
+        raise error if said.startswith(name) else InputError(f"{name} cannot be used, {said}") from error
 
 
 def read_warp(path: str | os.PathLike[str]) -> Warp:
@@ -122,8 +125,8 @@ def write_warp(path: str | os.PathLike[str], warp: Warp, *, overwrite: bool = Fa
     Raises:
         OutputError: If it exists or cannot be written.
     """
-    text = json.dumps(to_json(warp), indent=2, ensure_ascii=False, allow_nan=False)
-    return write_text(path, text + "\n", overwrite=overwrite)
+    content = json.dumps(to_json(warp), indent=2, ensure_ascii=False, allow_nan=False)
+    return write_text(path, content + "\n", overwrite=overwrite)
 
 
 def _flow_to_json(flow: Flow) -> dict[str, Any]:
@@ -140,7 +143,7 @@ def _flow(value: object, size: tuple[int, int], name: str) -> Flow:
         rows = value[axis]
         if not isinstance(rows, list) or not all(isinstance(row, list) and len(row) == len(rows[0]) for row in rows):
             raise InputError(f"{name}: flow.{axis} must be rows of one length: correct it or make it again")
-        tables.append([[_number(cell, f"flow.{axis}", name) for cell in row] for row in rows])
+        tables.append([[finite_number(cell, f"flow.{axis}", name) for cell in row] for row in rows])
     if np.shape(tables[0]) != np.shape(tables[1]) or np.ndim(tables[0]) != 2:
         raise InputError(f"{name}: flow must have as many rows and columns of x as of y: correct it or make it again")
     return Flow(np.stack([np.array(table, np.float64) for table in tables], axis=-1), size)
@@ -158,32 +161,3 @@ def _size(value: object, key: str, name: str) -> tuple[int, int]:
     if not isinstance(value, list) or len(value) != 2 or not all(type(side) is int for side in value):
         raise InputError(f"{name}: {key} must be width and height: correct it or make it again")
     return value[0], value[1]
-
-
-def _number(value: object, key: str, name: str) -> float:
-    """A finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f"{name}: {key} must hold numbers: correct it or make it again")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise InputError(f"{name}: {key} must hold finite numbers: correct it or make it again")
-    return number
-
-
-def _number_or_none(value: object, key: str, name: str) -> float | None:
-    return None if value is None else _number(value, key, name)
-
-
-def _text(value: object, key: str, name: str) -> str:
-    if not isinstance(value, str):
-        raise InputError(f"{name}: {key} must be text: correct it or make it again")
-    return value
-
-
-def _texts(value: object, key: str, name: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise InputError(f"{name}: {key} must be a list of hashes: correct it or make it again")
-    return tuple(value)

@@ -89,6 +89,7 @@ class Move:
                 "degrees": round(registration.angle, 4),
                 "millimetres": round(registration.shift, 4),
                 "rival": round(registration.rival, 4),
+                "mirrored": round(registration.mirrored, 4),
                 "parts": evidence.num_cubes,
                 "parts_in_place": round(evidence.share, 4),
             },

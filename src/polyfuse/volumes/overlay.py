@@ -85,35 +85,54 @@ def _range(volume: Volume) -> tuple[float, float]:
 
 
 def _chessboard(
-    a: Volume,
-    b: Volume,
-    plane: Plane,
-    centre: NDArray[np.float64],
-    move: Affine,
-    ranges: list[tuple[float, float]],
+    a: Volume, b: Volume, plane: Plane, centre: NDArray[np.float64], move: Affine, ranges: list[tuple[float, float]]
 ) -> NDArray[np.uint8]:
-    """One plane, (H, W)."""
+    """Fields of a and of b in turn, (H, W)."""
+    of_a = plane_of(a, a, plane, centre, np.eye(4), ranges[0])
+    of_b = plane_of(b, a, plane, centre, move, ranges[1])
+    step = _step(a, plane)
+    rows, columns = (np.arange(side) * step // SQUARE for side in of_a.shape)
+    return as_picture8(np.where((rows[:, None] + columns) % 2 == 1, of_b, of_a))
+
+
+def plane_of(
+    volume: Volume, a: Volume, plane: Plane, centre: NDArray[np.float64], move: Affine, values: tuple[float, float]
+) -> NDArray[np.float32]:
+    """A volume in a plane over a's field of view.
+
+    Args:
+        volume: What is shown.
+        a: Over whose field of view.
+        plane: Which way.
+        centre: (3,), of a's world: a point of the plane.
+        move: (4, 4), from a's world to the volume's.
+        values: What is black and white.
+
+    Returns:
+        (H, W), 0 to 1; 0 where the volume has no voxels.
+    """
+    low, high = values
     affine, shape = _grid(a, plane, centre)
-    pictures = []
-    for volume, matrix, (low, high) in zip((a, b), (np.eye(4), move), ranges, strict=True):
-        placed = resampled(volume, affine, shape, move=matrix)
-        values = placed.loaded()[:, :, 0].astype(np.float32)
-        values = values.mean(axis=2) if values.ndim == 3 else values
-        weights = None if placed.coverage is None else placed.coverage[slice(None), slice(None), slice(None)][:, :, 0]
-        shown = np.clip((values - low) / (high - low), 0, 1)
-        pictures.append(shown if weights is None else shown * weights)
-    step = float(np.linalg.norm(affine[:3, 0]))
-    fields = [np.arange(side) * step // SQUARE for side in shape[:2]]
-    is_b = (fields[0][:, None] + fields[1][None]) % 2 == 1
-    return as_picture8(np.where(is_b, pictures[1], pictures[0]).T)
+    placed = resampled(volume, affine, shape, move=move)
+    window = (slice(None), slice(None), slice(None))
+    pixels = placed.block(window)[:, :, 0]
+    grey = pixels.mean(axis=2) if volume.is_colour else pixels
+    shown = np.clip((grey - low) / (high - low), 0, 1)
+    if placed.coverage is not None:
+        shown = shown * (placed.coverage[window][:, :, 0] > 0)
+    return np.asarray(shown.T, np.float32)
+
+
+def _step(a: Volume, plane: Plane) -> float:
+    """Millimetres from pixel to pixel."""
+    low, high = a.world_bounds
+    return max(min(a.spacing), max(float(high[axis] - low[axis]) for axis in (plane.across, plane.up)) / MOST_PIXELS)
 
 
 def _grid(a: Volume, plane: Plane, centre: NDArray[np.float64]) -> tuple[Affine, tuple[int, int, int]]:
     """Pixels of a plane through the centre over a's field of view, from the upper left: affine and shape."""
-    low, high = a.world_bounds
-    lengths = [float(high[axis] - low[axis]) for axis in (plane.across, plane.up)]
-    step = max(min(a.spacing), max(lengths) / MOST_PIXELS)
-    shape = (max(1, round(lengths[0] / step)), max(1, round(lengths[1] / step)), 1)
+    (low, high), step = a.world_bounds, _step(a, plane)
+    width, height = (max(1, round(float(high[axis] - low[axis]) / step)) for axis in (plane.across, plane.up))
     affine = np.zeros((4, 4))
     affine[3, 3] = 1
     affine[:3, 3] = centre
@@ -122,4 +141,4 @@ def _grid(a: Volume, plane: Plane, centre: NDArray[np.float64]) -> tuple[Affine,
     affine[plane.up, 1] = -step
     affine[plane.up, 3] = high[plane.up] - step / 2
     affine[({0, 1, 2} - {plane.across, plane.up}).pop(), 2] = step
-    return affine, shape
+    return affine, (width, height, 1)

@@ -11,7 +11,7 @@ from polyfuse.errors import InputError
 from polyfuse.volumes.evidence import ACCEPTED, LEAST_CUBES, Evidence, weigh
 from polyfuse.volumes.levels import Level, make_level, reduced, spacings
 from polyfuse.volumes.rigid import angle_of, checked_rigid, moved
-from polyfuse.volumes.search import STAGES, middle, search
+from polyfuse.volumes.search import STAGES, middle, mirrored, search
 from polyfuse.volumes.volume import Affine, Volume
 
 _HEAD = 85.0
@@ -21,6 +21,8 @@ LEAST_SIDE = 8
 """Voxels that each side of a volume must have."""
 AMBIGUOUS = 0.9
 """Share of the best move's NMI - 1 from which another move is as likely."""
+EXCHANGED = 1.02
+"""Share from which left and right of one volume seem to be exchanged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,8 @@ class Registration:
     """By how many millimetres it moves the middle of what a shows."""
     rival: float
     """How near another move comes to it, 0 to 1: 1 is as good."""
+    mirrored: float
+    """How well it fits with left and right exchanged, as a share of how well it fits as it is."""
     evidence: Evidence
     """What parts of the volumes say, each by itself."""
 
@@ -52,7 +56,7 @@ class Registration:
     @property
     def confidence(self) -> float:
         """How likely the move is right, 0 to 1."""
-        return 0.0 if self.rival > AMBIGUOUS else self.evidence.confidence
+        return 0.0 if self.rival > AMBIGUOUS or self.mirrored > EXCHANGED else self.evidence.confidence
 
     @property
     def is_accepted(self) -> bool:
@@ -65,7 +69,9 @@ class Registration:
         if self.is_accepted:
             return ""
         if self.rival > AMBIGUOUS:
-            return f"another move fits {100 * self.rival:.0f} % as well"
+            return f"another move fits {self.rival:.0%} as well"
+        if self.mirrored > EXCHANGED:
+            return "they fit better with left and right of one exchanged: look at its orientation"
         evidence = self.evidence
         if evidence.num_cubes < LEAST_CUBES:
             return f"only {evidence.num_cubes} parts of the volumes overlap and show anything, {LEAST_CUBES} are needed"
@@ -111,6 +117,7 @@ def register(a: Volume, b: Volume, start: Affine | None = None) -> Registration:
         angle_of(matrix),
         float(np.linalg.norm(moved(centre, matrix) - centre)),
         found.rival,
+        mirrored(pyramid, found.best.matrix),
         evidence.scaled(unit),
     )
 

@@ -19,6 +19,8 @@ from polyfuse.volumes.volume import Affine
 _RIGID = 1e-5
 """By so much the linear part may differ from a rotation, a thousandth of a millimetre at 10 cm."""
 
+_ROUNDED = 1e-12
+
 
 def move_matrix(parameters: torch.Tensor, centre: torch.Tensor) -> torch.Tensor:
     """The matrix of six numbers, with gradients: turn about a centre, then shift.
@@ -86,9 +88,11 @@ def checked_rigid(matrix: NDArray[Any], name: str = "the move") -> Affine:
         raise InputError(f"{name} is no matrix of 4x4 finite numbers that ends in 0 0 0 1: make it again")
     left, _, right = np.linalg.svd(array[:3, :3])
     turn = left @ right
-    if np.abs(array[:3, :3] - turn).max() > _RIGID or np.linalg.det(turn) < 0:
+    off = float(np.abs(array[:3, :3] - turn).max())
+    if off > _RIGID or np.linalg.det(turn) < 0:
         raise InputError(f"{name} scales, shears or mirrors: give one that turns and shifts alone")
-    array[:3, :3] = turn
+    if off > _ROUNDED:  # what is rigid already stays as it is to the bit
+        array[:3, :3] = turn
     return array
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,6 +126,26 @@ def search(pyramid: list[tuple[Level, Level]], header: Affine, stages: tuple[Sta
             best, *others = _distinct(ends, around, apart)
             rival = (others[0].value - 1) / (best.value - 1) if others and best.value > 1 else 0.0
     return Found(max(ends, key=lambda end: end.value), rival, comparison)
+
+
+def mirrored(pyramid: list[tuple[Level, Level]], matrix: Affine, stages: tuple[Stage, ...] = STAGES) -> float:
+    """How well b fits a with left and right exchanged: NMI - 1 as a share of that under the move, at the second stage.
+
+    # ours: a head is nearly its own mirror image, so that one stored the wrong way round fits well. It fits better
+    # still once it is turned back, and that is what this finds.
+    """
+    centre, radius = middle(pyramid[0][0]), spread(pyramid[0][0])
+    mirror = np.diag([-1.0, 1, 1, 1])
+    mirror[0, 3] = 2 * centre[0]
+    there, value = matrix, 1.0
+    for (a, b), stage in zip(pyramid[:2], stages[:2], strict=True):
+        turned = replace(a, affine=mirror @ a.affine)
+        end = climb(
+            compared(turned, b, stage), there, centre=centre, radius=radius, step=stage.spacing, most=stage.most_steps
+        )
+        there, value = end.matrix, end.value
+    usual = compared(*pyramid[1], stages[1]).at(matrix)
+    return (value - 1) / (usual - 1) if usual > 1 else 0.0
 
 
 def _distinct(found: list[Climb], around: NDArray[np.float64], apart: float) -> list[Climb]:

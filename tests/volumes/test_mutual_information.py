@@ -84,9 +84,9 @@ def blobs(seed, side=24):
 
 
 def compared(a, b):
-    levels = [make_level(torch.from_numpy(values.astype(np.float32)), np.eye(4), 1.0) for values in (a, b)]
+    one, other = (make_level(torch.from_numpy(values.astype(np.float32)), np.eye(4), 1.0) for values in (a, b))
     points = torch.from_numpy(2 + 19 * np.random.default_rng(5).random((3000, 3)))
-    return Comparison.of(*levels, points, 16, 0.1)
+    return Comparison.of(one, other, points, 16, 0.1)
 
 
 def test_its_gradient_is_that_of_its_values():

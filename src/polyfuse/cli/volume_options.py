@@ -29,6 +29,8 @@ def volume_options(command: Command) -> Command:
                          help="Volumes: how B is brought onto the voxels of A."),
             click.option("--same-space", is_flag=True,
                          help="Volumes: their millimetres agree, whatever their headers say."),
+            click.option("--register", is_flag=True,
+                         help="Volumes: find the rigid move from A to B; it is kept, or refused if not sure."),
             click.option("--axis", type=click.Choice(["auto", "i", "j", "k"]), default="auto", show_default=True,
                          help="Volumes: across which slices are fused; auto is the thickest."),
             click.option("--three-d", is_flag=True,
@@ -56,6 +58,7 @@ class VolumeArguments(Arguments):
     window: str = "auto"
     interpolation: Literal["linear", "cubic"] = "linear"
     same_space: bool = False
+    register: bool = False
     axis: Literal["auto", "i", "j", "k"] = "auto"
     three_d: bool = False
     across: str = "none"
@@ -71,12 +74,13 @@ class VolumeArguments(Arguments):
         given = (field.name for field in fields(self) if getattr(self, field.name) != field.default)
         return next((f"--{names.get(name, name).replace('_', '-')}" for name in given), None)
 
-    def options(self, range_a: str | None, range_b: str | None) -> VolumeOptions:
+    def options(self, range_a: str | None, range_b: str | None, move: str | None) -> VolumeOptions:
         """The same for the library.
 
         Args:
             range_a: Window of A instead; None for none.
             range_b: The same for B.
+            move: File of a move between them; None for none.
 
         Raises:
             UsageError: If a value has no meaning.
@@ -94,6 +98,8 @@ class VolumeArguments(Arguments):
             colour_map=self.colour_map,
             values=self.values,
             same_space=self.same_space,
+            register=self.register,
+            move=move,
             frame=self.frame_number,
             deidentify=self.deidentify,
         )

@@ -58,8 +58,10 @@ def fuse_volumes(a: Path, b: Path | None, arguments: FuseArguments, document: di
     pictures = arguments.pictures
     range_a = None if pictures.range_ == "auto" else pictures.range_
     range_b = None if pictures.range_b == "full" else pictures.range_b
-    volume_options = volumes.options(range_a, range_b)
-    options = replace(pictures, range_="full", range_b="full").fuse_options()
+    if b is None and pictures.warp is not None:
+        raise UsageError("--warp moves one pair of volumes: drop it, or --register each pair of --pair.")
+    volume_options = volumes.options(range_a, range_b, None if pictures.warp is None else str(pictures.warp))
+    options = replace(pictures, range_="full", range_b="full", warp=None).fuse_options()
     jobs = _jobs(a, b, arguments)
     many = b is None
     if files.dry_run:
@@ -201,7 +203,6 @@ def _check_options(arguments: FuseArguments) -> None:
     """
     files, pictures, clips = arguments.files, arguments.pictures, arguments.clips
     given = {
-        "--warp": pictures.warp is not None,
         "--resize": pictures.resize is not None,
         "--resize-anyway": pictures.resize_anyway,
         "--page": pictures.page != 0,

@@ -38,6 +38,10 @@ class VolumeOptions:
     """What a grey result holds: luminance in [0, 1], or values in a's unit, the window undone."""
     same_space: bool = False
     """The millimetres of both agree, whatever their headers say."""
+    register: bool = False
+    """Find the rigid move between a and b, instead of taking the word of their headers."""
+    move: str | None = None
+    """File of a move between them; None for none."""
     frame: int | None = None
     """Which volume of a 4-D file, from 0."""
     deidentify: bool = False
@@ -64,6 +68,8 @@ class VolumeOptions:
             raise UsageError("slices have no motion to follow: use --across exponential, or none.")
         if filtering is not None and self.three_d:
             raise UsageError("--three-d fuses without slices: drop --across.")
+        if self.register and self.move is not None:
+            raise UsageError("--register finds the move that --warp gives: drop one of them.")
         if self.frame is not None and self.frame < 0:
             raise UsageError(f"frame {self.frame} must not be negative.")
 

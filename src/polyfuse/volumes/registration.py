@@ -100,8 +100,8 @@ def register(a: Volume, b: Volume, start: Affine | None = None) -> Registration:
         if min(volume.shape) < LEAST_SIDE:
             sides = "x".join(map(str, volume.shape))
             raise InputError(
-                f"{volume.name} has {sides} voxels, too few to register: each side needs {LEAST_SIDE}, "
-                "so pass --same-space if the headers are right"
+                f"{volume.name} has {sides} voxels, too few to register: each side needs {LEAST_SIDE}; "
+                "leave registration out if the headers are right"
             )
     unit = min(1.0, *(_extent(volume) / _HEAD for volume in (a, b)))
     pyramid = _pyramid(a, b, unit)

@@ -24,9 +24,11 @@ from polyfuse.volumes.dicom_write import Derivation, write_dicom
 from polyfuse.volumes.fusing import Fused, OnSlice, Seen, VolumeFusion
 from polyfuse.volumes.geometry import brought_together, facts_of
 from polyfuse.volumes.kinds import is_nifti
+from polyfuse.volumes.move_files import to_json
 from polyfuse.volumes.nifti_write import write_nifti
 from polyfuse.volumes.options import VolumeOptions
 from polyfuse.volumes.picture_write import montage, write_slices
+from polyfuse.volumes.placing import check_room, placed, write_placed
 from polyfuse.volumes.read import read_volume
 from polyfuse.volumes.sources import files_of, stamp_of
 from polyfuse.volumes.volume import Affine, Volume
@@ -92,7 +94,7 @@ def fuse_volumes(
         options: Those of every fusion; ranges are windows here and stand in `volume_options`.
         volume_options: Those of volumes.
         saving: How the result is written.
-        move: (4, 4), from a's millimetres to b's, as registration found it; None: they agree.
+        move: (4, 4), from a's millimetres to b's, where `volume_options` name none; None: they agree.
         on_slice: Called after each slice.
 
     Returns:
@@ -108,18 +110,23 @@ def fuse_volumes(
     if how.values == "a" and kind != "nifti":
         raise UsageError("--values a is for NIfTI: DICOM and PNG hold luminance.")
     check_target(target, [a, b], saving)
+    read = [path for source in (a, b) for path in files_of(source)]
+    check_room(recorded_of(target), how, read, montage=saving.montage, overwrite=saving.overwrite)
     started = time.perf_counter()
     sources = read_volume(a, how.frame), read_volume(b, how.frame)
     check_preset(how.window, *sources)
+    where = placed(*sources, how)
+    move = move if where.move is None else where.move.matrix
     seen, together_notes = _seen(sources, how, move)
     fusion = VolumeFusion(seen, model, options, how)
     fused = fusion.run(on_slice)
     made_by = made_by_of(model, options, how)
     derivation = Derivation(_text(seen, model, how), model.provenance.name, how.deidentify)
     _write(fused, seen, sources, target, derivation, saving)
+    write_placed(where, sources, recorded_of(target), montage=saving.montage, overwrite=saving.overwrite)
     seconds = time.perf_counter() - started
     notes = [note for name, volume in zip("ab", sources, strict=True) for note in _named(name, volume)]
-    notes += [*together_notes, *fused.notes, _flicker_note(fused)]
+    notes += [*where.notes, *together_notes, *fused.notes, _flicker_note(fused)]
     if model.provenance.name == registry.VOLUME_DEFAULT and "CT" in (volume.modality for volume in sources):
         notes.append(NOT_FOR_CT.format(model.provenance.name))
     if kind == "dicom" and sources[0].origin.format == "DICOM" and not how.deidentify:
@@ -140,6 +147,7 @@ def fuse_volumes(
             "slices": fused.volume.shape[fused.plane.axis],
             "overlap": seen.together.overlap,
             "move": None if move is None else np.asarray(move).tolist(),
+            "registration": None if where.move is None else to_json(where.move),
             "colour_map": seen.colour_map,
             "values": fused.volume.unit,
             "flicker": _plain(fused.flicker),

@@ -155,7 +155,8 @@ def two_cameras(command: Command) -> Command:
     return stack(
         command,
         [
-            click.option("--warp", type=PATH, metavar="FILE", help="How A lies on B, a file of `polyfuse align`, or of --register for volumes."),
+            click.option("--warp", type=PATH, metavar="FILE",
+                         help="How A lies on B, a file of `polyfuse align`; of volumes, one of --register."),
             click.option("--frame", type=click.Choice(["a", "b"]), default="b", show_default=True,
                          help="With --warp: source whose size and pixels the result has."),
         ],

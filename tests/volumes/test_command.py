@@ -54,7 +54,7 @@ def test_folders_of_dicom_become_dicom(polyfuse, write_series, tmp_path, body):
         (("x_CT.nii",), 2, "no partner"),
         (("x_CT.nii", "x.png"), 2, "is none"),
         (("x_CT.nii", "gone.nii"), 3, "does not exist"),
-        (("x_CT.nii", "x_PT.nii", "--warp", "w.json"), 3, "w.json does not exist"),
+        (("x_CT.nii", "x_PT.nii", "--warp", "w.json"), 3, "w.json cannot be read"),
         (("x_CT.nii", "x_PT.nii", "--warp", "w.json", "--register"), 2, "drop one of them"),
         (("x_CT.nii", "x_PT.nii", "--register"), 3, "too few to register"),
         (("x_CT.nii", "x_PT.nii", "--resize", "a"), 2, "--resize has no meaning"),

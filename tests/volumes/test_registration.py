@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from polyfuse.errors import InputError
-from polyfuse.volumes.registration import checked, register
+from polyfuse.volumes.evidence import Evidence
+from polyfuse.volumes.registration import Registration, checked, register
 from polyfuse.volumes.rigid import distances, inverse, matrix_of, moved
 from polyfuse.volumes.volume import Volume
 
@@ -47,6 +48,25 @@ def test_a_moved_and_remapped_volume_is_brought_back_within_a_third_of_a_voxel()
     assert found.doubt == ""
 
 
+@pytest.mark.parametrize(
+    ("share", "num_cubes", "rival", "mirrored", "words"),
+    [
+        (0.1, 40, 0.0, 0.5, "only 10% of 40 parts"),
+        (1.0, 5, 0.0, 0.5, "only 5 parts"),
+        (1.0, 40, 0.95, 0.5, "another move fits 95% as well"),
+        (1.0, 40, 0.0, 1.1, "left and right"),
+    ],
+)
+def test_what_speaks_against_a_move_is_said(share, num_cubes, rival, mirrored, words):
+    a, _ = drawn(shape=(8, 8, 8))
+    evidence = Evidence(share, 2.0, 1.0, num_cubes, np.zeros((num_cubes, 3)))
+    found = Registration(np.eye(4), 1.0, 1.1, 1.0, 0.0, 0.0, rival, mirrored, evidence)
+    assert found.confidence < 0.5
+    with pytest.raises(InputError, match=words):
+        checked(found, a, a)
+
+
+@pytest.mark.slow
 def test_another_body_is_refused_with_what_would_help():
     a, _ = drawn()
     rng = np.random.default_rng(8)

@@ -71,8 +71,7 @@ def draw_overlay(a: Volume, b: Volume, registration: Registration) -> Canvas:
     foot = (
         f"Fields of {SQUARE:.0f} mm show a and b in turn, each in its own range of grey; "
         "where the move is right, outlines run on from one to the next.\n"
-        "Axial and coronal: the patient's right is on the left. Sagittal: the front is on the right.\n"
-        f"a: {a.name}; b: {b.name}"
+        "Axial and coronal: the patient's right is on the left. Sagittal: the front is on the right."
     )
     return sheet("registration", line, rows, _WIDTH, foot)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from polyfuse.families.smfnet import SMFNetConfig, graph_pass
 from polyfuse.families.smfnet.graph import GraphReasoning
-from polyfuse.ops import native_kernels
+from polyfuse.ops import native_kernels, native_maps_sets
 from polyfuse.ops.native_kernels import kernel
 from polyfuse.ops.native_maps import NODES, TILE
 from polyfuse.ops.native_maps_sets import MAPS_SETS as SETS
@@ -28,7 +28,7 @@ def use_instruction_set(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None
         module = kernel("maps")
         if module is None or not module.supports(name):
             pytest.skip(f"this build and processor have no {name} kernel")
-        monkeypatch.setattr(native_kernels, "maps_instruction_set", lambda dtype: name)
+        monkeypatch.setattr(native_maps_sets, "maps_instruction_set", lambda dtype: name)
 
     return use
 

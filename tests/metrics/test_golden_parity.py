@@ -68,8 +68,8 @@ STABLE = {
     ("QY", "manWalking", "U2Fusion"),
     *(("QC", "walking", method) for method in ("CNN", "U2Fusion")),
 }
-# Wide dark areas divide rounding errors of the Fourier transform by rounding errors (`polyfuse metrics Qcb`). The toolbox
-# has one processor's; on an AMD EPYC the same PyTorch is off by up to 2.1e-3 there, and by less than 1e-9 elsewhere.
+# Wide dark areas divide rounding errors of the Fourier transform by rounding errors (`polyfuse metrics Qcb`). The
+# toolbox has one processor's; on an AMD EPYC the same PyTorch is off by up to 2.1e-3 there, and below 1e-9 elsewhere.
 DARK_QCB = (4e-3, 0.0)
 PUBLISHED = {"vifb_published": "vifb"}
 """Numbers printed with fewer digits, and the protocol they were computed by."""

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+from dataclasses import fields
 from typing import Any, get_args, get_type_hints
 
 import click
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from polyfuse.cli import evaluate as evaluate_verb
 from polyfuse.cli import fuse as fuse_verb
+from polyfuse.cli.volume_options import VolumeArguments
 from polyfuse.errors import DependencyError, InputError, OutputError, PolyfuseError, UsageError
 from polyfuse.fusion import FuseOptions
 from polyfuse.io.header import TooLargeError
@@ -31,6 +33,10 @@ OF_FOLDERS = {
 """Options of `fuse` and `evaluate` that are for folders, clips or files of results."""
 OF_SERVER = {"weights", "border", "config", "precision", "device", "threads", "memory", "warp"}
 """Options that are given when the service is started, or come as a file."""
+OF_CLUSTERS = {"engine", "workers", "address", "shard", "merge"}
+"""Options that part the work among processes and machines."""
+OF_VOLUMES = {field.name for field in fields(VolumeArguments)}
+"""Options for medical volumes."""
 OF_REPORTS = {"named", "compare", "dataset", "form", "no_charts", "workers"}
 
 
@@ -44,7 +50,7 @@ def options(command: click.Command) -> dict[str, Any]:
 def test_fields_of_fuse_are_its_options_with_the_same_defaults() -> None:
     wanted = options(fuse_verb.command)
     fields = {field.key: field.default for field in FUSE_FIELDS}
-    assert fields.keys() == wanted.keys() - OF_FOLDERS - OF_SERVER | {"format"}
+    assert fields.keys() == wanted.keys() - OF_FOLDERS - OF_SERVER - OF_CLUSTERS - OF_VOLUMES | {"format"}
     given = {key: wanted[key] for key in fields if key != "format"}
     assert {key: value or None for key, value in given.items() if isinstance(value, str | int)} == {
         key: fields[key] or None for key, value in given.items() if isinstance(value, str | int)
@@ -62,7 +68,8 @@ def test_fields_of_fuse_have_the_choices_of_its_options() -> None:
 
 def test_fields_of_evaluate_are_its_options() -> None:
     wanted = options(evaluate_verb.command)
-    assert {field.key for field in EVALUATE_FIELDS} == wanted.keys() - OF_FOLDERS - OF_SERVER - OF_REPORTS - {"json"}
+    others = OF_FOLDERS | OF_SERVER | OF_REPORTS | OF_CLUSTERS | {"json"}
+    assert {field.key for field in EVALUATE_FIELDS} == wanted.keys() - others
 
 
 @given(

@@ -77,6 +77,8 @@ class Share(click.ParamType):  # type: ignore[type-arg]
         """Return both numbers."""
         if isinstance(value, tuple):  # click asks for this: what is converted stays as it is
             return value
+        if value == "1/1":  # the default: no reason to import NumPy, as all of `polyfuse.io` does
+            return 1, 1
         from polyfuse.io.shards import parse_shard
 
         shard = parse_shard(str(value))

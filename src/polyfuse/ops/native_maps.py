@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from polyfuse.ops import native_maps_sets
 from polyfuse.ops.native_kernels import check_map
-from polyfuse.ops.native_maps_sets import maps_instruction_set, maps_kernel, supports_maps
+from polyfuse.ops.native_maps_sets import maps_kernel, supports_maps
 from polyfuse.ops.native_packing import GROUP, by_group, pair_words
 
 NODES = 3  # as in native/graph.h
@@ -64,7 +65,7 @@ class Reasoner:
     """
 
     def __init__(self, exchange: Tensor, rounds: int, passings: tuple[Passing, Passing], dtype: torch.dtype) -> None:
-        name, module = maps_instruction_set(dtype), maps_kernel(dtype)
+        name, module = native_maps_sets.maps_instruction_set(dtype), maps_kernel(dtype)
         assert name is not None
         self._name, self._module = name, module
         # kept, because the kernel gets bare addresses

@@ -12,8 +12,9 @@ from PIL import Image
 from polyfuse import registry
 from polyfuse.errors import OutputError, UsageError
 from polyfuse.fusion import FuseOptions
+from polyfuse.listening.address import is_local
 from polyfuse.live.fusing import LiveFused, LiveFusion
-from polyfuse.live.web import WebPage, is_local, parse_web
+from polyfuse.live.web import WebPage, parse_web
 
 Open = Callable[..., WebPage]
 

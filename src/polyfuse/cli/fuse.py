@@ -37,6 +37,7 @@ from polyfuse.errors import PartialError, PolyfuseError, UsageError
 if TYPE_CHECKING:
     from polyfuse.cluster.mirror import Mirror
     from polyfuse.fusion import Outcome
+    from polyfuse.fusion.models import Model
     from polyfuse.io import Pair, Picture
 
 
@@ -154,7 +155,7 @@ def _fuse(a: Path, b: Path | None, arguments: FuseArguments, mirror: Mirror, doc
     limit_flow(temporal, arguments.model.threads)
     if cluster.on_ray:  # whether it can be loaded is seen here, at once; workers have their own
         load = arguments.model.loader(say)
-        model = partial(load, device="cpu")()
+        model: Model = partial(load, device="cpu")()
     else:
         model = arguments.model.ready(say)
     document["model"] = model.provenance.name

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -151,8 +151,10 @@ def _recorded(plain: nn.Module, name: str, *, with_colour: bool) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # sizes as constants: the check on other sizes is what finds those
             torch.onnx.export(
-                plain, tuple(_noise(*EXAMPLE, with_colour=with_colour)), buffer, dynamo=False, opset_version=OPSET,
-                input_names=["a", "b"], output_names=["fused"], dynamic_axes={"a": axes, "b": axes, "fused": axes},
+                plain, tuple(_noise(*EXAMPLE, with_colour=with_colour)),
+                cast(str, buffer),  # files in memory are taken as well as names
+                dynamo=False, opset_version=OPSET, input_names=["a", "b"], output_names=["fused"],
+                dynamic_axes={"a": axes, "b": axes, "fused": axes},
             )  # fmt: skip
     except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
         why = " ".join(str(error).split())[:160]

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from polyfuse.ops.recording import is_recording
+
 _ROWS = {2: torch.int16, 4: torch.int32, 8: torch.int64, 16: torch.complex128}
 """A type for each number of bytes that a row of a block may have; its values are moved, never computed with."""
 
@@ -55,7 +57,7 @@ def from_blocks(blocks: Tensor, side: int) -> Tensor:
 
 def _row(x: Tensor, side: int) -> torch.dtype | None:
     """A type as large as `side` values of `x`, or None where there is none, or gradients or an export are wanted."""
-    recorded = (torch.is_grad_enabled() and x.requires_grad) or torch.jit.is_tracing()
+    recorded = (torch.is_grad_enabled() and x.requires_grad) or is_recording()
     if x.device.type != "cpu" or side == 1 or recorded:
         return None
     return _ROWS.get(side * x.element_size())

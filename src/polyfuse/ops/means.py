@@ -5,6 +5,8 @@ PyTorch's own pooling has numbers in the graph where an exported model needs for
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
@@ -16,7 +18,7 @@ def adaptive_weights(size: Tensor, cells: Tensor) -> Tensor:
     tensor([[0.5000, 0.5000, 0.0000],
             [0.0000, 0.5000, 0.5000]])
     """
-    cell, place = torch.arange(cells)[:, None], torch.arange(size)
+    cell, place = torch.arange(_number(cells))[:, None], torch.arange(_number(size))
     first, behind = cell * size // cells, ((cell + 1) * size + cells - 1) // cells
     return _shares((place >= first) & (place < behind))
 
@@ -28,7 +30,7 @@ def block_weights(size: Tensor, side: Tensor) -> Tensor:
     tensor([[0.5000, 0.5000, 0.0000],
             [0.0000, 0.0000, 1.0000]])
     """
-    cell, place = torch.arange((size + side - 1) // side)[:, None], torch.arange(size)
+    cell, place = torch.arange(_number((size + side - 1) // side))[:, None], torch.arange(_number(size))
     return _shares(place // side == cell)
 
 
@@ -36,6 +38,11 @@ def means(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """(N, C, H, W) to (N, C, h, w), given weights (h, H) along the columns and (w, W) along the rows."""
     made: Tensor = rows.to(x.dtype) @ x @ columns.to(x.dtype).transpose(0, 1)
     return made
+
+
+def _number(size: Tensor) -> int:
+    """A scalar for functions whose types say that they take numbers: they take scalars too, and so do graphs."""
+    return cast(int, size)
 
 
 def _shares(inside: Tensor) -> Tensor:

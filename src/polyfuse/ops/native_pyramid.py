@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from polyfuse.ops.native_kernels import Kernel, instruction_set
+from polyfuse.ops.recording import is_recording
 from polyfuse.ops.threads import share_out, threads
 
 SETS = ("avx512", "avx2", "portable")
@@ -24,7 +25,7 @@ Shape = tuple[int, int]
 
 def takes(*planes: Tensor) -> bool:
     """Whether the kernel takes such tensors (N, C, H, W): float32 on a CPU, not empty, no gradient or export."""
-    if instruction_set("pyramid", SETS) is None or torch.jit.is_tracing():
+    if instruction_set("pyramid", SETS) is None or is_recording():
         return False
     if torch.is_grad_enabled() and any(plane.requires_grad for plane in planes):
         return False

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from polyfuse.ops.native_kernels import instruction_set
+from polyfuse.ops.recording import is_recording
 
 Precision = Literal["float32", "bf16", "tf32"]
 """Arithmetic of the convolutions: "bf16" multiplies bfloat16 and sums float32; "tf32" matters on CUDA alone."""
@@ -23,4 +24,4 @@ def best_precision() -> Precision:
 def needs_plain_form(module: nn.Module, *inputs: Tensor) -> bool:
     """Whether gradients are recorded for an input or a parameter of `module`, or operators for an export."""
     asked = torch.is_grad_enabled() and any(x.requires_grad for x in (*inputs, *module.parameters()))
-    return asked or torch.jit.is_tracing()
+    return asked or is_recording()

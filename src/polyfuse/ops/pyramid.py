@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from polyfuse.ops import native_pyramid, recorded_pyramid
+from polyfuse.ops.recording import is_recording
 
 SUMS = 4
 """How often two neighbours are added in either direction; the sum of the kernel's values is 2 to that power."""
@@ -27,7 +28,7 @@ def blur(x: Tensor) -> Tensor:
     """Low-pass: (N, C, H, W) to the same shape, each channel by itself."""
     if native_pyramid.takes(x):
         return native_pyramid.blur(x)
-    if torch.jit.is_tracing():
+    if is_recording():
         return recorded_pyramid.blur(x)
     x = functional.pad(x, (2, 2, 2, 2), mode="replicate")
     for _ in range(SUMS):
@@ -42,7 +43,7 @@ def shrink(x: Tensor) -> Tensor:
     """Low-pass and keep every second pixel: (N, C, H, W) to (N, C, ceil(H / 2), ceil(W / 2))."""
     if native_pyramid.takes(x):
         return native_pyramid.shrink(x)
-    if torch.jit.is_tracing():
+    if is_recording():
         return recorded_pyramid.shrink(x)
     x = functional.pad(x, (2, 2, 2, 2), mode="replicate")
     for _ in range(SUMS - 1):
@@ -69,7 +70,7 @@ def expand(x: Tensor, shape: torch.Size) -> Tensor:
     """
     if native_pyramid.takes(x):
         return native_pyramid.expand(x, shape)
-    if torch.jit.is_tracing():
+    if is_recording():
         return recorded_pyramid.expand(x, shape)
     x = functional.pad(x, (1, 1, 1, 1), mode="replicate")
     between = x[..., :-1, :] + x[..., 1:, :]

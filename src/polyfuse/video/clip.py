@@ -90,7 +90,7 @@ def fuse_clip(
         from polyfuse import registry  # which brings PyTorch, and that is not everywhere
 
         by_default = model.lower() == "auto" and weights is None
-        ready = registry.load(registry.CLIP_DEFAULT if by_default else model, weights=weights, device=device)
+        ready: Model = registry.load(registry.CLIP_DEFAULT if by_default else model, weights=weights, device=device)
     else:
         ready = model
     run = ClipRun(FramePairs(info_a, info_b), ready, chosen, clip_options, encoding)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from polyfuse.families.daefuse.config import DAEFuseConfig
 from polyfuse.layers.channel_norm import ChannelNorm
 from polyfuse.ops.entropy import normalised_entropy
 from polyfuse.ops.means import adaptive_weights, means
+from polyfuse.ops.recording import is_recording, recorded_sizes
 
 SHARPNESS = 10.0
 """First value of the learned factor of queries and keys of unit length."""
@@ -119,8 +119,8 @@ class CrossAttention(nn.Module):
 
     def _pooled(self, x: Tensor) -> Tensor:
         """Means of (N, C, H, W) over the cells of the keys, (N, C, rows, columns)."""
-        if torch.jit.is_tracing():
-            rows, columns = (cast(Tensor, side) for side in x.shape[-2:])  # as sizes are while operators are recorded
+        if is_recording():
+            rows, columns = recorded_sizes(*x.shape[-2:])
             cells = [(side // PIXELS_PER_CELL).clamp(1, self.grid) for side in (rows, columns)]
             return means(x, adaptive_weights(rows, cells[0]), adaptive_weights(columns, cells[1]))
         return functional.adaptive_avg_pool2d(x, self.cells(*x.shape[-2:]))

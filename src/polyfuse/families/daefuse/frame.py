@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from polyfuse.ops.padding import reflect_indices
+from polyfuse.ops.recording import is_recording, recorded_sizes
 
 MIN_SIDE = 16
 """Smaller pictures are first continued by their edge pixels to the right and downwards."""
@@ -41,6 +43,6 @@ class Frame:
     def _indices(self, size: int, device: torch.device) -> Tensor:
         """Row or column of the picture for each one of the work size."""
         # while an export records operators sizes are tensors, and what `max` says of one picture would hold for all
-        whole = size.clamp(min=MIN_SIDE) if isinstance(size, Tensor) else max(size, MIN_SIDE)
+        whole = cast(int, recorded_sizes(size)[0].clamp(min=MIN_SIDE)) if is_recording() else max(size, MIN_SIDE)
         after = self.margin + -(whole + 2 * self.margin) % self.patch
         return reflect_indices(whole, after, device)[after - self.margin :].clamp(max=size - 1)

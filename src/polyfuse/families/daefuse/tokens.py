@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +12,7 @@ from torch.nn import functional
 from polyfuse.families.daefuse.blocks import zeroed
 from polyfuse.families.daefuse.config import DAEFuseConfig
 from polyfuse.ops.means import block_weights, means
+from polyfuse.ops.recording import is_recording, recorded_sizes
 
 MAX_KEYS = 4096
 """Tokens from which on keys and values are pooled; queries never are."""
@@ -58,7 +58,7 @@ class TokenBlock(nn.Module):
     ) -> Tensor:
         """What each token gets from all, (N, T, d)."""
         query, key, value = self.project_in(tokens).chunk(3, dim=-1)
-        if torch.jit.is_tracing():
+        if is_recording():
             key, value = (_pooled_by_formula(x, grid) for x in (key, value))
         elif (factor := pooling_factor(grid)) > 1:
             key, value = (_pooled(x, grid, factor) for x in (key, value))
@@ -132,7 +132,7 @@ def _pooled(tokens: Tensor, grid: Grid, factor: int) -> Tensor:
 
 def _pooled_by_formula(tokens: Tensor, grid: Grid) -> Tensor:
     """`_pooled` by the factor for this grid, in a graph that knows neither: by 1 where there are few tokens."""
-    rows, columns = (cast(Tensor, side) for side in grid)  # as sizes are while an export records operators
+    rows, columns = recorded_sizes(*grid)
     factor = ((rows * columns) / MAX_KEYS).sqrt().ceil().long().clamp(min=1)
     pooled = means(_map(tokens, grid), block_weights(rows, factor), block_weights(columns, factor))
     return pooled.flatten(2).transpose(-2, -1)

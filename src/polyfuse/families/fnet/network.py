@@ -33,6 +33,7 @@ from polyfuse.ops.black import keep_black
 from polyfuse.ops.coding_forms import code_and_read, fast_form_for
 from polyfuse.ops.padding import reflect_pad
 from polyfuse.ops.precision import Precision, needs_plain_form
+from polyfuse.ops.recording import is_recording
 
 BYTES_PER_CODE_VALUE = 16  # two codes of float32, bands of a third, row sums and planes: 1003 bytes per pixel measured
 
@@ -146,7 +147,7 @@ class FNet(FusionModel):
 
     def _forward_fast(self, a: Tensor, b: Tensor) -> Tensor:
         """`forward_plain` in the fastest form there is for these tensors, or itself where there is none."""
-        if torch.jit.is_tracing():
+        if is_recording():
             return self.forward_plain(a, b)
         form = fast_form_for(a, self.coder_u.steps(), self.precision, training=needs_plain_form(self, a, b))
         if form is None:

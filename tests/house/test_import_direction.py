@@ -46,6 +46,7 @@ ROOMS: dict[str, set[str]] = {
         "registry",
         "families",
         "alignment",
+        "volumes",
         "io",
         "listening",
     },

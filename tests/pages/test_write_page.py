@@ -54,7 +54,7 @@ def test_a_full_disk_midway_leaves_the_earlier_page(drawn_pairs, tmp_path: Path,
     write_page(tmp_path / "page", "old", collection(drawn_pairs))
     before = all_files(tmp_path / "page")
     written: list[str] = []
-    add = write_module._Beside.add
+    add = write_module.Beside.add
 
     def full(self, key, picture):
         if len(written) == 5:
@@ -62,7 +62,7 @@ def test_a_full_disk_midway_leaves_the_earlier_page(drawn_pairs, tmp_path: Path,
         written.append(key)
         add(self, key, picture)
 
-    monkeypatch.setattr(write_module._Beside, "add", full)
+    monkeypatch.setattr(write_module.Beside, "add", full)
     with pytest.raises(OutputError, match="free some space"):
         write_page(tmp_path / "page", "new", collection(drawn_pairs), overwrite=True)
     assert all_files(tmp_path / "page") == before

@@ -1,4 +1,4 @@
-"""`polyfuse compare`: methods side by side on a page that opens from disk, or served from this machine."""
+"""`polyfuse compare`: methods side by side on a page that opens from disk, or served from this machine; volumes too."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from polyfuse.cli.compare_volumes import all_volumes, compare_volumes, is_given, refuse
 from polyfuse.cli.completion import complete_metrics
 from polyfuse.cli.evaluate import named_methods
 from polyfuse.cli.options import PATH, Arguments, talk_options, two_cameras
@@ -21,6 +22,22 @@ if TYPE_CHECKING:
     from polyfuse.comparison import Made, Request
     from polyfuse.families.spec import FusionModel
     from polyfuse.pages.preference import Preference
+
+FOR_PICTURES = (
+    "serve",
+    "one_file",
+    "metrics",
+    "protocol",
+    "no_maps",
+    "match",
+    "on_error",
+    "workers",
+    "max_pixels",
+    "strict",
+    "warp",
+    "frame",
+)
+"""Options that have no meaning for volumes."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +150,9 @@ def command(
             return
         if not paths or len(paths) > 2:
             raise UsageError(f"{len(paths)} paths are given: give A and B (or a CSV file of pairs).")
+        if all_volumes(paths, list(named_methods(named).values())):
+            _compare_volumes(paths, named, models, arguments, document)
+            return
         if serve is not None:
             _serve(paths, named, models, serve, arguments, document)
             return
@@ -173,6 +193,40 @@ def _compare(
         failed = [name for name, _ in made.failures]
         some = ", ".join(failed[:5]) + (", ..." if len(failed) > 5 else "")
         raise PartialError(f"{len(failed)} could not be shown ({some}): see the lines above, the others are complete.")
+
+
+def _compare_volumes(
+    paths: tuple[Path, ...],
+    named: tuple[str, ...],
+    models: tuple[str, ...],
+    arguments: CompareArguments,
+    document: dict[str, Any],
+) -> None:
+    """Make the page of volumes; `document` gets what `--json` prints."""
+    from polyfuse import registry
+    from polyfuse.comparison.volumes import VolumeRequest
+
+    refuse(FOR_PICTURES)
+    if arguments.out is None:
+        raise UsageError("there is no folder for the page: pass -o DIR.")
+    request = VolumeRequest(
+        paths[0],
+        paths[1],
+        named_methods(named),
+        _models(models or (() if named else (registry.VOLUME_DEFAULT,)), arguments),
+        arguments.name_a if is_given("name_a") else "",
+        arguments.name_b if is_given("name_b") else "",
+        arguments.title,
+        shlex.join(["polyfuse", *sys.argv[1:]]),
+    )
+    compare_volumes(
+        request,
+        arguments.out,
+        document,
+        overwrite=arguments.overwrite,
+        quiet=arguments.quiet,
+        as_json=arguments.as_json,
+    )
 
 
 def _serve(

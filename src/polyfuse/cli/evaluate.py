@@ -193,7 +193,7 @@ def named_methods(named: tuple[str, ...], place: Callable[[str], Path] = Path) -
 
 def _name(path: Path) -> str:
     """What a method without a name is called: its folder or file."""
-    return path.resolve().name if path.is_dir() else path.stem
+    return path.resolve().name if path.is_dir() else Path(path.name.removesuffix(".gz")).stem
 
 
 def _evaluate(

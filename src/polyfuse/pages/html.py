@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from importlib import resources
 
 SCRIPTS = (
     "core.js",
+    "frame.js",
     "preference.js",
     "pictures.js",
     "tiles.js",
@@ -22,6 +24,9 @@ SCRIPTS = (
 )
 """In the order in which they are run."""
 STYLES = ("base.css", "grid.css", "viewer.css", "blind.css")
+VOLUME_SCRIPTS = ("core.js", "frame.js", "voxels.js", "planes.js", "volumes.js")
+"""Of the page of volumes."""
+VOLUME_STYLES = ("base.css", "viewer.css", "volumes.css")
 POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline' file:; style-src 'unsafe-inline'; "
     "img-src 'self' file: data: blob:; connect-src 'none'; base-uri 'none'; form-action 'none'"
@@ -34,19 +39,21 @@ def site_file(name: str) -> str:
     return resources.files("polyfuse.pages").joinpath("site", name).read_text(encoding="utf-8")
 
 
-def page_html(title: str, data_script: str) -> str:
+def page_html(title: str, data_script: str, scripts: Sequence[str] = SCRIPTS, styles: Sequence[str] = STYLES) -> str:
     """The whole file.
 
     Args:
         title: Shown by the browser's tab.
         data_script: Elements that load or hold the data, as HTML.
+        scripts: Names of its programs in the order in which they are run.
+        styles: Names of its styles.
     """
     parts = {
         "@title@": html.escape(title),
         "@policy@": html.escape(POLICY),
-        "@style@": "\n".join(site_file(name) for name in STYLES),
+        "@style@": "\n".join(site_file(name) for name in styles),
         "@data@": data_script,
-        "@script@": "\n".join(site_file(name) for name in SCRIPTS),
+        "@script@": "\n".join(site_file(name) for name in scripts),
     }
     # In one pass over the template: no part can bring a mark of another.
     text, result = site_file("page.html"), []

@@ -104,7 +104,7 @@ def write_page(
     check_page(out_dir, [], overwrite=overwrite)
     facts = page_facts(title, subtitle, collections, metrics, sections, methods)
     with temporary_folder(out_dir, called=out_dir) as place:
-        files = _Embedded() if one_file else _Beside(place)
+        files = _Embedded() if one_file else Beside(place)
         for number, collection in enumerate(collections):
             for pair in collection.pairs:
                 entry = pair_facts(pair, facts["methods"], metrics)
@@ -113,11 +113,11 @@ def write_page(
                 facts["collections"][number]["pairs"].append(entry | pictures.facts(partial(files.add, key)))
                 if on_pair is not None:
                     on_pair(pair.name)
-        return _finish(out_dir, title, facts, files, overwrite)
+        return finish(out_dir, partial(page_html, title), facts, files, overwrite)
 
 
-class _Beside:
-    """Pictures in files of a folder, each loaded by the page when it is shown."""
+class Beside:
+    """Scripts in files of a folder, each loaded by the page when it is shown."""
 
     def __init__(self, place: Path) -> None:
         self.place, self._digest = place, hashlib.sha256()
@@ -127,10 +127,14 @@ class _Beside:
         folder = self.place / key
         folder.mkdir(exist_ok=True)
         text = f'polyfuse.arrived("{key}/{picture.slot}","{data_address(picture.content, picture.media_type)}");\n'
-        (folder / f"{picture.slot}.js").write_text(text, encoding="ascii")
-        self._digest.update(hashlib.sha256(text.encode("ascii")).digest())
+        self.put(f"{key}/{picture.slot}.js", text)
         if picture.thumbnail is not None:
             (folder / f"{picture.slot}.jpg").write_bytes(picture.thumbnail)
+
+    def put(self, name: str, text: str) -> None:
+        """Write a script."""
+        (self.place / name).write_text(text, encoding="ascii")
+        self._digest.update(hashlib.sha256(text.encode("ascii")).digest())
 
     def finish(self, out_dir: Path, facts: dict[str, Any]) -> tuple[str, str]:
         """Move the files to where they stay; returns the elements that load the data, and the folder's name."""
@@ -176,11 +180,25 @@ class _Embedded:
         return f"<script>polyfuse.data = {script_json(facts)};</script>", ""
 
 
-def _finish(out_dir: Path, title: str, facts: dict[str, Any], files: _Beside | _Embedded, overwrite: bool) -> Path:
-    """Put the files in their place, then the page that names them, and remove those of the page it replaces."""
+def finish(
+    out_dir: Path,
+    page: Callable[[str], str],
+    facts: dict[str, Any],
+    files: Beside | _Embedded,
+    overwrite: bool,
+) -> Path:
+    """Put the files in their place, then the page that names them, and remove those of the page it replaces.
+
+    Args:
+        out_dir: Folder of the page.
+        page: Makes the HTML file, of the elements that load its data.
+        facts: The data.
+        files: What lies beside the page, or in it.
+        overwrite: Whether an earlier page there may be replaced.
+    """
     elements, kept = files.finish(out_dir, facts)
     try:
-        index = write_text(out_dir / INDEX, page_html(title, elements), overwrite=overwrite)
+        index = write_text(out_dir / INDEX, page(elements), overwrite=overwrite)
     except BaseException:
         if kept:
             shutil.rmtree(out_dir / kept, ignore_errors=True)

@@ -117,7 +117,7 @@ def fuse_volumes(
     check_preset(how.window, *sources)
     where = placed(*sources, how)
     move = move if where.move is None else where.move.matrix
-    seen, together_notes = _seen(sources, how, move)
+    seen, together_notes = seen_of(sources, how, move)
     fusion = VolumeFusion(seen, model, options, how)
     fused = fusion.run(on_slice)
     made_by = made_by_of(model, options, how)
@@ -222,7 +222,7 @@ def source_facts(path: Path, volume: Volume, *, hidden: bool) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if not (hidden and name in _IDENTIFYING)}
 
 
-def _seen(sources: tuple[Volume, Volume], how: VolumeOptions, move: Affine | None) -> tuple[Seen, tuple[str, ...]]:
+def seen_of(sources: tuple[Volume, Volume], how: VolumeOptions, move: Affine | None) -> tuple[Seen, tuple[str, ...]]:
     """Both volumes on the grid of a, in their windows, and what is to be told of that."""
     a, b = sources
     together = brought_together(a, b, order=how.interpolation, same_space=how.same_space, move=move)

@@ -1,7 +1,6 @@
-// The page put together: heading, contents, report, grid, viewer, blind test, help and theme.
+// The page put together: heading, contents, report, grid, viewer, blind test and help.
 "use strict";
 (function (app) {
-  const THEMES = ["auto", "light", "dark"];
   const KEYS = [
     ["s w b f d", "side by side, wipe, blend, flicker, difference"],
     ["n p", "next and previous pair"],
@@ -16,36 +15,8 @@
     ["?", "this list"],
   ];
 
-  function themeButton() {
-    let theme = app.recall("theme", "auto");
-    const button = app.button("", () => {
-      theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
-      app.remember("theme", theme);
-      apply();
-    }, { id: "theme" });
-    function apply() {
-      if (theme === "auto") delete document.documentElement.dataset.theme;
-      else document.documentElement.dataset.theme = theme;
-      button.textContent = { auto: "Theme: system", light: "Theme: light", dark: "Theme: dark" }[theme];
-    }
-    apply();
-    return button;
-  }
-
-  function helpDialog() {
-    const rows = KEYS.map(([keys, text]) =>
-      app.el("div", {}, app.el("dt", {}, keys.split(" ").map((key) => app.el("kbd", {}, key))), app.el("dd", {}, text)),
-    );
-    const dialog = app.el(
-      "dialog",
-      { class: "help", "aria-label": "Keyboard help", id: "help" },
-      app.el("h2", {}, "Keys of the viewer"),
-      app.el("dl", {}, rows),
-      app.el("p", {}, "Wheel or two fingers zoom, dragging moves, a double click fits or enlarges. In the grid, / goes to the search."),
-      app.button("Close", () => dialog.close(), { class: "primary" }),
-    );
-    return dialog;
-  }
+  const HELP =
+    "Wheel or two fingers zoom, dragging moves, a double click fits or enlarges. In the grid, / goes to the search.";
 
   function contents(sections, hasPictures) {
     const links = app.data.sections.map((section, number) => [section.title, `section-${number}`]);
@@ -60,13 +31,13 @@
     const { data } = app;
     const root = document.getElementById("root");
     if (!data) {
-      root.append(app.el("p", { class: "problem" }, "The folder files-\u2026 beside this page is missing: copy it along with index.html."));
+      root.append(app.missing());
       return;
     }
     const numPairs = data.collections.reduce((sum, one) => sum + one.pairs.length, 0);
-    const help = helpDialog();
+    const help = app.helpDialog("Keys of the viewer", KEYS, HELP);
     app.help = () => help.showModal();
-    const buttons = [themeButton()];
+    const buttons = [app.themeButton()];
     if (numPairs > 0) {
       app.viewer = new app.Viewer();
       app.grid = new app.Grid();

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from polyfuse.cli.compare_volumes import all_volumes, compare_volumes, is_given, refuse
+from polyfuse.cli.compare_volumes import compare_volumes
 from polyfuse.cli.completion import complete_metrics
 from polyfuse.cli.evaluate import named_methods
 from polyfuse.cli.options import PATH, Arguments, talk_options, two_cameras
 from polyfuse.cli.output import json_document, print_path, speaker
 from polyfuse.cli.progress import progress
+from polyfuse.cli.volume_inputs import all_volumes, is_given, refuse
 from polyfuse.errors import PartialError, UsageError
 
 if TYPE_CHECKING:

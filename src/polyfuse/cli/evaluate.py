@@ -1,10 +1,10 @@
-"""`polyfuse evaluate`: scores of one fused picture, or of the folders of several methods."""
+"""`polyfuse evaluate`: scores of one fused picture, of the folders of several methods, or of fused volumes."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,9 +13,11 @@ import click
 
 from polyfuse.cli.cluster_options import RAY, ClusterArguments, cluster_options
 from polyfuse.cli.completion import complete_metrics
+from polyfuse.cli.evaluate_volumes import Found, slices_of
 from polyfuse.cli.options import PATH, PLACE, Arguments, talk_options, two_cameras
 from polyfuse.cli.output import json_document, speaker, table_width
 from polyfuse.cli.progress import progress
+from polyfuse.cli.volume_inputs import all_volumes, refuse
 from polyfuse.errors import PartialError, UsageError
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from polyfuse.cluster.mirror import Mirror
     from polyfuse.evaluation import Collected, Item, Method, Report, Task
     from polyfuse.evaluation.published import PublishedTable
+
+FOR_PICTURES = ("shard", "engine", "match", "warp", "frame", "max_pixels", "strict", "on_error")
+"""Options that have no meaning for volumes."""
 
 
 @dataclass(frozen=True)
@@ -149,11 +154,12 @@ def command(paths: tuple[Path | str, ...], named: tuple[str, ...], **values: Any
     """Score FUSED, made from A (infrared, MRI) and B (visible, CT, PET, SPECT).
 
     They are three files, or three folders whose files are matched by stem; or A alone is a CSV file with the columns a,
-    b and optionally name. With --fused only A and B are given. The table goes to stdout, everything else to stderr.
+    b and optionally name; or medical volumes, NIfTI or DICOM, scored slice by slice. With --fused only A and B are given.
+    The table goes to stdout, everything else to stderr.
     """
     cluster = ClusterArguments.taken_from(values)
     as_json = values["as_json"] or values["form"] == "json"
-    with json_document(as_json) as document, cluster.opened() as mirror:
+    with json_document(as_json) as document, cluster.opened() as mirror, ExitStack() as stack:
         if values["out"] is not None:
             values["out"] = cluster.target(values["out"], mirror)
         arguments = EvaluateArguments.taken_from({**values, "cluster": cluster})
@@ -171,7 +177,7 @@ def command(paths: tuple[Path | str, ...], named: tuple[str, ...], **values: Any
         methods = {_name(there[0]): there[0]}
         if named:
             methods = named_methods(named, lambda text: cluster.source(text, mirror))
-        _evaluate(methods, a, b, arguments, mirror, document)
+        _evaluate(methods, a, b, arguments, mirror, document, stack)
 
 
 def named_methods(named: tuple[str, ...], place: Callable[[str], Path] = Path) -> dict[str, Path]:
@@ -203,8 +209,9 @@ def _evaluate(
     arguments: EvaluateArguments,
     mirror: Mirror,
     document: dict[str, Any],
+    stack: ExitStack,
 ) -> None:
-    """Find, score and show; `document` gets what `--json` prints."""
+    """Find, score and show; `document` gets what `--json` prints, `stack` what is removed afterwards."""
     import torch
 
     from polyfuse.evaluation import (
@@ -213,7 +220,6 @@ def _evaluate(
         check_inputs_stay,
         check_ready,
         choose_metrics,
-        find_items,
         make_report,
     )
     from polyfuse.evaluation.shares import share_settings
@@ -227,11 +233,10 @@ def _evaluate(
     published, published_notes = _published(a, arguments, say)
     if arguments.out is not None:
         check_ready(arguments.out, metrics, charts=not arguments.no_charts, overwrite=arguments.overwrite)
-    items, notes = find_items(
-        methods, a, b, match=arguments.match, skip_missing=arguments.on_error == "skip", shard=arguments.cluster.shard
-    )
+    items, notes, groups = _found(methods, a, b, arguments, stack)
     if arguments.out is not None:
-        inputs = [path for item in items for path in (item.pair.a, item.pair.b, *item.fused.values())]
+        pictures = [path for item in items for path in (item.pair.a, item.pair.b, *item.fused.values())]
+        inputs = [*pictures, *([] if groups is None or b is None else [b, *methods.values()])]
         check_inputs_stay(arguments.out, metrics, [a, *inputs], charts=not arguments.no_charts)
     for note in (*published_notes, *notes):
         say(note)
@@ -252,9 +257,23 @@ def _evaluate(
     settings = arguments.settings(methods, a, b, mirror)
     if arguments.cluster.is_share:
         settings["shard"] = share_settings(arguments.cluster.shard, collected)
-    report = make_report(collected, task, _rows(methods, task), published=published, settings=settings)
+    rows = _rows(methods, task)
+    report = make_report(collected, task, rows, published=published, settings=settings, groups=groups)
     _show(report, arguments, mirror, document, say)
     _raise_partial(collected)
+
+
+def _found(methods: dict[str, Path], a: Path, b: Path | None, arguments: EvaluateArguments, stack: ExitStack) -> Found:
+    """The pictures to score, notes, and their groups: those of files, or of volumes, slices that `stack` removes."""
+    from polyfuse.evaluation import find_items
+
+    sources = [path for path in (a, b) if path is not None]
+    if all_volumes(sources, list(methods.values())) and b is not None:
+        refuse(FOR_PICTURES)
+        return stack.enter_context(slices_of(methods, a, b))
+    skip = arguments.on_error == "skip"
+    items, notes = find_items(methods, a, b, match=arguments.match, skip_missing=skip, shard=arguments.cluster.shard)
+    return items, notes, None
 
 
 def _merge(arguments: EvaluateArguments, mirror: Mirror, document: dict[str, Any]) -> None:

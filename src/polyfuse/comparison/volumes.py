@@ -18,11 +18,13 @@ from polyfuse.families.spec import FusionModel
 from polyfuse.fusion import FuseOptions
 from polyfuse.pages import check_page
 from polyfuse.pages.volumes import ShownVolume, VoxelGrid, write_volume_page
+from polyfuse.registry import VOLUME_DEFAULT
 from polyfuse.volumes import VolumeOptions
 from polyfuse.volumes.colour_maps import palette
 from polyfuse.volumes.fusing import VolumeFusion
 from polyfuse.volumes.kinds import stem_of
 from polyfuse.volumes.looking import Look, Looking, open_looking
+from polyfuse.volumes.run import NOT_FOR_CT
 from polyfuse.volumes.sources import files_of
 from polyfuse.volumes.viewing import MOST_VOXELS, ViewingGrid, viewing_grid
 from polyfuse.volumes.volume import slab
@@ -91,12 +93,15 @@ def make_volume_page(
     given = [request.a, request.b, *request.fused.values()]
     check_page(out_dir, [*given, *(path for one in given for path in files_of(one))], overwrite=overwrite)
     looking = open_looking(request.a, request.b, request.fused, (request.name_a, request.name_b))
+    told: list[str] = []
     for name, model in request.models.items():
         made = VolumeFusion(looking.seen, model, FuseOptions(), VolumeOptions()).run()
         looking = looking.with_fused(name, made.volume, made.volume.unit)
-        tell(name, list(made.notes), None)
+        told += [f"{name}: {note}" for note in made.notes]
+        if model.provenance.name == VOLUME_DEFAULT and "CT" in [look.source.modality for look in looking.looks[:2]]:
+            told.append(NOT_FOR_CT.format(name))
     grid = viewing_grid(looking.seen.together.a, request.most_voxels)
-    notes = [*looking.notes, *_fewer(grid, looking)]
+    notes = [*looking.notes, *told, *_fewer(grid, looking)]
     tell("volumes", notes, None)
     names = [look.name for look in looking.looks]
     if names[0] == names[1]:

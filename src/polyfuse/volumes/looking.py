@@ -109,7 +109,7 @@ class Looking:
         return replace(self, looks=(*self.looks, look), notes=tuple(notes))
 
 
-def open_looking(a: Path, b: Path, fused: Mapping[str, Path], names: Sequence[str] = ("a", "b")) -> Looking:
+def open_looking(a: Path, b: Path, fused: Mapping[str, Path], names: Sequence[str] = ("", "")) -> Looking:
     """Read volumes to look at; windows, colours, resampling and move are those of the first record found.
 
     Args:
@@ -134,6 +134,8 @@ def open_looking(a: Path, b: Path, fused: Mapping[str, Path], names: Sequence[st
     if how.frame is not None:
         sources = read_volume(a, how.frame), read_volume(b, how.frame)
     seen, notes = seen_of(sources, how, record.move)
+    told = [f"{letter}: {note}" for letter, volume in zip("ab", sources, strict=True) for note in volume.notes]
+    notes = (*told, *notes)
     if any(other is not None and not _alike(record, other) for other in records.values()):
         notes = (*notes, "the records of fused volumes differ in how sources were seen: shown as the first one says")
     called = [name or volume.modality or letter for name, volume, letter in zip(names, sources, "ab", strict=True)]
@@ -143,8 +145,8 @@ def open_looking(a: Path, b: Path, fused: Mapping[str, Path], names: Sequence[st
     )
     looking = Looking(seen, looks, notes)
     for name, path in fused.items():
-        told = records[name]
-        looking = looking.with_fused(name, read_volume(path), None if told is None else told.values)
+        own = records[name]
+        looking = looking.with_fused(name, read_volume(path), None if own is None else own.values)
     return looking
 
 

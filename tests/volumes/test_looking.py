@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from polyfuse import registry
 from polyfuse.errors import InputError, UsageError
+from polyfuse.volumes import fuse_volumes
 from polyfuse.volumes.looking import open_looking
 from polyfuse.volumes.resample import resampled
 from polyfuse.volumes.viewing import viewing_grid
@@ -58,13 +60,22 @@ def fuse(polyfuse, *arguments):
 
 def test_sources_are_seen_as_the_record_beside_the_result_says(polyfuse, pair, tmp_path) -> None:
     fuse(polyfuse, "-o", "f.nii.gz", "--window", "bone", "--colour-map", "pet", "--range-b", "0,4")
-    a, b, fused = open_looking(*pair, {"f": tmp_path / "f.nii.gz"}).looks
+    a, b, fused = open_looking(pair[0], pair[1], {"f": tmp_path / "f.nii.gz"}).looks
     assert (a.window.low, a.window.high) == (-500, 1300)
     assert (b.window.high, b.colour_map) == (4, "pet")
-    assert fused.black_and_white == (0, 255, "")
+    assert fused.black_and_white == (0.0, 255.0, "")
     (tmp_path / "f.nii.gz.json").unlink()
-    a, b, _ = open_looking(*pair, {"f": tmp_path / "f.nii.gz"}).looks
+    a, b, _ = open_looking(pair[0], pair[1], {"f": tmp_path / "f.nii.gz"}).looks
     assert (a.window.mode, b.colour_map) == ("soft", "hot-iron")
+
+
+def test_b_lies_where_the_record_moved_it(pair, tmp_path) -> None:
+    move = np.eye(4)
+    move[0, 3] = 4.0  # two voxels
+    fuse_volumes(pair[0], pair[1], tmp_path / "f.nii.gz", model=registry.load("average"), move=move)
+    looking = open_looking(pair[0], pair[1], {"f": tmp_path / "f.nii.gz"})
+    grid, b = looking.seen.together.a, looking.looks[1]
+    assert np.array_equal(b.on(grid.affine, grid.shape).loaded()[:-2], b.source.loaded()[2:])
 
 
 @pytest.mark.parametrize(
@@ -81,7 +92,7 @@ def test_a_record_of_other_sources_or_with_nonsense_is_not_believed(polyfuse, pa
     record = json.loads((tmp_path / "f.nii.gz.json").read_text())
     change(record)
     (tmp_path / "f.nii.gz.json").write_text(json.dumps(record))
-    assert open_looking(*pair, {"f": tmp_path / "f.nii.gz"}).looks[0].window.mode == "soft"
+    assert open_looking(pair[0], pair[1], {"f": tmp_path / "f.nii.gz"}).looks[0].window.mode == "soft"
 
 
 def test_grey_results_are_shown_by_what_they_hold(polyfuse, pair, tmp_path, write_nifti) -> None:
@@ -90,10 +101,10 @@ def test_grey_results_are_shown_by_what_they_hold(polyfuse, pair, tmp_path, writ
     fuse(polyfuse, "-o", "dicom.dcm", "--grey")
     other = write_nifti(tmp_path / "other.nii.gz", np.linspace(3, 99, 450).reshape(10, 9, 5), np.diag([2.0, 2, 3, 1]))
     paths = {name: tmp_path / name for name in ("plain.nii.gz", "hu.nii.gz", "dicom.dcm")} | {"other": other}
-    looking = open_looking(*pair, paths)
+    looking = open_looking(pair[0], pair[1], paths)
     a, _, *fused = looking.looks
-    assert fused[0].black_and_white == fused[2].black_and_white == (0, 1, "luminance")
-    assert fused[1].black_and_white == (-150, 250, "HU")
+    assert fused[0].black_and_white == fused[2].black_and_white == (0.0, 1.0, "luminance")
+    assert fused[1].black_and_white == (-150.0, 250.0, "HU")
     assert fused[3].window.mode.startswith("percentile")
     assert any(note.startswith("other: window") for note in looking.notes)
     grid = looking.seen.together.a
@@ -106,9 +117,9 @@ def test_grey_results_are_shown_by_what_they_hold(polyfuse, pair, tmp_path, writ
 
 def test_a_fused_volume_that_is_a_source_or_lies_elsewhere_is_refused(pair, tmp_path, write_nifti) -> None:
     with pytest.raises(UsageError, match="as a source"):
-        open_looking(*pair, {"f": pair[0]})
+        open_looking(pair[0], pair[1], {"f": pair[0]})
     far = np.diag([2.0, 2, 3, 1])
     far[:3, 3] = 1000
     path = write_nifti(tmp_path / "far.nii.gz", np.ones((4, 4, 4), np.float32), far)
     with pytest.raises(InputError, match="do not overlap"):
-        open_looking(*pair, {"f": path})
+        open_looking(pair[0], pair[1], {"f": path})

@@ -154,8 +154,8 @@ def command(paths: tuple[Path | str, ...], named: tuple[str, ...], **values: Any
     """Score FUSED, made from A (infrared, MRI) and B (visible, CT, PET, SPECT).
 
     They are three files, or three folders whose files are matched by stem; or A alone is a CSV file with the columns a,
-    b and optionally name; or medical volumes, NIfTI or DICOM, scored by slices. With --fused only A and B are given. The
-    table goes to stdout, everything else to stderr.
+    b and optionally name; or medical volumes, NIfTI or DICOM, scored by slices. With --fused only A and B are given.
+    The table goes to stdout, everything else to stderr.
     """
     cluster = ClusterArguments.taken_from(values)
     as_json = values["as_json"] or values["form"] == "json"

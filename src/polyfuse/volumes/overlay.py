@@ -31,17 +31,11 @@ class Plane:
 
     name: str
     across: int
-    """World axis that increases to the right, reversed for those of `is_mirrored`."""
+    """World axis that increases to the left: the patient's right is there, or the front, as radiologists look."""
     up: int
-    is_mirrored: bool
-    """Whether the patient's right is on the left, as radiologists look."""
 
 
-PLANES = (
-    Plane("axial", 0, 1, True),
-    Plane("coronal", 0, 2, True),
-    Plane("sagittal", 1, 2, False),
-)
+PLANES = (Plane("axial", 0, 1), Plane("coronal", 0, 2), Plane("sagittal", 1, 2))
 
 
 def draw_overlay(a: Volume, b: Volume, registration: Registration) -> Canvas:
@@ -71,7 +65,7 @@ def draw_overlay(a: Volume, b: Volume, registration: Registration) -> Canvas:
     foot = (
         f"Fields of {SQUARE:.0f} mm show a and b in turn, each in its own range of grey; "
         "where the move is right, outlines run on from one to the next.\n"
-        "Axial and coronal: the patient's right is on the left. Sagittal: the front is on the right."
+        "Axial and coronal: the patient's right is on the left. Sagittal: the front is on the left."
     )
     return sheet("registration", line, rows, _WIDTH, foot)
 
@@ -135,8 +129,8 @@ def _grid(a: Volume, plane: Plane, centre: NDArray[np.float64]) -> tuple[Affine,
     affine = np.zeros((4, 4))
     affine[3, 3] = 1
     affine[:3, 3] = centre
-    affine[plane.across, 0] = -step if plane.is_mirrored else step
-    affine[plane.across, 3] = high[plane.across] - step / 2 if plane.is_mirrored else low[plane.across] + step / 2
+    affine[plane.across, 0] = -step
+    affine[plane.across, 3] = high[plane.across] - step / 2
     affine[plane.up, 1] = -step
     affine[plane.up, 3] = high[plane.up] - step / 2
     affine[({0, 1, 2} - {plane.across, plane.up}).pop(), 2] = step

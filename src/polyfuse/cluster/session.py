@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from polyfuse._version import __version__
@@ -77,8 +78,8 @@ def started(workers: Workers) -> Iterator[int]:
     wanted = dict(_QUIET)
     if workers.address is None:
         # Ray listens on all addresses of this machine and hears who has the token (versions that know none hear all).
-        # It lives as long as the run; left alone, Ray would write one into the home folder.
-        wanted["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        # Left alone, Ray would write one into the home folder.
+        wanted["RAY_AUTH_TOKEN"] = _token()
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update({name: value for name, value in wanted.items() if before[name] is None})  # the user's stay
     try:
@@ -96,6 +97,12 @@ def started(workers: Workers) -> Iterator[int]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@cache
+def _token() -> str:
+    """The token of every cluster that this process starts: Ray reads it once in the life of a process."""
+    return secrets.token_hex(32)
 
 
 def _ray() -> Any:

@@ -64,7 +64,7 @@ class _OnnxSession:
         try:
             import onnxruntime
         except ImportError as error:
-            raise DependencyError('--engine onnx needs onnxruntime: pip install "polyfuse[onnx-runtime]".') from error
+            raise DependencyError('--engine onnx needs onnxruntime: pip install "polyfuse[onnx]".') from error
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # what goes wrong is told by the exception
         options.add_session_config_entry(_NO_SPINNING, "0")  # waiting threads would take cores from decoding
@@ -92,7 +92,7 @@ class _OpenVinoSession:
         try:
             import openvino
         except ImportError as error:
-            raise DependencyError('--engine openvino needs OpenVINO: pip install "polyfuse[openvino]".') from error
+            raise DependencyError("--engine openvino needs OpenVINO: pip install openvino.") from error
         core = openvino.Core()
         config: dict[str, Any] = {"INFERENCE_PRECISION_HINT": hint}
         if threads is not None:

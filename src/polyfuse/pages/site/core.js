@@ -98,6 +98,29 @@
     };
   };
 
+  const waiting = new Map();
+
+  /** Called by the files beside a page: the content of one has come. */
+  app.arrived = function (key, content) {
+    const taker = waiting.get(key);
+    waiting.delete(key);
+    if (taker) taker(content);
+  };
+
+  /** The content of a file beside the page, which is a script: a page that is opened from disk may load no other. */
+  app.contentOf = (key) =>
+    new Promise((resolve, reject) => {
+      waiting.set(key, resolve);
+      const script = app.el("script", { src: `${app.data.root}/${key}.js` });
+      script.onload = () => script.remove();
+      script.onerror = () => {
+        script.remove();
+        waiting.delete(key);
+        reject(new Error(`The file ${app.data.root}/${key}.js is missing beside this page.`));
+      };
+      document.head.append(script);
+    });
+
   app.shuffle = function (items, random) {
     const result = items.slice();
     for (let last = result.length - 1; last > 0; last -= 1) {

@@ -4,33 +4,12 @@
   const MOST_PIXELS = 200e6; // of pictures that are kept at a time; four bytes each
   const LARGE = 3e6; // pixels above which smaller copies are made, so that a picture that is zoomed out draws fast
   const kept = new Map();
-  const waiting = new Map();
-
-  /** Called by the files of pictures: a picture's content has come. */
-  app.arrived = function (key, address) {
-    const taker = waiting.get(key);
-    waiting.delete(key);
-    if (taker) taker(address);
-  };
 
   /** Where a small copy of a picture is. */
   app.thumbnail = (key) => (app.data.thumbnails ? app.data.thumbnails[key] : `${app.data.root}/${key}.jpg`);
 
   /** The content of a picture as an address that an image element takes. */
-  function addressOf(key) {
-    if (app.data.pictures) return Promise.resolve(app.data.pictures[key]);
-    return new Promise((resolve, reject) => {
-      waiting.set(key, resolve);
-      const script = app.el("script", { src: `${app.data.root}/${key}.js` });
-      script.onload = () => script.remove();
-      script.onerror = () => {
-        script.remove();
-        waiting.delete(key);
-        reject(new Error(`The file ${app.data.root}/${key}.js is missing beside this page.`));
-      };
-      document.head.append(script);
-    });
-  }
+  const addressOf = (key) => (app.data.pictures ? Promise.resolve(app.data.pictures[key]) : app.contentOf(key));
 
   /** A picture of which the whole is in memory. */
   class Picture {

@@ -1,30 +1,7 @@
 // Voxels: loaded from the files beside the page, unpacked, and made into pictures of slices.
 "use strict";
 (function (app) {
-  const waiting = new Map();
-
   const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-
-  /** Called by the files of volumes: packed voxels have come. */
-  app.arrived = function (key, text) {
-    const taker = waiting.get(key);
-    waiting.delete(key);
-    if (taker) taker(text);
-  };
-
-  function textOf(key) {
-    return new Promise((resolve, reject) => {
-      waiting.set(key, resolve);
-      const script = app.el("script", { src: `${app.data.root}/${key}.js` });
-      script.onload = () => script.remove();
-      script.onerror = () => {
-        script.remove();
-        waiting.delete(key);
-        reject(new Error(`The file ${app.data.root}/${key}.js is missing beside this page.`));
-      };
-      document.head.append(script);
-    });
-  }
 
   async function unpacked(text) {
     if (typeof DecompressionStream === "undefined") throw new Error("This browser is too old to unpack volumes: use one of 2023 or later.");
@@ -44,7 +21,7 @@
     }
 
     load() {
-      if (!this.loading) this.loading = textOf(this.key).then(unpacked).then((values) => (this.values = values));
+      if (!this.loading) this.loading = app.contentOf(this.key).then(unpacked).then((values) => (this.values = values));
       return this.loading;
     }
 

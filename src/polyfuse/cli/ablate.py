@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from polyfuse.cli.completion import complete_families, complete_recipes
-from polyfuse.cli.options import PATH, Arguments, talk_options
+from polyfuse.cli.options import Arguments, talk_options
 from polyfuse.cli.output import in_words, json_document, speaker, table_width
+from polyfuse.cli.values import PATH
 from polyfuse.errors import PartialError, TrainingError
 from polyfuse.registry.catalogue import names_with
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from polyfuse.cli.align_words import in_words, refusal, told
-from polyfuse.cli.options import PATH, Arguments, talk_options
+from polyfuse.cli.options import Arguments, talk_options
 from polyfuse.cli.output import json_document, print_path, speaker
 from polyfuse.cli.progress import progress
+from polyfuse.cli.values import PATH
 from polyfuse.errors import InputError, UsageError
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from polyfuse.cli.benchmark_options import BenchmarkArguments, listed
-from polyfuse.cli.options import PATH, SHARE, talk_options
+from polyfuse.cli.options import talk_options
 from polyfuse.cli.output import json_document, print_path, speaker
 from polyfuse.cli.progress import progress
+from polyfuse.cli.values import PATH, SHARE
 from polyfuse.errors import PartialError
 
 if TYPE_CHECKING:

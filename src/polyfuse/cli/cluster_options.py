@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from polyfuse.cli.options import SHARE, Arguments, Command, is_address, stack
+from polyfuse.cli.options import Arguments, Command, stack
+from polyfuse.cli.values import SHARE, is_address
 from polyfuse.errors import UsageError
 
 if TYPE_CHECKING:

@@ -13,9 +13,10 @@ import click
 from polyfuse.cli.compare_volumes import compare_volumes
 from polyfuse.cli.completion import complete_metrics
 from polyfuse.cli.evaluate import named_methods
-from polyfuse.cli.options import PATH, Arguments, talk_options, two_cameras
+from polyfuse.cli.options import Arguments, talk_options, two_cameras
 from polyfuse.cli.output import json_document, print_path, speaker
 from polyfuse.cli.progress import progress
+from polyfuse.cli.values import PATH
 from polyfuse.cli.volume_inputs import all_volumes, is_given, refuse
 from polyfuse.errors import PartialError, UsageError
 

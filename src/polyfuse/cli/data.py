@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from polyfuse.cli.options import PATH, talk_options
+from polyfuse.cli.options import talk_options
 from polyfuse.cli.output import json_document, speaker
+from polyfuse.cli.values import PATH
 from polyfuse.errors import UsageError
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from polyfuse.cli.options import PATH, ModelArguments, model_options, talk_options
+from polyfuse.cli.options import ModelArguments, model_options, talk_options
 from polyfuse.cli.output import speaker
+from polyfuse.cli.values import PATH
 
 
 @click.command("demo")

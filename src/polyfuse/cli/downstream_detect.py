@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from polyfuse.cli.downstream_options import NamedFile, RowArguments, by_name, compare_options, given_pairs, row_options
-from polyfuse.cli.options import PATH, Arguments, talk_options
+from polyfuse.cli.options import Arguments, talk_options
 from polyfuse.cli.output import json_document, speaker, table_width
 from polyfuse.cli.progress import progress
+from polyfuse.cli.values import PATH
 from polyfuse.errors import UsageError
 
 if TYPE_CHECKING:

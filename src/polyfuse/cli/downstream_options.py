@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from polyfuse.cli.completion import complete_models
-from polyfuse.cli.options import PATH, Arguments, Command, stack
+from polyfuse.cli.options import Arguments, Command, stack
+from polyfuse.cli.values import PATH
 from polyfuse.errors import UsageError
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ import click
 
 from polyfuse.cli.downstream_options import compare_options, row_options
 from polyfuse.cli.downstream_training import TrainingArguments, fuse_all, run_all, training_options, warn_of_overlap
-from polyfuse.cli.options import PATH, talk_options
+from polyfuse.cli.options import talk_options
 from polyfuse.cli.output import json_document, speaker, table_width
+from polyfuse.cli.values import PATH
 
 if TYPE_CHECKING:
     from polyfuse.downstream.rows import Contestants

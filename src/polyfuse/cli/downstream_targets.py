@@ -12,9 +12,10 @@ import click
 
 from polyfuse.cli.downstream_options import RowArguments, row_options
 from polyfuse.cli.downstream_training import prepare
-from polyfuse.cli.options import PATH, talk_options
+from polyfuse.cli.options import talk_options
 from polyfuse.cli.output import json_document, speaker, table_width
 from polyfuse.cli.progress import progress
+from polyfuse.cli.values import PATH
 from polyfuse.errors import UsageError
 
 if TYPE_CHECKING:

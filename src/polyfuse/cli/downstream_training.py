@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from polyfuse.cli.downstream_options import RowArguments
-from polyfuse.cli.options import PATH, Command, stack
+from polyfuse.cli.options import Command, stack
 from polyfuse.cli.progress import progress
+from polyfuse.cli.values import PATH
 
 if TYPE_CHECKING:
     from polyfuse.downstream.published import Task

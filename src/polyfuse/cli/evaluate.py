@@ -14,9 +14,10 @@ import click
 from polyfuse.cli.cluster_options import RAY, ClusterArguments, cluster_options
 from polyfuse.cli.completion import complete_metrics
 from polyfuse.cli.evaluate_volumes import Found, slices_of
-from polyfuse.cli.options import PATH, PLACE, Arguments, talk_options, two_cameras
+from polyfuse.cli.options import Arguments, talk_options, two_cameras
 from polyfuse.cli.output import json_document, speaker, table_width
 from polyfuse.cli.progress import progress
+from polyfuse.cli.values import PATH, PLACE
 from polyfuse.cli.volume_inputs import all_volumes, refuse
 from polyfuse.errors import PartialError, UsageError
 

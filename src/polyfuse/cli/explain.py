@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from polyfuse.cli.options import (
-    PATH,
     Arguments,
     ModelArguments,
     PictureArguments,
@@ -20,6 +19,7 @@ from polyfuse.cli.options import (
 )
 from polyfuse.cli.output import json_document, speaker
 from polyfuse.cli.progress import progress
+from polyfuse.cli.values import PATH
 from polyfuse.errors import UsageError
 
 if TYPE_CHECKING:

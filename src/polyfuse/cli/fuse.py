@@ -19,17 +19,10 @@ from polyfuse.cli.fuse_options import (
     engine_options,
     file_options,
 )
-from polyfuse.cli.options import (
-    PLACE,
-    ModelArguments,
-    PictureArguments,
-    is_address,
-    model_options,
-    picture_options,
-    talk_options,
-)
+from polyfuse.cli.options import ModelArguments, PictureArguments, model_options, picture_options, talk_options
 from polyfuse.cli.output import json_document, print_path, speaker
 from polyfuse.cli.progress import progress
+from polyfuse.cli.values import PLACE, is_address
 from polyfuse.cli.volume_options import VolumeArguments, volume_options
 from polyfuse.cli.volumes import are_volumes, fuse_volumes
 from polyfuse.errors import PartialError, PolyfuseError, UsageError

@@ -10,15 +10,7 @@ from typing import Any, Literal
 import click
 
 from polyfuse.cli.cluster_options import RAY, ClusterArguments, cluster_options
-from polyfuse.cli.options import (
-    EXPORTED,
-    TORCH,
-    Arguments,
-    Command,
-    ModelArguments,
-    PictureArguments,
-    stack,
-)
+from polyfuse.cli.options import EXPORTED, TORCH, Arguments, Command, ModelArguments, PictureArguments, stack
 from polyfuse.cli.volume_options import VolumeArguments
 from polyfuse.errors import UsageError
 

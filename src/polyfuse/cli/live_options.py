@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from polyfuse.cli.options import (
-    Arguments,
-    Command,
-    KeyValue,
-    colour_source,
-    mapping_options,
-    size_options,
-    stack,
-)
+from polyfuse.cli.options import Arguments, Command, colour_source, mapping_options, size_options, stack
+from polyfuse.cli.values import KeyValue
 from polyfuse.errors import UsageError
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from typing import Literal
 import click
 
 from polyfuse.cli.completion import complete_cards, complete_families, complete_models
-from polyfuse.cli.options import PATH, KeyValue, talk_options
+from polyfuse.cli.options import talk_options
 from polyfuse.cli.output import print_json, speaker
+from polyfuse.cli.values import PATH, KeyValue
 from polyfuse.errors import UsageError
 from polyfuse.registry.catalogue import names_with
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from polyfuse.cli.completion import complete_models
-from polyfuse.cli.options import Arguments, MemorySize, talk_options
+from polyfuse.cli.options import Arguments, talk_options
 from polyfuse.cli.output import speaker
+from polyfuse.cli.values import MemorySize
 from polyfuse.listening.address import LOCAL
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ import click
 from click.core import ParameterSource
 
 from polyfuse.cli.completion import bundled_recipes, complete_recipes
-from polyfuse.cli.options import PATH, talk_options
+from polyfuse.cli.options import talk_options
 from polyfuse.cli.output import in_words, speaker
+from polyfuse.cli.values import PATH
 from polyfuse.errors import InputError, Stopped, UsageError
 
 if TYPE_CHECKING:

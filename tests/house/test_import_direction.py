@@ -50,7 +50,7 @@ ROOMS: dict[str, set[str]] = {
         "io",
         "listening",
     },
-    "service": {"fusion", "evaluation", "registry", "families", "alignment", "radiometric", "io", "listening"},
+    "service": {"fusion", "engines", "evaluation", "registry", "alignment", "radiometric", "io", "listening"},
     "ablation": {"train", "evaluation", "fusion", "registry", "metrics", "data", "io"},
     "downstream": {"fusion", "evaluation", "registry", "train", "data", "drawing", "transforms", "io", "ops"},
     "benchmark": {

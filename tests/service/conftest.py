@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from polyfuse import registry
 from polyfuse.io import write_picture
 from polyfuse.service import Limits, Settings
 from polyfuse.service.journal import Journal
+from polyfuse.service.models import load_models
 from polyfuse.service.server import Server
 
 BOUNDARY = "4f1b0c"
@@ -121,7 +121,7 @@ def started() -> Iterator[Callable[..., Client]]:
         log = io.StringIO()
         chosen = Settings(models, port=0, limits=limits or Limits(), **settings)
         # Listens on this machine whatever it is told, so that tests need no address of another one.
-        loaded = {name: registry.load(name) for name in models}
+        loaded = load_models(chosen, lambda _: None)
         server = Server(replace(chosen, host="127.0.0.1"), loaded, Journal("json", log))
         thread = threading.Thread(target=server.run)
         thread.start()

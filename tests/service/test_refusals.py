@@ -109,6 +109,8 @@ def test_request_that_is_too_large_is_refused_before_and_while_it_is_read(starte
     with connection:
         head = "POST /fuse HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n"
         connection.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
+        part = b'--x\r\nContent-Disposition: form-data; name="a"; filename="a.png"\r\n\r\n'
+        connection.sendall(b"%x\r\n" % len(part) + part + b"\r\n")
         for _ in range(6):
             connection.sendall(b"3e8\r\n" + bytes(1000) + b"\r\n")
         assert b" 413 " in connection.recv(200)

@@ -35,6 +35,7 @@ class ServeArguments(Arguments):
     memory: int | None
     device: str
     precision: Literal["float32", "bf16", "tf32", "auto"]
+    engine: Literal["onnx", "openvino"]
     threads: int | None
     log_format: Literal["json", "text"]
 
@@ -49,6 +50,7 @@ class ServeArguments(Arguments):
             self.token,
             self.device,
             self.precision,
+            self.engine,
             self.threads,
             self.log_format,
             Limits(self.queue, self.max_request, self.max_pixels, self.timeout, self.memory),
@@ -61,7 +63,7 @@ class ServeArguments(Arguments):
     multiple=True,
     metavar="NAME",
     shell_complete=complete_models,
-    help="Model to load, or NAME=WEIGHTS; repeat it. The first is the default.",
+    help="Model to load, NAME=WEIGHTS, or a FILE.onnx of polyfuse models export; repeat it. The first is the default.",
 )
 @click.option(
     "--host",
@@ -122,6 +124,13 @@ class ServeArguments(Arguments):
     default="float32",
     show_default=True,
     help="Arithmetic; auto takes bf16 where this machine multiplies it fast.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["onnx", "openvino"]),
+    default="onnx",
+    show_default=True,
+    help="What runs a FILE.onnx.",
 )
 @click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads; default is all cores.")
 @click.option(

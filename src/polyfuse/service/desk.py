@@ -9,16 +9,17 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from polyfuse.errors import UsageError
-from polyfuse.families.spec import FusionModel
+from polyfuse.errors import DependencyError, UsageError
+from polyfuse.fusion.models import Model
 from polyfuse.io.source import shown
 from polyfuse.service.answers import JSON, RefusedError, told, wanted_format
 from polyfuse.service.fields import EVALUATE_FIELDS, EVALUATE_FILES, FUSE_FIELDS, FUSE_FILES, Field, parse_fields
 from polyfuse.service.figures import MEDIA_TYPE
 from polyfuse.service.gate import FACTS, Service
 from polyfuse.service.jobs import Ticket
+from polyfuse.service.models import model_facts
 from polyfuse.service.uploads import Upload, read_form, texts
-from polyfuse.service.work import Fused, check_partner, evaluate, fuse
+from polyfuse.service.work import Fused, check_partner, fuse
 
 SCHEMA = 1
 """Version of the JSON documents."""
@@ -88,14 +89,20 @@ class Desk:
 
         def prepare(uploads: Mapping[str, Upload], given: Mapping[str, str]) -> Work:
             values = parse_fields(given, EVALUATE_FIELDS)
-            return lambda ticket: document(evaluate(uploads, values, settings.device, settings.limits, ticket))
+
+            def work(ticket: Ticket) -> Reply:
+                from polyfuse.service.scores import evaluate  # PyTorch is not everywhere
+
+                return document(evaluate(uploads, values, settings.device, settings.limits, ticket))
+
+            return work
 
         return await self._worked(request, EVALUATE_FILES, ["fused", "a", "b"], prepare)
 
     async def models(self, request: Any) -> Reply:
         """`GET /models`: those that are loaded."""
         models = self._service.models
-        facts = [_model_facts(model) for model in models.values()]
+        facts = [model_facts(model) for model in models.values()]
         return document({"schema": SCHEMA, "default": next(iter(models)), "models": facts})
 
     async def health(self, request: Any) -> Reply:
@@ -118,6 +125,7 @@ class Desk:
 
         Raises:
             RefusedError: If there is no room, the form is wrong, it takes too long, or the client left.
+            DependencyError: If it needs PyTorch, and there is none.
             PolyfuseError: Of the work.
         """
         worker, seconds = self._service.worker, self._service.settings.limits.seconds
@@ -132,6 +140,10 @@ class Desk:
             if form is None:
                 raise RefusedError(408, f"{late} to send the request: send smaller pictures.") from error
             raise RefusedError(504, f"{late}: send smaller pictures, or ask when less is going on.") from error
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            raise DependencyError("this needs PyTorch, without which this service runs: ask another one.") from error
         finally:
             if form is not None:
                 await form.close()
@@ -168,7 +180,7 @@ def _picture_reply(fused: Fused, media_type: str, *, as_json: bool) -> Reply:
     )
 
 
-def _model(service: Service, name: str) -> FusionModel:
+def _model(service: Service, name: str) -> Model:
     """A loaded model by its name.
 
     Raises:
@@ -182,14 +194,3 @@ def _model(service: Service, name: str) -> FusionModel:
         names = ", ".join(models)
         raise UsageError(f"model {shown(name, most=60)!r} is not loaded: use {names}, or start with --model.")
     return known[name.lower()]
-
-
-def _model_facts(model: FusionModel) -> dict[str, Any]:
-    """What `GET /models` says of a model."""
-    return {
-        "name": model.provenance.name,
-        "family": model.spec.family,
-        "weights_sha256": model.provenance.weights_sha256,
-        "precision": model.precision or "float32",
-        "device": str(model.device),
-    }

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from polyfuse.families.spec import FusionModel
+from polyfuse.fusion.models import Model
 from polyfuse.listening.address import HEADERS, is_local, names_this_machine
 from polyfuse.service.answers import GONE, JSON, RefusedError, told
 from polyfuse.service.figures import Figures
@@ -44,7 +44,7 @@ class Service:
         journal: Takes the log.
     """
 
-    def __init__(self, settings: Settings, models: Mapping[str, FusionModel], worker: Worker, journal: Journal) -> None:
+    def __init__(self, settings: Settings, models: Mapping[str, Model], worker: Worker, journal: Journal) -> None:
         self.settings, self.models, self.worker, self.journal = settings, models, worker, journal
         self.figures = Figures()
         self.stopping = False

@@ -8,19 +8,15 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-import torch
-
-from polyfuse import registry
-from polyfuse.errors import UsageError
-from polyfuse.families.spec import FusionModel
+from polyfuse.fusion.models import Model
 from polyfuse.listening.address import listen, web_address
 from polyfuse.service.app import check_packages, make_app
 from polyfuse.service.gate import Gate, Service
 from polyfuse.service.jobs import Worker
 from polyfuse.service.journal import Journal
+from polyfuse.service.models import load_models, set_threads
 from polyfuse.service.settings import Settings
 
 LONGEST_IDLE = 10.0
@@ -35,28 +31,6 @@ _GRACE = 2
 """Seconds for answers to leave once nothing is worked on any more."""
 
 
-def load_models(settings: Settings, say: Callable[[str], None]) -> dict[str, FusionModel]:
-    """The models of a service by name, in the order given.
-
-    Raises:
-        UsageError: If one is unknown, or there are two of a name.
-    """
-    models: dict[str, FusionModel] = {}
-    for text in settings.models:
-        name, sign, weights = (part.strip() for part in text.partition("="))
-        if not name or (sign and not weights):
-            raise UsageError(f"--model {text!r} is no model: write NAME, or NAME=WEIGHTS.")
-        model = registry.load(
-            name, weights=Path(weights) if weights else None, device=settings.device, precision=settings.precision
-        )
-        called = model.provenance.name
-        if called in models:
-            raise UsageError(f"--model names {called} twice: drop one.")
-        models[called] = model
-        say(f"model {called}" + (": the default" if len(models) == 1 else ""))
-    return models
-
-
 class Server:
     """A service that listens.
 
@@ -69,14 +43,11 @@ class Server:
         OutputError: If nothing can listen there.
     """
 
-    def __init__(self, settings: Settings, models: dict[str, FusionModel], journal: Journal) -> None:
+    def __init__(self, settings: Settings, models: dict[str, Model], journal: Journal) -> None:
         import uvicorn
 
-        def begin() -> None:  # the number of threads is one of each thread that computes
-            if settings.threads is not None:
-                torch.set_num_threads(settings.threads)
-
-        worker = Worker(settings.limits.queue, begin)
+        # PyTorch's number of threads is one of each thread that computes
+        worker = Worker(settings.limits.queue, lambda: set_threads(settings, models))
         self.service = Service(settings, models, worker, journal)
         config = uvicorn.Config(
             Gate(make_app(self.service), self.service), http="h11", ws="none", loop="asyncio", lifespan="off",

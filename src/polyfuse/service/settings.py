@@ -42,7 +42,7 @@ class Settings:
     """All that a service is started with."""
 
     models: tuple[str, ...] = ("auto",)
-    """`NAME` or `NAME=WEIGHTS`; the first is taken where a request names none."""
+    """`NAME`, `NAME=WEIGHTS`, or an exported `FILE.onnx`; the first is taken where a request names none."""
     host: str = LOCAL
     """Address to listen at."""
     port: int = 8000
@@ -53,8 +53,10 @@ class Settings:
     """Where models compute."""
     precision: Literal["float32", "bf16", "tf32", "auto"] = "float32"
     """Arithmetic of the models."""
+    engine: Literal["onnx", "openvino"] = "onnx"
+    """What runs exported models."""
     threads: int | None = None
-    """Threads of PyTorch; None leaves their number to it."""
+    """Threads of PyTorch or of the engine; None leaves their number to it."""
     log_format: Literal["json", "text"] = "json"
     """How the line of a request looks."""
     limits: Limits = Limits()

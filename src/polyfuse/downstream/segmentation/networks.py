@@ -50,8 +50,9 @@ class SegFormer(nn.Module):
             raise DependencyError(
                 'SegFormer needs transformers: pip install "polyfuse[downstream-transformers]", or take --network unet.'
             ) from error
+        configured: Any = SegformerConfig  # its fields are made at run time, which type checkers do not see
         # The defaults of the configuration are B0's.
-        self.network: Any = SegformerForSemanticSegmentation(SegformerConfig(num_labels=num_classes))
+        self.network: Any = SegformerForSemanticSegmentation(configured(num_labels=num_classes))
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(N, 3, H, W) of any size to logits (N, classes, H, W)."""

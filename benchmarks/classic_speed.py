@@ -1,4 +1,4 @@
-"""Time of the methods without learned weights beside a network, as ratios, interleaved.
+"""Time of the classic methods beside a network, as ratios, interleaved.
 
 Run it after installing polyfuse, on an otherwise idle machine:
 
@@ -23,11 +23,12 @@ import torch
 from polyfuse import list_models, load
 from polyfuse.families.spec import FusionModel
 from polyfuse.ops.threads import threads_for_strips
+from polyfuse.registry import FAMILIES
 
 
 def classics() -> list[str]:
-    """Names of all methods that need no weights."""
-    return [entry.name for entry in list_models() if entry.weights is None and not entry.needs_weights]
+    """Names of all classic methods."""
+    return [entry.name for entry in list_models() if not FAMILIES[entry.family].learned]
 
 
 def measure(models: dict[str, FusionModel], size: str, repeats: int) -> dict[str, list[float]]:
@@ -48,7 +49,7 @@ def measure(models: dict[str, FusionModel], size: str, repeats: int) -> dict[str
 def main() -> None:
     """Print everything."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", default=classics(), help="all that need no weights if absent")
+    parser.add_argument("--models", nargs="+", default=classics(), help="all if absent")
     parser.add_argument("--beside", default="fnet-t16.road", help="what the ratios are to")
     parser.add_argument("--size", action="append", help="WIDTHxHEIGHT; may be repeated; 640x480 if absent")
     parser.add_argument("--threads", type=int, default=1)

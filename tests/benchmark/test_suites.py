@@ -53,6 +53,16 @@ def test_bundled_suites_can_be_read() -> None:
 
 
 @pytest.mark.slow  # loads every model
+def test_words_tell_networks_from_classic_methods() -> None:
+    networks, classics = (
+        {method.name for method in choose_models(Suite(models=(word,)))} for word in ("bundled", "classics")
+    )
+    assert not networks & classics
+    assert "fnet.road" in networks
+    assert {"laplacian", "mdlatlrr"} <= classics
+
+
+@pytest.mark.slow  # loads every model
 def test_bundled_suites_choose_models() -> None:
     names = [method.name for method in choose_models(load_suite("medical"))]
     assert {"fnet.brain", "pyrfuse.brain", "laplacian"} <= set(names)

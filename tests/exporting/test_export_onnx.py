@@ -20,6 +20,7 @@ from polyfuse.ops import pyramid
 QUICK = ["average", "laplacian", "fnet-t16.road"]
 REFUSED = {
     "lp-sr": "cannot be written as ONNX",  # its codes are pursued patch by patch
+    "mdlatlrr": "cannot be written as ONNX",  # no operator gives singular values
     "hmsd-gf": "differs from PyTorch by",  # its windows follow the size of small pictures
 }
 OTHERS = [

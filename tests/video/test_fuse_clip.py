@@ -12,7 +12,7 @@ import pytest
 import polyfuse
 from polyfuse.errors import InputError, OutputError, UsageError
 from polyfuse.families.classic import Average
-from polyfuse.registry import list_models
+from polyfuse.registry import FAMILIES, list_models
 from polyfuse.video import ClipOptions, fuse_clip
 from polyfuse.video.fusing import AHEAD, ahead
 
@@ -294,8 +294,8 @@ def test_no_more_frames_than_a_few_are_read_ahead() -> None:
 
 
 READY = [entry for entry in list_models() if not entry.needs_weights]
-QUICK = {"average", "maximum", "laplacian"}  # of the methods without weights, all of which take the same way
-LONG = {entry.name for entry in READY if entry.weights is None} - QUICK
+QUICK = {"average", "maximum", "laplacian"}  # of the classic methods, all of which take the same way
+LONG = {entry.name for entry in READY if not FAMILIES[entry.family].learned} - QUICK
 
 
 @pytest.mark.parametrize(

@@ -91,9 +91,10 @@ def choose_models(suite: Suite, only: Sequence[str] = ()) -> list[ModelMethod]:
     """
     entries = registry.list_models()
     ready = [entry.name for entry in entries if not entry.needs_weights and entry.name not in _ALWAYS]
+    learned = {entry.name for entry in entries if registry.FAMILIES[entry.family].learned}
     words = {
-        BUNDLED: [entry.name for entry in entries if entry.weights is not None],
-        CLASSICS: [entry.name for entry in entries if entry.weights is None and entry.name in ready],
+        BUNDLED: [entry.name for entry in entries if entry.weights is not None and entry.name in learned],
+        CLASSICS: [name for name in ready if name not in learned],
     }
     chosen: dict[str, ModelMethod] = {}
     for text in suite.models:

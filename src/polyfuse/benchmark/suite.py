@@ -175,8 +175,8 @@ class Suite:
     sets: tuple[str, ...] = ()
     """Names of known sets (`polyfuse benchmark` lists them) or of `[set.NAME]`; none: all of the latter."""
     models: tuple[str, ...] = ()
-    """Names of models, patterns such as "*.road", "bundled" for all weights in the box, "classics" for all methods
-    without weights; beside them every `[model.NAME]`."""
+    """Names of models, patterns such as "*.road", "bundled" for all networks in the box, "classics" for all classic
+    methods; beside them every `[model.NAME]`."""
     protocols: tuple[str, ...] = ("cddfuse",)
     """Whose conventions scores follow."""
     metrics: tuple[str, ...] = ()

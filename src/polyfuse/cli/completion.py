@@ -36,7 +36,7 @@ def bundled_weights() -> list[str]:
 
 def complete_models(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Models, as `polyfuse models list` has them."""
-    return _fitting([*bundled_weights(), *FAMILIES], incomplete)
+    return _fitting(list(dict.fromkeys([*bundled_weights(), *FAMILIES])), incomplete)
 
 
 def complete_cards(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

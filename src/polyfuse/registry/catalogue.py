@@ -66,7 +66,7 @@ _WINGS = "polyfuse.families"
 
 
 def _classic(name: str, model: str, summary: str, source: str) -> Family:
-    """The row of a method that learns nothing."""
+    """The row of a method that learns nothing, or whose few weights come with polyfuse under its own name."""
     return Family(name, f"{_WINGS}.classic", model, summary, source, learned=False)
 
 
@@ -84,6 +84,7 @@ _CLASSIC = (
     _classic("adf", "ADF", "anisotropic diffusion, principal axis", "Bavirisetti and Dhuli 2016, diffusion"),
     _classic("dwt", "DWT", "discrete wavelets, more active detail wins", "Li, Manjunath and Mitra 1995"),
     _classic("dtcwt", "DTCWT", "dual-tree complex wavelets, larger detail wins", "Kingsbury; Lewis et al. 2007"),
+    _classic("mdlatlrr", "MDLatLRR", "details by low-rank projection, mean base", "Li, Wu and Kittler 2020"),
     _classic("ratio", "Ratio", "ratio of low-pass pyramid, brighter base", "Toet 1989"),
     _classic("contrast", "Contrast", "contrast pyramid, mean base", "Toet, van Ruyven and Valeton 1989"),
 )

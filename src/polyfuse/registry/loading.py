@@ -71,8 +71,9 @@ def list_models() -> list[ModelEntry]:
         ModelEntry(name, facts["family"], facts["summary"], weights=facts["file"])
         for name, facts in sorted(_manifest().items())
     ]
-    families = sorted(FAMILIES.values(), key=lambda family: family.learned)  # the classic methods first
-    return [*bundled, *map(_bare, families)]
+    # the classic methods first; one whose weights have its own name is there already
+    families = sorted(FAMILIES.values(), key=lambda family: family.learned)
+    return [*bundled, *(_bare(family) for family in families if family.name not in _manifest())]
 
 
 def _bare(family: Family) -> ModelEntry:

@@ -1,4 +1,4 @@
-"""Fusion without learning, one method a file: baselines and classic methods, called like any other model."""
+"""Baselines and classic methods, one a file, called like any other model; of these MDLatLRR alone needs weights."""
 
 from polyfuse.families.classic.adf import ADF
 from polyfuse.families.classic.average import Average
@@ -12,6 +12,7 @@ from polyfuse.families.classic.hybrid_msd import HybridMSD
 from polyfuse.families.classic.laplacian import LEVELS, Laplacian
 from polyfuse.families.classic.lp_sr import LPSR
 from polyfuse.families.classic.maximum import Maximum
+from polyfuse.families.classic.mdlatlrr import MDLatLRR
 from polyfuse.families.classic.mgff import MGFF
 from polyfuse.families.classic.ratio import Ratio
 from polyfuse.families.classic.tsifvs import TSIFVS
@@ -31,6 +32,7 @@ __all__ = [
     "Contrast",
     "HybridMSD",
     "Laplacian",
+    "MDLatLRR",
     "Maximum",
     "Ratio",
 ]

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from polyfuse.cli.models import _difference
+
 pytest.importorskip("onnx", reason="the extra onnx is not installed")
 pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
 
@@ -26,6 +28,7 @@ def test_export_is_told_and_fused_with(polyfuse: Runner, pair: tuple[Path, Path]
 WRONG = {
     "engine without a file": (["--engine", "onnx"], "--engine onnx runs exported models: `polyfuse models export onnx"),
     "file of something else": (["--model", "{text}"], "is no ONNX model: pass a file of `polyfuse models export onnx`"),
+    "engine that it was exported from": (["--model", "{text}", "--engine", "torch"], "--engine torch runs no exported"),
     "no file": (["--model", "nowhere.onnx"], "nowhere.onnx"),
     "choices of a model": (["--model", "{text}", "--config", "border=zeros"], "cannot change an exported model"),
     "cluster": (["--model", "{text}", "--engine", "ray"], "--engine ray runs no exported models"),
@@ -47,3 +50,7 @@ def test_options_of_onnx_are_not_for_checkpoints(polyfuse: Runner) -> None:
     ran = polyfuse("models", "export", "smfnet", "weights.safetensors", "-o", "x.pth", "--with-colour")
     assert ran.code == 2
     assert "are for ONNX: drop them" in ran.problem
+
+
+def test_one_grey_level_is_one() -> None:
+    assert [_difference(worst, True) for worst in (0.0, 1.0)] == ["0 grey levels", "1 grey level"]

@@ -222,7 +222,7 @@ def test_export_replaces_nothing(polyfuse: Runner, smfnet_checkpoint: Path) -> N
 
 def test_export_of_another_family_is_a_usage_error(polyfuse: Runner, fnet_weights: Path) -> None:
     assert (ran := polyfuse("models", "export", "fnet", fnet_weights, "-o", "back.pth")).code == 2
-    assert "weights of 'fnet' cannot be exported to a published layout: use smfnet" in ran.problem
+    assert "weights of 'fnet' cannot be exported to a published layout: use smfnet, or onnx for" in ran.problem
 
 
 def test_export_of_another_size_is_an_input_error(polyfuse: Runner) -> None:

@@ -53,6 +53,22 @@ def test_what_makes_no_graph_for_all_sizes_is_not_written(name: str, tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_operator_that_cannot_be_written_is_told_in_one_line_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    class Kronecker(torch.nn.Module):
+        def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+            return torch.kron(a, b)
+
+    with pytest.raises(UsageError, match="model k cannot be written as ONNX"):
+        exporting._recorded(Kronecker(), "k", with_colour=False)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_name_that_fuse_would_not_know_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"model\.bin does not end in \.onnx"):
+        export_onnx(registry.load("average"), tmp_path / "model.bin")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_halves_are_smaller_and_nearly_the_same(tmp_path: Path) -> None:
     model = registry.load("fnet-t16.road")
     single, half = (export_onnx(model, tmp_path / f"{kind}.onnx", precision=kind) for kind in ("float32", "float16"))

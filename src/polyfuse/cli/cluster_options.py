@@ -42,7 +42,7 @@ def cluster_options(command: Command) -> Command:
 class ClusterArguments(Arguments):
     """Where the work is done, and which share of it."""
 
-    engine: str
+    engine: str | None
     workers: int | None
     address: str | None
     shard: tuple[int, int]

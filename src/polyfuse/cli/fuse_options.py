@@ -70,9 +70,8 @@ def engine_options(command: Command) -> Command:
     return stack(
         command,
         [
-            click.option("--engine", type=ENGINES, default=TORCH, show_default=True,
-                         help="torch in this process; for an exported model onnx, its default, or openvino; or ray: "
-                         "on several processes or machines."),
+            click.option("--engine", type=ENGINES, help="torch, the default, in this process; for an exported model "
+                         "onnx, its default, or openvino; or ray: on several processes or machines."),
             click.option("--workers", type=click.IntRange(1), metavar="N",
                          help="With --engine ray: processes; default is one for each --threads cores."),
             cluster_options,

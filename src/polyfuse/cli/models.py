@@ -198,6 +198,12 @@ def _export_onnx(
     model = registry.load(name, weights=weights, config=dict(config))
     made = export_onnx(model, out, precision=precision, with_colour=with_colour, overwrite=overwrite)
     click.echo(made.path)
-    unit = "grey levels" if with_colour else "of white"
-    off = ", ".join(f"{engine} {worst:.2g} {unit} off" for engine, worst in made.off.items())
+    off = ", ".join(f"{engine} {_difference(worst, with_colour)} off" for engine, worst in made.off.items())
     say(f"{made.num_bytes / 1e6:.1f} MB, opset {made.opset}, {precision}; beside PyTorch: {off}")
+
+
+def _difference(worst: float, with_colour: bool) -> str:
+    """A difference to PyTorch in the unit of the pictures."""
+    if not with_colour:
+        return f"{worst:.2g} of white"
+    return f"{worst:.2g} grey level" + "s" * (worst != 1)

@@ -190,7 +190,7 @@ class ModelArguments(Arguments):
     device: str
     threads: int | None
     precision: Literal["float32", "bf16", "tf32", "auto"] = "float32"
-    engine: str = TORCH
+    engine: str | None = None
 
     @property
     def is_exported(self) -> bool:
@@ -215,7 +215,7 @@ class ModelArguments(Arguments):
             )
         fixed = {"--weights": self.weights, "--border or --config": chosen, "--device": self.device != "cpu"}
         given = next((option for option, value in fixed.items() if value), None)
-        if self.is_exported and self.engine not in (TORCH, *EXPORTED):
+        if self.is_exported and self.engine not in (None, *EXPORTED):
             raise UsageError(f"--engine {self.engine} runs no exported models: name one of `polyfuse models list`.")
         if self.is_exported and given is not None:
             raise UsageError(f"{given} cannot change an exported model: drop it, or export the model so.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +24,7 @@ from polyfuse.exporting.colour_inside import ColourInside
 from polyfuse.exporting.halves import halved
 from polyfuse.families.spec import FusionModel
 from polyfuse.io.atomic import atomic_path, check_free
+from polyfuse.io.source import shown
 
 SIZES = ((LEAST_SIDE, LEAST_SIDE), (17, 31), (96, 128), (135, 101))
 """Heights and widths that every export is checked on."""
@@ -76,10 +78,13 @@ def export_onnx(
 
     Raises:
         DependencyError: If onnx or onnxruntime is missing.
-        UsageError: If the model cannot be written as operators of ONNX.
+        UsageError: If the model cannot be written as operators of ONNX, or the name does not end in .onnx, by which
+            `polyfuse fuse --model` knows such files.
         OutputError: If the file exists or cannot be written, or an engine disagrees with PyTorch.
     """
     out = Path(out)
+    if out.suffix.lower() != ".onnx":
+        raise UsageError(f"{shown(out)} does not end in .onnx, by which exported models are known: name it so.")
     check_free(out, overwrite=overwrite)
     onnx = _require_onnx()
     plain: nn.Module = ColourInside(model) if with_colour else _Luma(model)
@@ -148,7 +153,7 @@ def _recorded(plain: nn.Module, name: str, *, with_colour: bool) -> Any:
     try:
         # The exporter that PyTorch calls newer takes minutes for a pyramid whose sizes are formulas, and stores weights
         # in a second file; this one records what runs, in seconds.
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _silent_log():
             warnings.simplefilter("ignore")  # sizes as constants: the check on other sizes is what finds those
             torch.onnx.export(
                 plain, tuple(_noise(*EXAMPLE, with_colour=with_colour)),
@@ -160,6 +165,18 @@ def _recorded(plain: nn.Module, name: str, *, with_colour: bool) -> Any:
         why = " ".join(str(error).split())[:160]
         raise UsageError(f"model {name} cannot be written as ONNX ({why}): export another one.") from error
     return onnx.load_from_string(buffer.getvalue())
+
+
+@contextmanager
+def _silent_log() -> Iterator[None]:
+    """Keep PyTorch from printing the whole graph to standard output when it meets an operator that it cannot write."""
+    name = "_jit_onnx_log"  # in 2.13 switched on by every export, whatever `verbose` says
+    log = getattr(torch._C, name, None)
+    setattr(torch._C, name, lambda *_: None)
+    try:
+        yield
+    finally:
+        setattr(torch._C, name, log)
 
 
 def _noise(height: int, width: int, *, with_colour: bool) -> list[Tensor]:

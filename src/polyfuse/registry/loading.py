@@ -12,21 +12,20 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from polyfuse.errors import InputError, UsageError
 from polyfuse.families.spec import FusionModel, Provenance
 from polyfuse.io.atomic import check_apart
 from polyfuse.io.source import reason
 from polyfuse.ops.devices import check_device
-from polyfuse.ops.precision import best_precision
+from polyfuse.ops.precision import Precision, best_precision
 from polyfuse.registry.catalogue import FAMILIES, Family, names_with
 from polyfuse.weights.store import WeightsInfo, check_fit, load_weights
 
 if TYPE_CHECKING:
     import torch
 
-    from polyfuse.ops.precision import Precision
     from polyfuse.weights.published import Published
 
 DEFAULT = "pyrfuse.road"
@@ -122,7 +121,7 @@ def load(
 
     Raises:
         UsageError: If the name is unknown (the nearest names are given), weights are needed and missing, the device is
-            not there, or the model has no such option.
+            not there, or there is no such precision or the model has no such option.
         InputError: If the weights file is missing, damaged or made for another family.
 
     >>> load("average").spec.parameters
@@ -131,6 +130,8 @@ def load(
     if name.lower() == "auto":
         name = _family_of(Path(weights)) if weights is not None else DEFAULT
     check_device(device)
+    if precision not in (known := (*get_args(Precision), "auto")):
+        raise UsageError(f"there is no precision {precision!r}: use {', '.join(known)}.")
     entries = {entry.name: entry for entry in list_models()}
     name = _known(name, entries)
     entry = entries[name]
@@ -308,7 +309,10 @@ def export_checkpoint(family: str, weights: Path, out: Path, *, overwrite: bool 
     """
     known = names_with("export")
     if family not in known:
-        raise UsageError(f"weights of {family!r} cannot be exported to a published layout: use {' or '.join(known)}.")
+        raise UsageError(
+            f"weights of {family!r} cannot be exported to a published layout: use {' or '.join(known)}, or "
+            "onnx for an ONNX file of any model."
+        )
     model, official = load(family, weights=weights), FAMILIES[family].module("official")
     check_apart(out, [weights])
     paths: list[Path] = official.export_checkpoint(model, weights, out, overwrite=overwrite)

@@ -152,6 +152,11 @@ def test_refused_option_value_is_answered_with_the_choices() -> None:
         FuseOptions(bit_depth=8)  # type: ignore[arg-type]
 
 
+def test_an_unknown_precision_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match=r"there is no precision 'fp16': use float32, bf16, tf32, auto\."):
+        load("average", precision="fp16")  # type: ignore[arg-type]
+
+
 def test_loaded_model_is_taken_in_place_of_a_name() -> None:
     np.testing.assert_array_equal(
         fuse(GREY, COLOUR, model=load("maximum")).image, fuse(GREY, COLOUR, model="maximum").image

@@ -38,3 +38,12 @@ def test_a_damaged_log_of_validation_is_left_out(tmp_path: Path) -> None:
     Journal(tmp_path, 0).write("log", "fusion", 1, {"total": 2.0, "norm": 1.0, "rate": 1e-4, "seconds": 1})
     (tmp_path / "val-fusion.csv").write_text("stxp,total\n2,0.5\n")
     assert draw_curves(tmp_path) == tmp_path / "curves.png"
+
+
+def test_no_label_leaves_the_picture(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, 0)
+    for step in (50, 60):
+        journal.write("log", "fusion", step, {"total": 6.0, "norm.fuser": 660 - 10 * step, "rate": 3e-6 * step})
+    draw_curves(tmp_path)
+    array = read_picture(tmp_path / "curves.png").array
+    assert all((edge == 255).all() for edge in (array[0], array[-1], array[:, 0], array[:, -1]))

@@ -26,7 +26,7 @@ def draw_curves(folder: Path) -> Path | None:
         return None
     contents = [read_log(path) for path in logs]
     rows = ROWS if any(_row(name) == 3 for log in contents for name in log) else ROWS[:3]
-    figure = Figure(figsize=(6 * len(logs), 3 * len(rows)))
+    figure = Figure(figsize=(6 * len(logs), 3 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), len(logs), squeeze=False)
     for column, (path, log) in enumerate(zip(logs, contents, strict=True)):
         stage = path.stem.removeprefix("log-")

@@ -44,9 +44,20 @@ class InputError(PolyfuseError):
 
 
 class DependencyError(PolyfuseError):
-    """An optional package is needed; the message names the extra that brings it."""
+    """An optional package is needed; the message names the extra that brings it, of the distribution that is there."""
 
     exit_code = 4
+
+    def __init__(self, message: str) -> None:
+        # "polyfuse[video]" would bring polyfuse into the folder that polyfuse-runtime fills
+        super().__init__(message.replace("polyfuse[", "polyfuse-runtime[") if _is_runtime() else message)
+
+
+def _is_runtime() -> bool:
+    """Whether `polyfuse-runtime` is installed and `polyfuse` is not; building it leaves its name in a checkout."""
+    from importlib.metadata import distributions  # slow to import, and seldom needed
+
+    return {one.name for one in distributions()} & {"polyfuse", "polyfuse-runtime"} == {"polyfuse-runtime"}
 
 
 class OutputError(PolyfuseError):

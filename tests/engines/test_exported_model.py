@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ import pytest
 
 import polyfuse
 from polyfuse import load_exported
+from polyfuse.cli.completion import bundled_recipes
 from polyfuse.engines.description import Description
-from polyfuse.errors import InputError, UsageError
+from polyfuse.errors import DependencyError, InputError, UsageError
 from polyfuse.fusion.sidecar import sidecar_path
 from polyfuse.io import read_picture, write_picture
 
@@ -133,6 +135,24 @@ def test_an_installation_without_torch_fuses(exported: Export, tmp_path: Path) -
         "engine": "onnx",
         "exported_sha256": record["settings"]["exported_sha256"],
     }
+
+
+def test_extras_are_those_of_the_distribution_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = 'clips need PyAV: pip install "polyfuse[video]".'
+    for names, told in (
+        (["numpy"], line),  # run from a checkout
+        (["numpy", "polyfuse"], line),
+        (["polyfuse", "polyfuse-runtime"], line),  # a checkout in which both were built
+        (["numpy", "polyfuse-runtime"], 'clips need PyAV: pip install "polyfuse-runtime[video]".'),
+    ):
+        there = [SimpleNamespace(name=name) for name in names]
+        monkeypatch.setattr("importlib.metadata.distributions", lambda there=there: there)
+        assert str(DependencyError(line)) == told
+
+
+def test_recipes_may_be_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("polyfuse.cli.completion.resources.files", lambda _: tmp_path)
+    assert bundled_recipes() == []
 
 
 def test_an_installation_without_torch_says_what_it_lacks(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from polyfuse.errors import DependencyError, InputError, OutputError, PolyfuseEr
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 NO_TORCH = (
-    "this needs PyTorch, which is not installed: pip install polyfuse in place of polyfuse-runtime, or fuse with an "
-    "exported model, --model FILE.onnx."
+    "this needs PyTorch, which is not installed: install polyfuse in place of polyfuse-runtime, or fuse pictures or "
+    "clips with an exported model, --model FILE.onnx."
 )
 
 VERBS = {

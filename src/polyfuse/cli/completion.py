@@ -23,8 +23,10 @@ Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 
 def bundled_recipes() -> list[str]:
-    """Names of the recipes that come with polyfuse: the same as `polyfuse.train` says."""
+    """Names of the recipes that come with polyfuse: the same as `polyfuse.train` says; none with `polyfuse-runtime`."""
     folder = resources.files("polyfuse").joinpath("train", "recipes")
+    if not folder.is_dir():
+        return []
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from polyfuse.transforms.colour import LumaConvention
 
 # click would break a line within a name, at its hyphen: after \b it leaves lines as they are.
-RECIPES = textwrap.fill(f"These are {in_words(bundled_recipes(), 'and')}.", 76, break_on_hyphens=False)
+NAMES = bundled_recipes()
+RECIPES = textwrap.fill(
+    f"These are {in_words(NAMES, 'and')}." if NAMES else "None come with polyfuse-runtime.", 76, break_on_hyphens=False
+)
 HELP = f"""Train a network by RECIPE: a TOML file, a recipe.json, or one of those that come with polyfuse.
 
 A and B are two folders of pictures to train on, matched by stem. Without them

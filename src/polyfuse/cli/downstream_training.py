@@ -169,6 +169,6 @@ def run_all(trials: Trials, count: int, arguments: TrainingArguments, say: Calla
         for trial in trials(say, lambda row, seed, step, loss: shown.done(row.name)):
             done.append(trial)
             words = "was there" if trial.was_there else "trained and tested"
-            note = f"{trial.row.name}, seed {trial.seed} {words}"
-            shown.done(f"run {len(done)} of {count}", [note], advance=arguments.steps if trial.was_there else 0)
+            shown.note(f"run {len(done)} of {count}: {trial.row.name}, seed {trial.seed} {words}")
+            shown.done(trial.row.name, advance=arguments.steps if trial.was_there else 0)
     return done

@@ -38,16 +38,18 @@ def masked_pairs(a: Path, b: Path | None, masks: Path) -> list[tuple[Pair, Path]
         raise InputError(f"{shown(masks)} is no folder: give the folder with the masks")
     by_name = {path.stem: path for path in list_pictures(masks)}
     names = {pair.name for pair in pairs}
-    for alone, what, advice in (
-        (names - by_name.keys(), "pair", "add the masks, or leave the pairs out with a table a,b,name"),
-        (by_name.keys() - names, "mask", "add the pairs, under the names of their masks in a table a,b,name"),
-    ):
-        if alone:
-            other = "mask" if what == "pair" else "pair"
-            words = counted(len(alone), what)
-            has = "has" if len(alone) == 1 else "have"
-            told = listed(sorted(alone, key=natural_key))
-            raise InputError(f"{words} {has} no {other} for masks in {shown(masks)} ({told}): {advice}")
+    bare, spare = (sorted(alone, key=natural_key) for alone in (names - by_name.keys(), by_name.keys() - names))
+    if bare:
+        named = f"masks there are called such as {shown(spare[0])}; " if spare else ""
+        raise InputError(
+            f"{counted(len(bare), 'pair')} without a mask in {shown(masks)} ({listed(bare)}): {named}add masks of the "
+            "pairs' names, or name the pairs as their masks in a table a,b,name"
+        )
+    if spare:
+        raise InputError(
+            f"{counted(len(spare), 'mask')} in {shown(masks)} without a pair ({listed(spare)}): add the pairs, under "
+            "the names of their masks in a table a,b,name"
+        )
     return [(pair, by_name[pair.name]) for pair in pairs]
 
 

@@ -11,6 +11,7 @@ from polyfuse.ops.bootstrap import bootstrap_interval, grouped_interval
 
 stats = pytest.importorskip("scipy.stats")
 
+from polyfuse.benchmark.documents import better_lines  # noqa: E402
 from polyfuse.benchmark.statistics import compare, compare_by_all, friedman, holm, ranks, wilcoxon  # noqa: E402
 
 # Demsar, JMLR 7, 2006, table 2: AUC of C4.5 and C4.5 with cuts and m-estimate on 14 data sets.
@@ -71,6 +72,7 @@ def test_better_needs_test_mean_and_ranks_alike() -> None:
     assert turned is not None
     assert not turned.is_better("m0", "m1")
     assert not turned.is_better("m1", "m0")
+    assert better_lines(turned) == ["No test tells any two methods apart."]
 
 
 def test_lower_is_better_where_the_metric_says_so() -> None:

@@ -101,7 +101,7 @@ def markdown(outcome: Outcome, drawn: dict[str, Sequence[Drawn]]) -> str:
 def _opening(plan: Plan) -> str:
     names = plan.names
     sets = ", ".join(f"{work.set.name} ({work.set.size})" for work in plan.works)
-    return plain(f"{len(names)} methods: {', '.join(names)}. Sets: {sets}. {COPIES}")
+    return plain(f"{counted(len(names), 'method')}: {', '.join(names)}. Sets: {sets}. {COPIES}")
 
 
 def _set_part(judged: Judged, drawn: dict[str, Sequence[Drawn]]) -> list[str]:
@@ -135,9 +135,7 @@ def _tests_part(judged: Judged) -> list[str]:
         return [*lines, "There is one method: nothing is compared.", ""]
     if judged.overall is not None:
         lines += [plain(overall_line(judged.overall)), ""]
-        lines += [f"- {plain(text)}" for text in better_lines(judged.overall)] or [
-            "- No method is better than another."
-        ]
+        lines += [f"- {plain(text)}" for text in better_lines(judged.overall)]
         lines.append("")
     return [*lines, markdown_text(tests_grid(judged))]
 
@@ -153,7 +151,7 @@ def overall_line(overall: Comparison) -> str:
 
 
 def better_lines(comparison: Comparison) -> list[str]:
-    """A line for each method that a test says is better than others: Wilcoxon with Holm's correction."""
+    """A line for each method that a test says is better than others, else that none is: Wilcoxon, Holm's correction."""
     lines = []
     for one in sorted(comparison.methods, key=lambda method: comparison.ranks[method]):
         worse = [other for other in comparison.methods if other != one and comparison.is_better(one, other)]
@@ -161,7 +159,7 @@ def better_lines(comparison: Comparison) -> list[str]:
             everything = len(worse) == len(comparison.methods) - 1 and len(worse) > 1
             whom = "all others" if everything else ", ".join(worse)
             lines.append(f"{one} is better than {whom}")
-    return lines
+    return lines or ["No test tells any two methods apart."]
 
 
 def p_text(p: float) -> str:
@@ -215,7 +213,7 @@ def timing_line(timings: Timings) -> str:
     """On what it was measured."""
     return (
         f"Seconds for one pair from pixels to pixels, models in turns in one run; {timings.machine}, "
-        f"{timings.threads} threads, {timings.device}, load average {timings.load:.2f} before. Ratio: to "
+        f"{counted(timings.threads, 'thread')}, {timings.device}, load average {timings.load:.2f} before. Ratio: to "
         f"{timings.reference}."
     )
 

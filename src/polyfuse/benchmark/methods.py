@@ -86,7 +86,8 @@ def choose_models(suite: Suite, only: Sequence[str] = ()) -> list[ModelMethod]:
         only: Names or patterns; others are left out. None: all are taken.
 
     Raises:
-        UsageError: If one is unknown, is a row that is always there, or needs weights.
+        UsageError: If one is unknown, is a row that is always there, or needs weights; or `only` asks for a method that
+            the suite does not have.
         InputError: If weights cannot be used.
     """
     entries = registry.list_models()
@@ -120,6 +121,9 @@ def choose_models(suite: Suite, only: Sequence[str] = ()) -> list[ModelMethod]:
             raise UsageError(f"two models are called {name}: rename the table [model.{name}], or drop it from models.")
         chosen[name] = ModelMethod(name, config)
     _check_names([*chosen, *suite.fused])
+    for text in only:
+        if not any(is_wanted(name, [text]) for name in (*chosen, *suite.fused)):
+            raise UsageError(f"--only names {text}, not in the suite: use {', '.join((*chosen, *suite.fused))}.")
     return [
         replace(method, made_by={"polyfuse": __version__, **settings(method.load(), method.options)})
         for method in chosen.values()

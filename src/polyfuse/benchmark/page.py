@@ -131,7 +131,7 @@ def _set_section(judged: Judged, store: Store) -> pages.Section:
         _scores(judged),
     ]
     if judged.overall is not None:
-        better = documents.better_lines(judged.overall) or ["No method is better than another."]
+        better = documents.better_lines(judged.overall)
         items.append(pages.Prose(f"{documents.overall_line(judged.overall)}\n\n{_lines(better)}"))
         items.append(_table(documents.tests_grid(judged)))
         if can_be_drawn(judged.overall):

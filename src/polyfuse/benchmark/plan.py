@@ -93,9 +93,9 @@ def make_plan(
     for protocol in suite.protocols:
         chosen = choose_metrics(suite.metrics or None, protocol)
         metrics[protocol] = tuple(dict.fromkeys([*(metric.name for metric in chosen), *ALWAYS]))
-    suite = replace(suite, fused={name: one for name, one in suite.fused.items() if is_wanted(name, only)})
     found, missing = find_sets(suite, data)
     models = choose_models(suite, only)
+    suite = replace(suite, fused={name: one for name, one in suite.fused.items() if is_wanted(name, only)})
     if not models and not suite.fused:
         raise UsageError("the suite has nothing to compare: name models, or folders with --fused NAME=DIR.")
     folders = find_folders(suite, found, skip_missing=on_error == "skip")

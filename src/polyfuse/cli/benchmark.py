@@ -164,12 +164,14 @@ def _carry_out(plan: Plan, store: Store, arguments: BenchmarkArguments, say: Say
     import torch
 
     from polyfuse.benchmark.work import fuse_missing, score_missing
+    from polyfuse.io.source import counted
 
     failures: list[str] = []
     skip, threads = arguments.on_error == "skip", torch.get_num_threads()
     with progress(plan.num_units, say, tell_failures=skip, quiet=arguments.quiet, unit="result") as shown:
         for number, work in enumerate(plan.works, 1):
-            size = f"{len(work.pairs)} pairs, {len(plan.methods_of(work.set.name))} methods"
+            methods = counted(len(plan.methods_of(work.set.name)), "method")
+            size = f"{counted(len(work.pairs), 'pair')}, {methods}"
             say(f"{work.set.name}, set {number} of {len(plan.works)}: {size}")
             for done in fuse_missing(plan, work, store, device=arguments.device, on_error=arguments.on_error):
                 _take(done, shown, failures)
@@ -261,6 +263,8 @@ def _tasks(plan: Plan, store: Store, arguments: BenchmarkArguments) -> Iterator[
 
 def _tell(plan: Plan, document: dict[str, Any], *, as_json: bool) -> None:
     """Say which sets and methods there are, for `--dry-run`."""
+    from polyfuse.io.source import counted
+
     methods = plan.names
     sets = [{"set": one.set.name, "size": one.set.size, "groups": one.set.num_groups} for one in plan.works]
     document.update(methods=methods, sets=sets, missing=[one.name for one in plan.missing])
@@ -269,6 +273,6 @@ def _tell(plan: Plan, document: dict[str, Any], *, as_json: bool) -> None:
         return
     for one in sets:
         click.echo(f"{one['set']}: {one['size']}, {one['groups']} independent")
-    click.echo(f"{len(methods)} methods: {', '.join(methods)}")
+    click.echo(f"{counted(len(methods), 'method')}: {', '.join(methods)}")
     for protocol, names in plan.metrics.items():
         click.echo(f"{protocol}: {', '.join(names)}")

@@ -205,6 +205,7 @@ def test_page_shows_fields_and_runs_nothing() -> None:
     info = {"title": "polyfuse", "version": "1", "description": "One.\n\n    curl x"}
     text = page_html({"info": info, "paths": {"/fuse": {"post": operation}}})
     assert "a&lt;b" in text
+    assert "<pre>curl x</pre>" in text
     assert "&lt;i&gt;" in text
     assert not re.search(r"<script|<i>|https?://", text)
 

@@ -33,6 +33,7 @@ def test_a_missing_package_names_its_extra(
         (["--host", "0.0.0.0"], "set a token (POLYFUSE_TOKEN, or --token)"),
         (["--model", "average", "--model", "average"], "--model names average twice"),
         (["--model", "=x"], "is no model: write NAME, or NAME=WEIGHTS"),
+        (["--model", "fnet"], "model fnet needs weights: pass --model fnet=FILE"),
         (["--model", "avrage"], "average"),
         (["--max-request", "much"], "is no size"),
     ],

@@ -40,6 +40,11 @@ def _loaded(text: str, settings: Settings) -> Model:
     if not name or (sign and not weights):
         raise UsageError(f"--model {text!r} is no model: write NAME, or NAME=WEIGHTS.")
     path = Path(weights) if weights else None
+    if path is None and name.lower() in {entry.name for entry in registry.list_models() if entry.needs_weights}:
+        raise UsageError(
+            f"model {name} needs weights: pass --model {name}=FILE, made by `polyfuse train` or "
+            "`polyfuse models import`."
+        )
     return registry.load(name, weights=path, device=settings.device, precision=settings.precision)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from html import escape
+from textwrap import dedent
 from typing import Any
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -82,5 +83,5 @@ def _paragraphs(text: str) -> str:
     """Text with blank lines between paragraphs; what is indented is code."""
     parts = (part.strip("\n") for part in text.split("\n\n"))
     return "\n".join(
-        f"<pre>{escape(part)}</pre>" if part.startswith("    ") else f"<p>{escape(part)}</p>" for part in parts
+        f"<pre>{escape(dedent(part))}</pre>" if part.startswith("    ") else f"<p>{escape(part)}</p>" for part in parts
     )

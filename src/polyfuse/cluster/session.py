@@ -188,6 +188,11 @@ def blocks_of(items: Sequence[Any], workers: int) -> int:
     return max(1, -(-len(items) // size))
 
 
+def crew_of(items: Sequence[Any], workers: int) -> int:
+    """How many of the workers are started: a worker without a block would load its model for nothing."""
+    return min(workers, blocks_of(items, workers))
+
+
 def results(
     items: Sequence[Any], prepare: Prepare, workers: Workers, number: int, *, skip: bool, retries: int = RETRIES
 ) -> Iterator[Any]:
@@ -216,7 +221,7 @@ def results(
         fn_constructor_args=(prepare, log, workers.threads, retries, __version__),
         batch_size=None,
         batch_format="pyarrow",
-        compute=ray.data.ActorPoolStrategy(size=number),
+        compute=ray.data.ActorPoolStrategy(size=crew_of(items, number)),
         num_cpus=workers.threads,
         num_gpus=1 if workers.gpu else 0,
     )

@@ -88,6 +88,14 @@ def test_table_sorts_by_its_headings(looking) -> None:
     assert rows == [ODD, "bright", "none"]  # best first; what has no value stays last
     heading.click()
     assert looking.tab.locator("section.report tbody th").all_inner_texts() == ["bright", ODD, "none"]
+    assert looking.tab.locator("section.report td.number").count() == 6  # with the one that has no value
+
+
+@pytest.mark.slow
+def test_numbers_that_are_shown_alike_are_best_alike(looking) -> None:
+    rows = [["m0", 0.9351], ["m1", 0.9349], ["m2", 0.9344]]
+    best = "(rows) => polyfuse.bestRows(rows, 1, { better: 'higher', digits: 3 }, [0, 1, 2])"
+    assert looking.tab.evaluate(best, rows) == [0, 1]
 
 
 def test_blind_test_hides_names_records_choices_and_scores_them_as_python_does(looking, tmp_path: Path) -> None:
@@ -183,6 +191,19 @@ def test_lost_map_lies_over_the_picture(looking) -> None:
 
 
 @pytest.mark.slow
+def test_no_map_is_promised_over_a_difference(looking) -> None:
+    looking.open_pair()
+    looking.tab.keyboard.press("l")
+    looking.tab.keyboard.press("d")
+    looking.shown("difference")
+    assert looking.tab.locator(".legend").inner_text() == ""
+    assert looking.tab.locator("#map").is_disabled()
+    looking.tab.keyboard.press("w")
+    looking.shown("wipe")
+    assert "orange" in looking.tab.locator(".legend").inner_text()
+
+
+@pytest.mark.slow
 def test_a_page_copied_without_some_of_its_files_says_so(window, page: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(page.parent, tmp_path / "copy")
     (gone,) = copy.glob("files-*/0-0/m0.js")
@@ -244,6 +265,9 @@ def test_nothing_sticks_out_at_any_size(window, page: Path, size: tuple[int, int
     look.open(page)
     wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert look.tab.evaluate(wide) <= 0
+    look.tab.evaluate("() => { document.querySelector('caption > span').textContent = 'word '.repeat(40); }")
+    box = look.tab.locator("caption > span").bounding_box()
+    assert box["x"] + box["width"] <= size[0]
     look.open_pair()
     look.tab.keyboard.press("w")
     look.shown("wipe")

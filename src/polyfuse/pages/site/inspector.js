@@ -63,7 +63,7 @@
       const method = (slot) => app.button(app.methodOf(slot), () => this.choose(slot), { class: "link" });
       const head = app.el("tr", {}, app.el("th", {}, "metric"), slots.map((slot) => app.el("th", { scope: "col" }, method(slot))));
       const lines = columns.slice(1).map((column, c) => {
-        const best = app.bestRows(rows, c + 1, column.better, all);
+        const best = app.bestRows(rows, c + 1, column, all);
         const cells = all.map((row) => {
           const isBest = best.includes(row);
           const mark = isBest ? app.el("span", { class: "unseen" }, " (best)") : null;

@@ -17,14 +17,14 @@
   const collator = new Intl.Collator("en", { numeric: true });
   app.natural = (one, other) => collator.compare(one, other);
 
-  /** The rows, among those given, with the best number of a column. */
-  app.bestRows = function (rows, column, better, among) {
-    if (better === "none") return [];
-    const numbers = among.filter((row) => typeof rows[row][column] === "number");
+  /** The rows, among those given, with the best number of a column; numbers that are shown alike are marked alike. */
+  app.bestRows = function (rows, number, column, among) {
+    if (column.better === "none") return [];
+    const numbers = among.filter((row) => typeof rows[row][number] === "number");
     if (numbers.length < 2) return [];
-    const values = numbers.map((row) => rows[row][column]);
-    const best = better === "higher" ? Math.max(...values) : Math.min(...values);
-    return numbers.filter((row) => rows[row][column] === best);
+    const values = numbers.map((row) => rows[row][number]);
+    const best = column.better === "higher" ? Math.max(...values) : Math.min(...values);
+    return numbers.filter((row) => app.text(rows[row][number], column.digits) === app.text(best, column.digits));
   };
 
   /**
@@ -35,8 +35,9 @@
   app.table = function (table, pressed) {
     const all = table.rows.map((_, row) => row);
     const best = table.columns.map((column, c) =>
-      app.bestRows(table.rows, c, column.better, table.best === null ? all : table.best),
+      app.bestRows(table.rows, c, column, table.best === null ? all : table.best),
     );
+    const isOfNumbers = table.columns.map((_, c) => table.rows.some((row) => typeof row[c] === "number"));
     const body = app.el("tbody", {});
     let [sorted, down] = [null, false];
     const headings = table.columns.map((column, c) => {
@@ -50,7 +51,7 @@
         fill();
       };
       const button = app.button(text, sort, { class: "sort", title: column.note || undefined });
-      return app.el("th", { scope: "col" }, button);
+      return app.el("th", { scope: "col", class: isOfNumbers[c] ? "number" : undefined }, button);
     });
     function rowOf(row) {
       return app.el(
@@ -62,7 +63,7 @@
             return app.el("th", { scope: "row" }, pressed ? app.button(text, () => pressed(row), { class: "link" }) : text);
           }
           const isBest = best[c].includes(row);
-          const attributes = { class: `${typeof cell === "number" ? "number" : ""}${isBest ? " best" : ""}` };
+          const attributes = { class: `${isOfNumbers[c] ? "number" : ""}${isBest ? " best" : ""}` };
           return app.el("td", attributes, text, isBest ? app.el("span", { class: "unseen" }, " (best)") : null);
         }),
       );
@@ -75,7 +76,7 @@
       body.replaceChildren(...order.map(rowOf));
     }
     fill();
-    const caption = table.caption ? app.el("caption", {}, table.caption) : null;
+    const caption = table.caption ? app.el("caption", {}, app.el("span", {}, table.caption)) : null;
     const element = app.el("table", {}, caption, app.el("thead", {}, app.el("tr", {}, headings)), body);
     return app.el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": table.caption || "table" }, element);
   };

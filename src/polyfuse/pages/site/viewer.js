@@ -265,13 +265,14 @@
       const has = { none: true, lost: this.pair.lost.length, share: this.pair.share.length };
       const maps = MAPS.filter(([map]) => has[map]);
       if (!has[this.state.map]) this.state.map = "none";
-      const select = app.select("Map", maps, this.state.map, (map) => this.set({ map }), { id: "map" });
+      const isHidden = this.state.mode === "difference"; // which has no source whose structure a map could show
+      const select = app.select("Map", maps, this.state.map, (map) => this.set({ map }), { id: "map", disabled: isHidden });
       const texts = {
         none: "",
         lost: "orange: structure of " + this.collection.a + " that is gone; violet: of " + this.collection.b,
         share: "orange: from " + this.collection.a + "; violet: from " + this.collection.b,
       };
-      return app.el("span", { class: "map" }, select, app.el("span", { class: "legend" }, texts[this.state.map]));
+      return app.el("span", { class: "map" }, select, app.el("span", { class: "legend" }, isHidden ? "" : texts[this.state.map]));
     }
 
     /** Saves the picture on the right as a file. */

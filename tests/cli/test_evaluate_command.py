@@ -122,6 +122,7 @@ def test_skip_scores_the_rest_and_exits_1(polyfuse: Runner, scene: tuple[str, st
     assert [line.split(":")[0] for line in ran.err] == ["0", "1 of one", "2 of two", "polyfuse"]
     assert [(p["pair"], p["method"]) for p in found["per_picture"]] == [("1", "two"), ("2", "one")]
     assert [failure["name"] for failure in found["failures"]] == ["0", "1 of one", "2 of two"]
+    assert [line.partition(":")[0] for line in found["warnings"]] == ["one has 1 of 2 pairs", "two has 1 of 2 pairs"]
     assert found["error"]["exit_code"] == 1
 
 

@@ -190,12 +190,25 @@ def make_report(
         len(collected.pairs),
         pair_list_hash(collected.pairs),
         tuple(metric.name for metric in ranked_metrics(metrics, means)),
-        tuple(warnings_of(metrics, means) + copies_among(by_method)),
+        tuple(_incomplete(collected, methods) + warnings_of(metrics, means) + copies_among(by_method)),
         tuple(_left_out(summaries, columns)),
         tuple(collected.failures),
         tuple(published),
         dict(settings or {}),
     )
+
+
+def _incomplete(collected: Collected, methods: Sequence[Method]) -> list[str]:
+    """A line for each row that lacks pairs which another one has: their means are not of the same pictures."""
+    pairs: dict[Method, set[str]] = {method: set() for method in methods}
+    for pair, method, _ in collected.pictures:
+        pairs[method].add(pair)
+    everything = set().union(*pairs.values())
+    return [
+        f"{method.name} has {len(mine)} of {len(everything)} pairs: its means are not over the same pictures as others"
+        for method, mine in pairs.items()
+        if mine < everything
+    ]
 
 
 def _left_out(summaries: Mapping[Method, Mapping[str, Summary]], columns: Sequence[Column]) -> list[str]:

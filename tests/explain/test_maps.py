@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from polyfuse.drawing.maps import energy_map, shown_limit, shown_range, stretched_like, strongest_channels
+from polyfuse.drawing.panels import Panel, Row
 from polyfuse.fusion.stretch import OutputRange
 
 
@@ -42,3 +43,9 @@ def test_results_are_stretched_as_fusing_stretches_them() -> None:
     for reference in (fused, np.full_like(fused, 0.7)):
         expected = OutputRange.measured(reference).stretch(without)
         np.testing.assert_array_equal(stretched_like(without, reference), expected)
+
+
+def test_a_row_that_goes_on_leaves_no_room_for_a_heading() -> None:
+    panels = [Panel("x", np.zeros((4, 4), np.uint8))]
+    first, more = Row("Inputs", "what they are", panels), Row("", "", panels)
+    assert more.height(3) < first.height(3) - 0.5

@@ -14,8 +14,8 @@ from polyfuse.drawing.pictures import Pictures
 
 MARGIN, GAP = 0.5, 0.4
 """Inches, around the sheet and between panels."""
-_HEAD, _BAR, _LEGEND, _BETWEEN = 0.95, 0.5, 0.25, 0.5
-"""Inches: heading above the panels, colour bars below them, legend under those, and space between rows."""
+_HEAD, _TITLES, _BAR, _LEGEND, _BETWEEN = 0.95, 0.35, 0.5, 0.25, 0.5
+"""Inches: heading above the panels, or their titles alone; colour bars below them, legend, space between rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class Row:
     """Panels beside each other under one heading."""
 
     title: str
-    """What the row shows."""
+    """What the row shows; a row with neither title nor line goes on with the one above."""
     line: str
     """What that means."""
     panels: Sequence[Panel]
@@ -43,10 +43,15 @@ class Row:
     legend: str = ""
     """What the colours mean."""
 
+    @property
+    def head(self) -> float:
+        """Inches above the panels."""
+        return _HEAD if self.title or self.line else _TITLES
+
     def height(self, width: float) -> float:
         """Inches that the row takes with panels of that width."""
         bars = _BAR if any(panel.scale for panel in self.panels) else 0.0
-        return _HEAD + panel_height(self.panels[0].pixels, width) + bars + (_LEGEND if self.legend else 0.0)
+        return self.head + panel_height(self.panels[0].pixels, width) + bars + (_LEGEND if self.legend else 0.0)
 
 
 def sheet(title: str, line: str, rows: Sequence[Row], width: float, foot: str = "", below: float = 0.0) -> Canvas:
@@ -86,10 +91,10 @@ def _draw(canvas: Canvas, row: Row, top: float, width: float) -> None:
     high = panel_height(row.panels[0].pixels, width)
     for column, panel in enumerate(row.panels):
         left = left_of(column, width)
-        canvas.text(left, top + _HEAD - 0.1, panel.title, CAPTION, va="baseline", weight="bold")
-        shown = canvas.picture(left, top + _HEAD, width, high, panel.pixels, **panel.scale)
+        canvas.text(left, top + row.head - 0.1, panel.title, CAPTION, va="baseline", weight="bold")
+        shown = canvas.picture(left, top + row.head, width, high, panel.pixels, **panel.scale)
         if panel.scale:
-            canvas.colour_bar(shown, left, top + _HEAD + high + 0.1, width)
+            canvas.colour_bar(shown, left, top + row.head + high + 0.1, width)
     if row.legend:
         canvas.text(MARGIN, top + row.height(width) - _LEGEND + 0.05, row.legend, SMALL, color=FAINT)
 

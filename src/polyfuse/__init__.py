@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from polyfuse._version import __version__
+from polyfuse.errors import needing_torch
 
 if TYPE_CHECKING:
     from polyfuse.comparison import ComparePage, compare
@@ -60,7 +61,8 @@ def __getattr__(name: str) -> object:
     """Import a public name on first use."""
     if name not in _HOMES:
         raise AttributeError(f"module 'polyfuse' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    with needing_torch():
+        return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -3,6 +3,14 @@
 A message is one line: what happened, a colon, what to do. Anything else that escapes is a bug.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+NO_TORCH = (
+    "this needs PyTorch, which is not installed: install polyfuse in place of polyfuse-runtime, or fuse pictures or "
+    "clips with an exported model, --model FILE.onnx."
+)
+
 
 class Stopped(KeyboardInterrupt):
     """A signal other than Ctrl-C's asked the process to end; it ends in the same order, with exit code 128 + number."""
@@ -58,6 +66,21 @@ def _is_runtime() -> bool:
     from importlib.metadata import distributions  # slow to import, and seldom needed
 
     return {one.name for one in distributions()} & {"polyfuse", "polyfuse-runtime"} == {"polyfuse-runtime"}
+
+
+@contextmanager
+def needing_torch() -> Iterator[None]:
+    """Around imports: say that PyTorch is missing where that is why they fail.
+
+    Raises:
+        DependencyError: If so.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise DependencyError(NO_TORCH) from error
 
 
 class OutputError(PolyfuseError):

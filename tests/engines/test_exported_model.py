@@ -137,6 +137,13 @@ def test_an_installation_without_torch_fuses(exported: Export, tmp_path: Path) -
     }
 
 
+@pytest.mark.parametrize("call", ["fuse('a.png', 'b.png')", "evaluate('f.png', 'a.png', 'b.png')", "load('average')"])
+def test_python_without_torch_is_told_in_our_words(call: str) -> None:
+    program = f"import sys; sys.modules['torch'] = None; import polyfuse; polyfuse.{call}"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ran.stderr.splitlines()[-1].startswith("polyfuse.errors.DependencyError: this needs PyTorch")
+
+
 def test_extras_are_those_of_the_distribution_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     line = 'clips need PyAV: pip install "polyfuse[video]".'
     for names, told in (

@@ -15,14 +15,9 @@ import click
 from polyfuse._version import __version__
 from polyfuse.cli.output import visible
 from polyfuse.cli.process import catch_signals, discard_output, interruption, mend_streams, told_interruption
-from polyfuse.errors import DependencyError, InputError, OutputError, PolyfuseError, UsageError
+from polyfuse.errors import NO_TORCH, DependencyError, InputError, OutputError, PolyfuseError, UsageError
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
-
-NO_TORCH = (
-    "this needs PyTorch, which is not installed: install polyfuse in place of polyfuse-runtime, or fuse pictures or "
-    "clips with an exported model, --model FILE.onnx."
-)
 
 VERBS = {
     "fuse": "Fuse one pair of pictures, every pair of two folders, or two clips.",

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polyfuse.errors import UsageError
+from polyfuse.errors import UsageError, needing_torch
 from polyfuse.fusion.conventions import decide
 from polyfuse.fusion.fuser import Fuser, OnTile
 from polyfuse.fusion.models import Model
@@ -79,9 +79,10 @@ def _loaded(model: str | Model, weights: str | Path | None, device: str | torch.
     """The model of a name; a model stays as it is."""
     if not isinstance(model, str):
         return model
-    from polyfuse import registry  # which brings PyTorch, and that is not everywhere
+    with needing_torch():
+        from polyfuse import registry
 
-    return registry.load(model, weights=weights, device=device)
+        return registry.load(model, weights=weights, device=device)
 
 
 def _fuse_radiometric(

@@ -131,3 +131,12 @@ def test_choices_of_several_people_are_scored_together(polyfuse: Runner, tmp_pat
     assert ran.code == 0
     assert [line.split()[0] for line in ran.out] == ["method", "one", "two"]
     assert ran.out[1].split()[1:] == ["0.42", "1.60", "0.60", "1", "0", "1"]
+
+
+def test_choices_that_are_given_twice_do_not_count_twice(polyfuse: Runner, tmp_path: Path) -> None:
+    choices = [{"left": "one", "right": "two", "chosen": "left"}]
+    for name in ("x.json", "copy.json"):
+        (tmp_path / name).write_text(json.dumps({"format": "polyfuse-choices", "choices": choices}), encoding="utf-8")
+    ran = polyfuse("compare", "--choices", "x.json", "--choices", "copy.json")
+    assert ran.code == 3
+    assert ran.problem == "copy.json holds the choices of x.json again: give each once."

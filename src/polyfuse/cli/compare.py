@@ -18,7 +18,7 @@ from polyfuse.cli.output import json_document, print_path, speaker
 from polyfuse.cli.progress import progress
 from polyfuse.cli.values import PATH
 from polyfuse.cli.volume_inputs import all_volumes, is_given, refuse
-from polyfuse.errors import PartialError, UsageError
+from polyfuse.errors import InputError, PartialError, UsageError
 
 if TYPE_CHECKING:
     from polyfuse.comparison import Made, Request
@@ -331,11 +331,19 @@ def _facts(made: Made) -> dict[str, Any]:
 
 
 def _print_choices(files: tuple[Path, ...], arguments: CompareArguments, document: dict[str, Any]) -> None:
-    """Print the Bradley-Terry scores of all choices together."""
-    from polyfuse.io.source import counted
+    """Print the Bradley-Terry scores of all choices together.
+
+    Raises:
+        InputError: If a file cannot be read or is no such file, or one is there twice.
+    """
+    from polyfuse.io.source import counted, shown
     from polyfuse.pages.preference import bradley_terry, read_choices
 
     choices = [choice for path in files for choice in read_choices(path)]
+    first: dict[bytes, Path] = {}
+    for path in files:
+        if (earlier := first.setdefault(path.read_bytes(), path)) is not path:
+            raise InputError(f"{shown(path)} holds the choices of {shown(earlier)} again: give each once.")
     scores = bradley_terry(choices)
     document.update(
         choices=len(choices),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from polyfuse.errors import InputError
@@ -12,7 +13,7 @@ from polyfuse.volumes.nifti import read_nifti
 from polyfuse.volumes.volume import Volume
 
 
-def read_volume(path: Path, frame: int | None = None) -> Volume:
+def read_volume(path: str | os.PathLike[str], frame: int | None = None) -> Volume:
     """Read a NIfTI file, a DICOM series or an enhanced DICOM object.
 
     Args:
@@ -23,6 +24,7 @@ def read_volume(path: Path, frame: int | None = None) -> Volume:
         InputError: If it is missing or damaged, or makes no volume.
         DependencyError: If a package or a decoder is missing.
     """
+    path = Path(path)
     check_exists(path)
     kind = kind_of(path)
     if kind == "nifti":

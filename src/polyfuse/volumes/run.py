@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,9 +74,9 @@ class VolumeResult:
 
 
 def fuse_volumes(
-    a: Path,
-    b: Path,
-    target: Path,
+    a: str | os.PathLike[str],
+    b: str | os.PathLike[str],
+    target: str | os.PathLike[str],
     *,
     model: Model,
     options: FuseOptions | None = None,
@@ -105,6 +106,7 @@ def fuse_volumes(
         InputError: If a volume cannot be read, or they cannot be brought together.
         OutputError: If the result exists or cannot be written; nothing half-written remains.
     """
+    a, b, target = Path(a), Path(b), Path(target)
     options, how, saving = options or FuseOptions(), volume_options or VolumeOptions(), saving or Saving()
     kind = kind_of_target(target)
     if how.values == "a" and kind != "nifti":

@@ -36,6 +36,12 @@ def test_values_outside_a_named_window_become_its_ends(thermal: NDArray[Any]) ->
     np.testing.assert_array_equal(image, np.clip(thermal, 21000, 22000))
 
 
+@pytest.mark.parametrize(("window", "where"), [("25000,26000", "below"), ("10,40", "above"), (f"{LOW},{HIGH}", None)])
+def test_a_window_that_misses_the_picture_is_told(thermal: NDArray[Any], window: str, where: str | None) -> None:
+    notes = [note for note in fuse(thermal, thermal, model="average", range=window).notes if "shows nothing" in note]
+    assert notes == ([f"100 % of a lies {where} --range and shows nothing: name a range that it has"] if where else [])
+
+
 def test_float_pair_comes_back_in_its_own_unit(rng: np.random.Generator) -> None:
     celsius = rng.uniform(-20, 40, (30, 30)).astype(np.float32)
     image = fuse(celsius, celsius, model="average", range="minmax", range_b="minmax").image

@@ -80,6 +80,15 @@ def test_range_in_degrees_is_black_and_white(make_flir: Make, run: Run, tmp_path
     assert record["settings"]["options"]["range"] == "30C,60C"
 
 
+def test_degrees_without_a_unit_are_refused_and_those_of_another_scene_told(make_flir: Make, run: Run) -> None:
+    make_flir()
+    code, out, err = run("fuse", "FLIR.jpg", "-o", "fused.png", "--model", "average", "--range", "10,40")
+    assert (code, out, "name a unit, as 10C,40C" in err[-1]) == (3, [], True)
+    code, _, err = run("fuse", "FLIR.jpg", "-o", "fused.png", "--model", "average", "--range", "900C,990C")
+    assert code == 0
+    assert any("100 % of a lies below --range and shows nothing" in line for line in err)
+
+
 def test_time_and_place_go_into_the_result_and_makers_notes_do_not(make_flir: Make, run: Run, tmp_path: Path) -> None:
     make_flir(exif=exif_of())
     for name in ("fused.png", "fused.jpg", "fused.webp", "fused.tif"):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from polyfuse.errors import InputError, UsageError
 from polyfuse.io import read_picture
 from polyfuse.radiometric import Calibration, read_thermal
-from polyfuse.radiometric.temperature import KELVIN, parse_degrees
+from polyfuse.radiometric.temperature import KELVIN, levels_of, parse_degrees
 
 PLANCK = {"r1": 17000.0, "b": 1430.0, "f": 1.0, "o": -3000.0, "r2": 0.0125}
 
@@ -66,6 +66,23 @@ def test_degrees_that_make_no_window_are_refused() -> None:
     assert parse_degrees("10,40") is None
     with pytest.raises(UsageError, match="the lower one"):
         parse_degrees("40C,10C")
+
+
+@pytest.mark.parametrize("text", ["10C,40", "10,40C"])
+def test_a_unit_for_one_of_two_degrees_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="write 10C,40C"):
+        parse_degrees(text)
+
+
+def test_degrees_become_levels_and_plain_numbers_near_absolute_zero_are_refused() -> None:
+    assert levels_of("10C,40C", 0.01, "x") == "28315,31315"
+    assert levels_of("28315,31315", 0.01, "x") == "28315,31315"
+    assert levels_of("10,40", None, "x") == "10,40"  # counts
+    assert levels_of("percentile:1,99", 0.01, "x") == "percentile:1,99"
+    with pytest.raises(InputError, match="near absolute zero: name a unit, as 10C,40C"):
+        levels_of("10,40", 0.01, "x")
+    with pytest.raises(InputError, match="no temperatures"):
+        levels_of("10C,40C", None, "x")
 
 
 def test_changed_facts_of_the_object_are_checked() -> None:

@@ -3,6 +3,7 @@
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_the_example_of_registration_runs(tmp_path, shared_dir, monkeypatch):
             pytest.skip("the reference folder has no volumes")
         shutil.copyfile(path, tmp_path / f"{name}.nii.gz")
     monkeypatch.chdir(tmp_path)
-    named = {}
+    named: dict[str, Any] = {}
     exec(examples_of("medical-registration.md"), named)
     assert named["b_on_a"].shape == named["a"].shape
     assert (read_move("t2-to-t1.json").confidence or 0) > 0.5

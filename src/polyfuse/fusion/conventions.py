@@ -6,6 +6,7 @@ each pixel depends on itself alone, so any window of the pictures can be prepare
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -41,6 +42,8 @@ from polyfuse.transforms.ranges import DEFAULT_PERCENTILES
 Pixels = NDArray[Any]
 NARROW_SHARE = 1 / 8
 """A 16-bit picture that uses less than this share of its type's range gets a note that advises another range."""
+OUTSIDE_SHARE = 0.99
+"""Share of a picture beyond one end of its window from which it shows next to nothing."""
 STRIP_PIXELS = 1 << 16
 """Pixels converted from or to colour at a time, so few that intermediate values stay in the processor's cache."""
 
@@ -118,6 +121,7 @@ def decide(
     ]
     if ranges is None:  # in a clip, one frame that shows nothing is no fault
         notes += [*_blank_notes("a", a), *_blank_notes("b", b)]
+        notes += [*_outside_notes("a", a, range_a, "--range"), *_outside_notes("b", b, range_b, "--range-b")]
     notes += doubts(a.array, b.array, (range_a, range_b), provenance.name)
     carrier, colour_notes = _carrier(a, b, options)
     rendering = provenance.rendering if options.gamut == "auto" else options.gamut
@@ -147,6 +151,20 @@ def _blank_notes(name: str, picture: Picture) -> list[str]:
     if lowest < picture.array.max():
         return []
     return [f"{name} shows nothing, all its values are {lowest:g}: check the file or its sensor"]
+
+
+def _outside_notes(name: str, picture: Picture, record: RangeRecord, option: str) -> list[str]:
+    """A note if next to nothing of a source lies in the window that was named for it."""
+    if parse_range(record.mode).mode != "window":
+        return []
+    pixels = _counting(picture)
+    beyond = {"below": pixels <= record.low, "above": pixels >= record.high}
+    shares = {where: float(outside.mean()) for where, outside in beyond.items()}
+    return [
+        f"{math.floor(100 * share)} % of {name} lies {where} {option} and shows nothing: name a range that it has"
+        for where, share in shares.items()
+        if share >= OUTSIDE_SHARE
+    ]
 
 
 def _range_notes(name: str, picture: Picture, record: RangeRecord, wanted: str, option: str) -> list[str]:

@@ -20,7 +20,7 @@ from polyfuse.io import Pair, Picture
 from polyfuse.io.source import shown
 from polyfuse.radiometric import ThermalFile, read_thermal
 from polyfuse.radiometric.exif import carried
-from polyfuse.radiometric.temperature import KELVIN, parse_degrees
+from polyfuse.radiometric.temperature import KELVIN, levels_of
 from polyfuse.radiometric.thermal import NotRadiometricError
 
 CELSIUS_SUFFIX = "_celsius.tif"
@@ -83,11 +83,7 @@ def read_sources(pair: Pair, options: FuseOptions) -> Sources:
             b = file.visible
     else:
         b = as_picture(pair.b, options, "b")
-    degrees = parse_degrees(options.range)
-    if degrees is not None:
-        if unit is None:
-            raise InputError(f"{shown(pair.a)} holds raw counts and no temperatures: give --range in counts.")
-        changes["range"] = ",".join(f"{kelvin / unit:.6g}" for kelvin in degrees)
+    changes["range"] = levels_of(options.range, unit, shown(pair.a))
     return Sources(a, b, options.changed(changes), file, unit)
 
 

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyfuse.errors import InputError, UsageError
+from polyfuse.transforms import parse_range
 
 KELVIN = 273.15
 """0 degrees Celsius."""
-_DEGREES = r"([-+]?[0-9]+(?:\.[0-9]*)?)°?([CFK])"
+_DEGREES = r"([-+]?[0-9]+(?:\.[0-9]*)?)(?:°?([CFK]))?"
 COUNTS = 1 << 16
 """Levels of a raw plane."""
 _BOUNDS = {
@@ -32,6 +33,8 @@ _BOUNDS = {
     "o": (-1e6, 1e6),
 }
 """What constants may be; beyond these a file is damaged."""
+_COLDEST = 100.0
+"""K below which no scene is, so that a range there was meant in degrees."""
 _LARGEST = 700.0
 """Exponent up to which floats reach."""
 _FEWEST = 0.5
@@ -45,15 +48,44 @@ def parse_degrees(text: str) -> tuple[float, float] | None:
     ((273.15, 313.15), None)
 
     Raises:
-        UsageError: If they make no window.
+        UsageError: If they make no window, or only one has a unit.
     """
     match = re.fullmatch(rf"{_DEGREES},{_DEGREES}", text.replace(" ", ""), re.IGNORECASE)
-    if match is None:
+    if match is None or (match[2] is None and match[4] is None):
         return None
+    if match[2] is None or match[4] is None:
+        unit = match[2] or match[4]
+        raise UsageError(f"range {text} has one unit for two temperatures: write {match[1]}{unit},{match[3]}{unit}")
     low, high = (_kelvin(float(match[at]), match[at + 1].upper()) for at in (1, 3))
     if not 0 <= low < high:
         raise UsageError(f"range {text} is empty: the first temperature must be the lower one")
     return low, high
+
+
+def levels_of(text: str, unit: float | None, name: str) -> str:
+    """A range as `--range` takes it, degrees in levels of a thermal plane.
+
+    Args:
+        text: Of temperatures or anything else; that comes back as it is.
+        unit: Kelvin of one level; None if levels are counts.
+        name: What messages call the file.
+
+    Raises:
+        UsageError: If the temperatures make no window.
+        InputError: If the levels are counts, or plain numbers would be levels near absolute zero.
+    """
+    degrees = parse_degrees(text)
+    if degrees is not None and unit is None:
+        raise InputError(f"{name} holds raw counts and no temperatures: give --range in counts.")
+    if degrees is not None and unit is not None:
+        return ",".join(f"{kelvin / unit:.6g}" for kelvin in degrees)
+    spec = parse_range(text)
+    if unit is not None and spec.mode == "window" and spec.high * unit < _COLDEST:
+        raise InputError(
+            f"{name} holds temperatures, {unit:g} K a level, so --range {text} is near absolute zero: name a unit, "
+            f"as {spec.low:g}C,{spec.high:g}C"
+        )
+    return text
 
 
 def _kelvin(degrees: float, unit: str) -> float:

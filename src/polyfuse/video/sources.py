@@ -10,7 +10,7 @@ from polyfuse.errors import UsageError
 from polyfuse.fusion import FuseOptions
 from polyfuse.io import DEFAULT_MAX_PIXELS
 from polyfuse.io.source import is_recording, shown
-from polyfuse.radiometric.temperature import parse_degrees
+from polyfuse.radiometric.temperature import levels_of
 from polyfuse.video import reader
 from polyfuse.video.reader import ClipInfo, Frame
 from polyfuse.video.recording import describe_recording, recorded_frames
@@ -41,7 +41,8 @@ def in_levels(options: FuseOptions, a: ClipInfo, b: ClipInfo) -> FuseOptions:
     """Options whose range of a is in levels of its frames, where it was in degrees.
 
     Raises:
-        UsageError: If b is a recording, or temperatures are asked for of an a that has none.
+        UsageError: If b is a recording, or temperatures are asked for of a clip.
+        InputError: If the recording has none.
     """
     if is_recording(b.path):
         raise UsageError(
@@ -52,10 +53,4 @@ def in_levels(options: FuseOptions, a: ClipInfo, b: ClipInfo) -> FuseOptions:
     if not is_recording(a.path):
         raise UsageError("clips hold no temperatures: give a thermal camera's recording (.seq, .csq), or drop "
                          "--radiometric and degrees in --range.")  # fmt: skip
-    degrees, changes = parse_degrees(options.range), {"radiometric": False}
-    if degrees is None:
-        return options.changed(changes)
-    if a.unit is None:
-        raise UsageError(f"{shown(a.path)} holds raw counts and no temperatures: give --range in counts.")
-    levels = ",".join(f"{kelvin / a.unit:.6g}" for kelvin in degrees)
-    return options.changed({**changes, "range": levels})
+    return options.changed({"radiometric": False, "range": levels_of(options.range, a.unit, shown(a.path))})

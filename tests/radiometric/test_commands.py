@@ -195,6 +195,22 @@ def test_inspect_tells_and_writes_what_a_file_holds(
     assert run("data", "inspect", "FLIR.jpg", "-o", "parts")[0] == 5
 
 
+def test_inspect_tells_of_counts_behind_a_picture_that_is_cut_short(make_dji: Make, run: Run) -> None:
+    path = make_dji(np.arange(640 * 512, dtype=np.uint16).reshape(512, 640))
+    path.write_bytes(path.read_bytes()[:-100])
+    code, out, _ = run("data", "inspect", path)
+    text = "\n".join(out)
+    assert code == 0
+    assert "640x512, DJI layout, counts" in text
+    assert "truncated" in text
+    assert run("data", "inspect", path, "-o", "parts")[0] == 0
+
+
+def test_inspect_tells_of_a_window_before_the_camera(make_flir: Make, run: Run) -> None:
+    make_flir(constants={0x34: 0.98})
+    assert "letting 98 % through" in "\n".join(run("data", "inspect", "FLIR.jpg")[1])
+
+
 def test_inspect_proposes_a_window_for_counts_of_14_bits(run: Run, tmp_path: Path) -> None:
     counts = np.arange(7000, 7000 + 400, dtype=np.uint16).reshape(20, 20)
     write_picture(tmp_path / "counts.tif", counts)

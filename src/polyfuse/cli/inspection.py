@@ -53,13 +53,22 @@ def _thermal_lines(thermal: Mapping[str, Any]) -> Iterator[str]:
             "told",
             f"emissivity {constants['emissivity']:.3g}, distance {constants['distance']:.3g} m, "
             f"reflected {constants['reflected'] - 273.15:.1f} C, air {constants['air'] - 273.15:.1f} C, "
-            f"humidity {100 * constants['humidity']:.0f} %",
+            f"humidity {100 * constants['humidity']:.0f} %{_before(constants)}",
         )
         yield _line(
             "Planck", ", ".join(f"{name.upper()} {constants[name]:.7g}" for name in ("r1", "b", "f", "o", "r2"))
         )
     if visible := thermal.get("visible"):
         yield _line("visible", f"{visible[0]}x{visible[1]}")
+
+
+def _before(constants: Mapping[str, float]) -> str:
+    """The window before the camera, where it was told of one."""
+    if constants["window_transmission"] == 1:
+        return ""
+    return (
+        f", window {constants['window'] - 273.15:.1f} C letting {100 * constants['window_transmission']:.0f} % through"
+    )
 
 
 def _line(name: str, text: str) -> str:

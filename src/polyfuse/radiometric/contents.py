@@ -37,7 +37,13 @@ def contents(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> dict[str, A
     if path.suffix.lower() in SUFFIXES:
         return _of_recording(path)
     told: dict[str, Any] = {"path": str(path), "kind": "picture"}
-    picture = read_picture(path, max_pixels=max_pixels)
+    try:
+        picture = read_picture(path, max_pixels=max_pixels)
+    except InputError as error:
+        hidden = _thermal_behind(path, max_pixels)
+        if hidden is None:
+            raise
+        return {**told, "kind": "radiometric", **_of_thermal(hidden), "notes": [f"of its own picture: {error}"]}
     told["picture"] = {
         "format": picture.format,
         "size": [picture.width, picture.height],
@@ -60,6 +66,14 @@ def _thermal_in(path: Path, max_pixels: int) -> ThermalFile | None:
     try:
         return read_thermal(path, max_pixels=max_pixels)
     except NotRadiometricError:
+        return None
+
+
+def _thermal_behind(path: Path, max_pixels: int) -> ThermalFile | None:
+    """The radiometric part of a file whose own picture cannot be read; None if that cannot either."""
+    try:
+        return read_thermal(path, max_pixels=max_pixels)
+    except InputError:
         return None
 
 

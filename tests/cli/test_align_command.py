@@ -118,6 +118,34 @@ def test_options_that_contradict_each_other_are_refused(
     assert message in capsys.readouterr().err
 
 
+def test_the_visible_picture_first_is_told(drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plane = read_picture(drawn / "b.png").array
+    write_picture(tmp_path / "b.png", np.stack([plane, plane, plane // 2], axis=2))
+    assert run(["align", str(tmp_path / "b.png"), str(drawn / "a.png"), "-o", str(tmp_path / "w.json")]) == 0
+    assert "a has colour and b has none: pass the thermal one first" in capsys.readouterr().err
+    assert run(["align", str(drawn / "a.png"), str(tmp_path / "b.png"), "-o", str(tmp_path / "v.json")]) == 0
+    assert "thermal one first" not in capsys.readouterr().err
+
+
+def test_a_warp_is_written_to_no_picture_and_found_for_no_volume(
+    drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["align", str(drawn / "a.png"), str(drawn / "b.png"), "-o", str(tmp_path / "warp.png")]) == 2
+    assert "a warp is JSON" in capsys.readouterr().err
+    assert run(["align", str(tmp_path / "t1.nii.gz"), str(tmp_path / "t2.nii.gz")]) == 2
+    assert "`polyfuse fuse A B --register`" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_spots_that_leave_much_off_are_no_proof_of_parallax(
+    drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "p.csv").write_text("0,0,90,90\n150,0,390,40\n150,110,340,260\n0,110,40,300\n")
+    words = ["align", str(drawn / "a.png"), str(drawn / "b.png"), "-o", str(tmp_path / "w.json")]
+    assert run([*words, "--points", str(tmp_path / "p.csv")]) == 0
+    assert "a spot is wrong, or it is parallax" in capsys.readouterr().err
+
+
 def test_existing_warp_file_stays(drawn: Path, warp: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = warp.read_bytes()
     assert run(["align", str(drawn / "a.png"), str(drawn / "b.png"), "-o", str(warp)]) == 5

@@ -72,7 +72,7 @@ BREAKAGES: dict[Callable[[Path], None], str] = {
     break_half_jpeg: "vi/0.png",
     break_bomb: "vi/0.png is 60000x60000 = 3600000000 pixels, more than the limit",
     break_nan: "vi/0.png holds 1 ",
-    break_size: "16x12 and 17x12: pass --resize",
+    break_size: "16x12 and 17x12: two cameras need",
     break_missing: "vi/0.png does not exist",
 }
 

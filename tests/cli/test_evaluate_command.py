@@ -214,7 +214,9 @@ def test_size_mismatch_names_the_files(polyfuse: Runner, scene: tuple[str, str])
     write_picture(Path("one/0.png"), np.zeros((4, 5), np.uint8), overwrite=True)
     ran = polyfuse("evaluate", "one/0.png", "ir/0.png", "vi/0.png", *FEW)
     assert ran.code == 3
-    assert "0.png is 5x4 but ir/0.png is 24x20: resize or align them first." in ran.problem
+    assert (
+        "0.png is 5x4 but ir/0.png is 24x20: resize them, or pass the --warp that they were fused with." in ran.problem
+    )
 
 
 def test_interrupted_scoring_writes_nothing(

@@ -164,7 +164,7 @@ def bad_missing(folder: Path) -> Path:
         (bad_text, "bad.mp4 cannot be decoded"),
         (bad_empty, "bad.mkv cannot be decoded"),
         (bad_sound_only, "bad.mp4 has no video stream: give a clip with pictures"),
-        (bad_size, "a is 64x48 but b is 32x48: pass --resize a or b"),
+        (bad_size, "a is 64x48 but b is 32x48: two cameras need the --warp"),
         (bad_missing, "bad.mp4 does not exist"),
     ],
 )

@@ -114,7 +114,8 @@ def test_frames_of_another_size_are_refused_with_advice(polyfuse: Runner, call: 
     )
     write_picture("vi/7.png", np.zeros((40, 48), np.uint8), overwrite=True)
     assert polyfuse(*call).problem == (
-        "sizes differ for 7: 24x20 and 48x40: pass --resize a or --resize b, or align them first"
+        "sizes differ for 7: 24x20 and 48x40: two cameras need the --warp that `polyfuse align` makes, else pass "
+        "--resize a or --resize b"
     )
 
 

@@ -97,7 +97,7 @@ def test_source_that_is_no_picture_is_an_input_error(source: Any, words: str) ->
 
 
 def test_different_sizes_are_refused_with_both_named() -> None:
-    with pytest.raises(InputError, match="a is 5x4 but b is 6x4: pass --resize"):
+    with pytest.raises(InputError, match="a is 5x4 but b is 6x4: two cameras need the --warp"):
         fuse(GREY, np.zeros((4, 6), np.uint8), model="average")
 
 

@@ -238,7 +238,7 @@ def test_grey_clip_in_yuv_counts_as_grey_over_the_full_range(make_clip: Make, lo
 def test_sizes_must_agree_unless_one_is_resized(make_clip: Make, look: Look, scene: Scene, tmp_path: Path) -> None:
     a = make_clip(tmp_path / "a.mkv", scene(3, (24, 32)))
     b = make_clip(tmp_path / "b.mkv", scene(3))
-    with pytest.raises(InputError, match="a is 32x24 but b is 64x48: pass --resize"):
+    with pytest.raises(InputError, match="a is 32x24 but b is 64x48: two cameras need the --warp"):
         fuse_clip(a, b, tmp_path / "fused.mkv", model="average")
     large = fuse_clip(a, b, tmp_path / "large.mkv", model="average", resize="a")
     small = fuse_clip(a, b, tmp_path / "small.mkv", model="average", resize="b")

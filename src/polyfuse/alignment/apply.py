@@ -72,7 +72,7 @@ def check_sizes_fit(warp: Warp, size_a: tuple[int, int], size_b: tuple[int, int]
     if (size_a, size_b) == (warp.size_a, warp.size_b):
         return
     if (size_a, size_b) == (warp.size_b, warp.size_a):
-        advice = "the two are exchanged, pass them the other way round, or with --swap"
+        advice = "the two are exchanged, pass them the other way round"
     else:
         advice = "make a warp with pictures of these sizes"
     raise InputError(

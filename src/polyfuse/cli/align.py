@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from polyfuse.cli.options import Arguments, talk_options
 from polyfuse.cli.output import json_document, print_path, speaker
 from polyfuse.cli.progress import progress
 from polyfuse.cli.values import PATH
+from polyfuse.cli.volume_inputs import refuse_volumes
 from polyfuse.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -119,6 +121,7 @@ def command(a: Path, b: Path, **values: Any) -> None:
     arguments = AlignArguments.taken_from(values)
     with json_document(arguments.as_json) as document:
         _check_together(arguments)
+        refuse_volumes(a, b)
         if arguments.threads:
             import torch
 
@@ -135,6 +138,8 @@ def _check_together(arguments: AlignArguments) -> None:
     Raises:
         UsageError: Naming them.
     """
+    from polyfuse.io import SUFFIXES
+
     if arguments.points and arguments.board:
         raise UsageError("--points and --board both say where the cameras meet: drop one.")
     if arguments.circles and not arguments.board:
@@ -145,6 +150,10 @@ def _check_together(arguments: AlignArguments) -> None:
         raise UsageError("--check writes no warp: drop --points, --board, --out and --anyway.")
     if arguments.check and arguments.flow:
         raise UsageError("--check writes no warp: drop --flow.")
+    if arguments.out and arguments.out.suffix.lower() in SUFFIXES:
+        raise UsageError(
+            f"--out {arguments.out} names a picture and a warp is JSON: name cameras.json; --picture draws a picture."
+        )
     if arguments.model == "shift" and not (arguments.points or arguments.board):
         raise UsageError("two cameras differ by more than a shift: pass --model similarity, --points or --board.")
 
@@ -203,8 +212,12 @@ def _found(a: Path, b: Path, arguments: AlignArguments, document: dict[str, Any]
     model = arguments.model
     kind: Kind = "homography" if model == "auto" or model == "homography-radial" else model
     say = speaker(arguments.quiet)
+    pairs = _pixels(a, b, arguments, hashes)
+    first = list(itertools.islice(pairs, 1))
+    if [(one.ndim, other.ndim) for _, one, other in first] == [(3, 2)]:
+        say("a has colour and b has none: pass the thermal one first, as `fuse` will take them")
     with progress(0, say, tell_failures=False, quiet=arguments.quiet) as shown:
-        finding = find_warp(_pixels(a, b, arguments, hashes), kind=kind, on_pair=shown.frame)
+        finding = find_warp(itertools.chain(first, pairs), kind=kind, on_pair=shown.frame)
     if len(finding.votes) > 1:
         document["votes"] = [
             {"name": vote.name, "confidence": round(vote.confidence, 4), "apart": round(vote.apart, 3)}

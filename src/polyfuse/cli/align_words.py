@@ -46,10 +46,11 @@ def told(finding: Finding, off: dict[str, Any], *, by_hand: bool) -> list[str]:
     if warp.details.get("covers_little"):
         lines.append("the board covers little of b: the rest of the picture may be off, give more pictures of it")
     if off["places"] and off["share_off"] > PARALLAX:
-        lines.append(
-            f"parallax: {100 * off['share_off']:.0f} % of the places are off by more than a plane explains: "
-            "look at --picture, or pass --flow"
-        )
+        share = f"{100 * off['share_off']:.0f} % of the places are off by more than"
+        if by_hand:
+            lines.append(f"{share} 3 pixels of 640: a spot is wrong, or it is parallax; look at --picture")
+        else:
+            lines.append(f"parallax: {share} a plane explains: look at --picture, or pass --flow")
     return lines
 
 

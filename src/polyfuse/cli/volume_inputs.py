@@ -31,6 +31,19 @@ def all_volumes(sources: Sequence[Path], fused: Sequence[Path]) -> bool:
     return True
 
 
+def refuse_volumes(*paths: Path) -> None:
+    """Refuse medical volumes where pictures of two cameras are aligned.
+
+    Raises:
+        UsageError: Saying what does it for volumes.
+    """
+    from polyfuse.volumes.kinds import kind_of
+
+    volume = next((path for path in paths if kind_of(path) is not None), None)
+    if volume is not None:
+        raise UsageError(f"{volume} is a volume: `polyfuse fuse A B --register` finds how two lie on one another.")
+
+
 def is_given(name: str) -> bool:
     """Whether an option of the verb that runs was given, by the name of its value."""
     return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE

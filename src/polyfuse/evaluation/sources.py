@@ -76,4 +76,4 @@ def check_size(fused: object, source: object, names: tuple[str, str]) -> None:
             f"{shown(picture.path) if picture.path else name} is {picture.width}x{picture.height}"
             for picture, name in zip((fused, source), names, strict=True)
         ]
-        raise InputError(f"{texts[0]} but {texts[1]}: resize or align them first.")
+        raise InputError(f"{texts[0]} but {texts[1]}: resize them, or pass the --warp that they were fused with.")

@@ -11,7 +11,7 @@ from polyfuse.alignment import Warp
 from polyfuse.alignment.apply import aligned
 from polyfuse.errors import InputError, UsageError
 from polyfuse.fusion.options import FuseOptions
-from polyfuse.io import Picture, Source
+from polyfuse.io import BRING_TO_ONE_SIZE, Picture, Source
 from polyfuse.io.damage import DAMAGE_NOTE
 from polyfuse.io.given import as_picture as picture_given
 from polyfuse.io.source import shown
@@ -163,9 +163,7 @@ def same_size(a: Picture, b: Picture, options: FuseOptions) -> tuple[Picture, Pi
     if (a.height, a.width) == (b.height, b.width):
         return a, b, damage
     if options.resize is None:
-        raise InputError(
-            f"a is {a.width}x{a.height} but b is {b.width}x{b.height}: pass --resize a or b, or for two cameras --warp."
-        )
+        raise InputError(f"a is {a.width}x{a.height} but b is {b.width}x{b.height}: {BRING_TO_ONE_SIZE}")
     changed, kept = (a, b) if options.resize == "a" else (b, a)
     off = abs(changed.height - changed.width * kept.height / kept.width)
     if off > max(1, SAME_SHAPE * changed.height) and not options.resize_anyway:  # one row: sizes are whole numbers

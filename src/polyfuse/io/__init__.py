@@ -2,13 +2,22 @@
 
 from polyfuse.io.atomic import atomic_path, write_text
 from polyfuse.io.header import DEFAULT_MAX_PIXELS, peek_size
-from polyfuse.io.pairs import Pair, check_sizes, find_marked_pairs, find_pairs, natural_key, pairs_from_csv
+from polyfuse.io.pairs import (
+    BRING_TO_ONE_SIZE,
+    Pair,
+    check_sizes,
+    find_marked_pairs,
+    find_pairs,
+    natural_key,
+    pairs_from_csv,
+)
 from polyfuse.io.picture import Picture, Source
 from polyfuse.io.read import read_picture
 from polyfuse.io.source import SUFFIXES, is_clip
 from polyfuse.io.write import check_output, write_picture
 
 __all__ = [
+    "BRING_TO_ONE_SIZE",
     "DEFAULT_MAX_PIXELS",
     "SUFFIXES",
     "Pair",

@@ -19,6 +19,8 @@ _PROBLEMS_SHOWN, _MAX_CELL = 10, 200
 """Problems of a table in one message, and characters of a cell in it."""
 _MAX_TABLE = 1 << 26
 _BOM_UTF8 = "utf-8-sig"
+BRING_TO_ONE_SIZE = "two cameras need the --warp that `polyfuse align` makes, else pass --resize a or --resize b"
+"""What to do about two pictures of different sizes."""
 _HEADERS = (("a", "b"), ("ir", "vi"), ("infrared", "visible"))
 """Names that the two columns of a table of pairs may have."""
 _BETWEEN = "_-. "
@@ -327,4 +329,4 @@ def check_sizes(
     if unreadable and not skip_unreadable:
         raise InputError("; ".join(unreadable))
     if problems:
-        raise InputError(f"sizes differ for {'; '.join(problems)}: pass --resize a or --resize b, or align them first")
+        raise InputError(f"sizes differ for {'; '.join(problems)}: {BRING_TO_ONE_SIZE}")

@@ -98,6 +98,7 @@ def make_flir(tmp_path: Path, raw: NDArray[np.uint16], seen: NDArray[np.uint8]) 
         exif: bytes | None = None,
         change: Callable[[bytes], bytes] = lambda fff: fff,
         chunk: int = 60000,
+        shown: NDArray[Any] | None = None,
     ) -> Path:
         swapped = png_of(raw.byteswap()) if plane is None else plane
         records = {
@@ -110,7 +111,7 @@ def make_flir(tmp_path: Path, raw: NDArray[np.uint16], seen: NDArray[np.uint8]) 
         fff = change(fff_of({kind: record for kind, record in records.items() if kind not in without}))
         parts = [fff[start : start + chunk] for start in range(0, len(fff), chunk)]
         segments = [(0xE1, b"FLIR\0\x01" + bytes([number, len(parts) - 1]) + part) for number, part in enumerate(parts)]
-        rendered = jpeg_of(np.zeros((30, 40), np.uint8), exif)
+        rendered = jpeg_of(np.zeros((30, 40), np.uint8) if shown is None else shown, exif)
         path = tmp_path / name
         path.write_bytes(with_segments(rendered, segments))
         return path

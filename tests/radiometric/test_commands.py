@@ -163,6 +163,45 @@ def test_plain_jpeg_alone_is_told_what_it_lacks(run: Run, tmp_path: Path) -> Non
     assert (code, "has no partner and is no radiometric JPEG" in err[-1]) == (3, True)
 
 
+def test_what_a_folder_holds_decides_over_the_advice(make_flir: Make, run: Run, tmp_path: Path) -> None:
+    for name in ("flir", "volumes", "pictures"):
+        (tmp_path / name).mkdir()
+    make_flir("flir/x.jpg")
+    (tmp_path / "volumes" / "x_CT.nii.gz").touch()
+    Image.new("L", (9, 9)).save(tmp_path / "pictures" / "x_ir.jpg")
+    for name, advice in (("flir", "pass --radiometric"), ("volumes", "pass --pair,"), ("pictures", "pass --pair-by,")):
+        code, _, err = run("fuse", name, "-o", "out/")
+        assert (code, advice in err[-1]) == (2, True), err
+
+
+@pytest.mark.parametrize("name", ["visible.jpg", "visible.png"])
+def test_the_visible_picture_first_is_told(make_flir: Make, run: Run, tmp_path: Path, name: str) -> None:
+    make_flir()
+    Image.new("RGB", (40, 30), (9, 99, 199)).save(tmp_path / name)
+    code, _, err = run("fuse", name, "FLIR.jpg", "-o", "fused.png", "--radiometric")
+    assert (code, err[-1]) == (
+        3,
+        f"polyfuse: FLIR.jpg is a thermal camera's own file and {name} is none: pass it first",
+    )
+
+
+def test_the_palette_picture_of_a_radiometric_file_is_told(make_flir: Make, run: Run, tmp_path: Path) -> None:
+    hues = np.linspace(0, 255, 160, dtype=np.uint8)
+    palette = np.stack(
+        [np.tile(hues, (120, 1)), np.full((120, 160), 20, np.uint8), 255 - np.tile(hues, (120, 1))], axis=2
+    )
+    make_flir("FLIR.jpg", shown=palette)
+    Image.fromarray(palette).save(tmp_path / "plain.jpg", quality=95)
+    Image.new("RGB", (160, 120), (90, 99, 120)).save(tmp_path / "visible.png")
+    notes = {
+        name: "\n".join(run("fuse", name, "visible.png", "-o", f"{name}.png", "--model", "average")[2])
+        for name in ("FLIR.jpg", "plain.jpg")
+    }
+    assert "--radiometric takes what was measured" in notes["FLIR.jpg"]
+    assert "export a grey one" in notes["plain.jpg"]
+    assert "--radiometric" not in notes["plain.jpg"]
+
+
 def test_options_that_files_cannot_honour_are_refused(make_flir: Make, run: Run) -> None:
     make_flir()
     assert run("fuse", "FLIR.jpg", "--range", "60C,30C")[0] == 2

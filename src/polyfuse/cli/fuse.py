@@ -252,10 +252,23 @@ def _pairs(a: Path, b: Path | None, files: FileArguments) -> tuple[list[Pair], b
         return [Pair(a.stem, a, a)], False
     if b is None:
         if a.suffix.lower() != ".csv":
-            more = " If it holds both, pass --pair-by, for example _ir,_vi." if a.is_dir() else ""
+            more = _advice_for(a) if a.is_dir() else ""
             raise UsageError(f"{a} has no partner: give two files, two folders, or one CSV file of pairs.{more}")
         return pairs_from_csv(a), True
     return find_pairs(a, b, match=files.match, recursive=files.recursive), a.is_dir()
+
+
+def _advice_for(folder: Path) -> str:
+    """What to do with one folder, by what its first files are."""
+    from polyfuse.radiometric.thermal import is_radiometric
+    from polyfuse.volumes.kinds import is_nifti
+
+    paths = sorted(path for path in folder.iterdir() if path.is_file())
+    if any(map(is_nifti, paths)):
+        return " If it holds studies, pass --pair, for example CT,PT."
+    if next((is_radiometric(path) for path in paths if path.suffix.lower() in (".jpg", ".jpeg")), False):
+        return " Its files are a thermal camera's own: pass --radiometric."
+    return " If it holds both, pass --pair-by, for example _ir,_vi."
 
 
 def _jobs(pairs: list[Pair], files: FileArguments, many: bool) -> list[tuple[Pair, Path]]:

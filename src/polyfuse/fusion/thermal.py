@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from polyfuse.alignment.apply import resampler_of
 from polyfuse.errors import InputError
 from polyfuse.fusion.options import FuseOptions
+from polyfuse.fusion.plausible import FALSE_COLOUR
 from polyfuse.fusion.result import Result
 from polyfuse.fusion.sources import as_picture, flowing
 from polyfuse.io import Pair, Picture
@@ -21,10 +22,13 @@ from polyfuse.io.source import shown
 from polyfuse.radiometric import ThermalFile, read_thermal
 from polyfuse.radiometric.exif import carried
 from polyfuse.radiometric.temperature import KELVIN, levels_of
-from polyfuse.radiometric.thermal import NotRadiometricError
+from polyfuse.radiometric.thermal import NotRadiometricError, is_radiometric
 
 CELSIUS_SUFFIX = "_celsius.tif"
 """What follows the stem of a result in the name of its temperatures."""
+PALETTE_SHOWN = (
+    "a is a radiometric file's palette, whose brightness is not warmth: --radiometric takes what was measured"
+)
 _WINDOW_NOTE = "a has 16 bits, "
 
 
@@ -65,8 +69,12 @@ def read_sources(pair: Pair, options: FuseOptions) -> Sources:
         return Sources(as_picture(pair.a, options, "a"), as_picture(pair.b, options, "b"), options)
     try:
         file = read_thermal(pair.a, max_pixels=options.max_pixels)
-    except NotRadiometricError as error:
-        if pair.a != pair.b:
+    except InputError as error:
+        if pair.a != pair.b and is_radiometric(pair.b) and not is_radiometric(pair.a):
+            raise InputError(
+                f"{shown(pair.b)} is a thermal camera's own file and {shown(pair.a)} is none: pass it first"
+            ) from error
+        if pair.a != pair.b or not isinstance(error, NotRadiometricError):
             raise
         raise InputError(
             f"{shown(pair.a)} has no partner and is no radiometric JPEG: give two files, or a thermal camera's own, "
@@ -97,6 +105,8 @@ def completed(result: Result, sources: Sources, made_by: Mapping[str, Any]) -> R
     """
     file, unit, notes = sources.thermal, sources.unit, [*sources.notes, *result.notes]
     if file is None:
+        if FALSE_COLOUR in notes and isinstance(sources.a.path, Path) and is_radiometric(sources.a.path):
+            notes = [PALETTE_SHOWN if note == FALSE_COLOUR else note for note in notes]
         record = {**result.record, "settings": dict(made_by), "notes": notes}
         return replace(result, record=record, notes=tuple(notes))
     thermal = file.record()

@@ -172,6 +172,18 @@ def read_thermal(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_
     return _from_flir(Path(path), found, camera, orientation, digest, stamp, max_pixels)
 
 
+def is_radiometric(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a JPEG with a radiometric part, by its blocks alone."""
+    try:
+        with open_source(path) as file:
+            if sniff_format(file, path) != "JPEG":
+                return False
+            found = blocks.read_blocks(file, path)
+    except InputError:
+        return False
+    return bool(found.flir or found.dji)
+
+
 def _from_flir(
     path: Path,
     found: blocks.Blocks,

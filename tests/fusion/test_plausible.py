@@ -93,6 +93,7 @@ def test_medical_pair_under_a_road_model_is_told(model: str) -> None:
     [note] = told(head(), ct, model)
     assert note.startswith(f"both pictures are black all around, as medical ones are, and {model} was made for road")
     assert note.endswith("--model fnet.brain")
+    assert told(head(), activity(), model)[0].endswith("--model pyrfuse.brain")
     assert told(head(), ct, "fnet.brain") == told(head(), ct, "maximum") == []
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -34,6 +35,25 @@ def test_the_default_model_is_that_of_brains_and_is_said(polyfuse, ball, tmp_pat
     assert "laplacian alone" in err[0]
 
 
+def test_activity_before_anatomy_is_told_and_no_model_for_roads_is_advised(polyfuse, ball):
+    ball(Path("x_CT.nii"), Path("x_PT.nii"))
+    code, _, err = polyfuse("fuse", "x_PT.nii", "x_CT.nii", "-o", "wrong.nii")
+    assert (code, [line for line in err if "--swap exchanges them" in line]) == (
+        0,
+        ["x_PT: a is PT and b CT: a gives the grid and b the colour, so --swap exchanges them"],
+    )
+    code, _, err = polyfuse("fuse", "x_PT.nii", "x_CT.nii", "-o", "right.nii", "--swap")
+    assert (code, any("exchanges" in line for line in err)) == (0, False)
+
+
+def test_a_volume_without_background_is_not_sent_to_a_model_for_roads(polyfuse, write_nifti):
+    plane = np.linspace(100, 900, 40 * 36 * 5).reshape(40, 36, 5).astype(np.float32)
+    for name in ("a_T1w.nii", "b_T2w.nii"):
+        write_nifti(Path(name), plane, np.diag([2.0, 2, 3, 1]))
+    code, _, err = polyfuse("fuse", "a_T1w.nii", "b_T2w.nii", "-o", "out.nii", "--range", "0,900", "--range-b", "0,900")
+    assert (code, any("pyrfuse.road" in line for line in err)) == (0, False)
+
+
 def test_folders_of_dicom_become_dicom(polyfuse, write_series, tmp_path, body):
     shared = {"study": pydicom.uid.generate_uid(), "reference": pydicom.uid.generate_uid()}
     for name, modality in (("ct", "CT"), ("pet", "PT")):
@@ -54,6 +74,8 @@ def test_folders_of_dicom_become_dicom(polyfuse, write_series, tmp_path, body):
         (("x_CT.nii",), 2, "no partner"),
         (("x_CT.nii", "x.png"), 2, "is none"),
         (("x_CT.nii", "gone.nii"), 3, "does not exist"),
+        (("x_CT.nii", "gone/"), 3, "gone does not exist"),
+        (("x_CT.nii", "x_CT.nii"), 2, "is given for both sides"),
         (("x_CT.nii", "x_PT.nii", "--warp", "w.json"), 3, "w.json cannot be read"),
         (("x_CT.nii", "x_PT.nii", "--warp", "w.json", "--register"), 2, "drop one of them"),
         (("x_CT.nii", "x_PT.nii", "--register"), 3, "too few to register"),

@@ -25,7 +25,9 @@ def are_volumes(a: Path, b: Path | None, arguments: FuseArguments) -> bool:
 
     Raises:
         UsageError: If only one is, or an option for volumes came with something else.
+        InputError: If the other one does not exist.
     """
+    from polyfuse.io.source import check_exists
     from polyfuse.volumes.kinds import kind_of
 
     if arguments.volumes.pair_marks is not None:
@@ -44,6 +46,7 @@ def are_volumes(a: Path, b: Path | None, arguments: FuseArguments) -> bool:
     other = next((path for path in given if path not in volumes), None)
     if other is None:
         raise UsageError(f"{a} is a volume and has no partner: give two, or a folder of studies with --pair CT,PT.")
+    check_exists(other)
     raise UsageError(f"{volumes[0]} is a volume and {other} is none: give two of NIfTI or DICOM.")
 
 
@@ -135,6 +138,8 @@ def _jobs(a: Path, b: Path | None, arguments: FuseArguments) -> list[tuple[Study
     files = arguments.files
     suffix = _suffix(files.suffix)
     if b is not None:
+        if a.exists() and b.exists() and a.samefile(b):
+            raise UsageError(f"{a} is given for both sides: give the other volume as well.")
         first, second = (b, a) if arguments.pictures.swap else (a, b)
         name = stem_of(first)
         study = Study(name, Pair(name, first, second), kind_of(first) == "dicom")

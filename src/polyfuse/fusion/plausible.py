@@ -48,7 +48,7 @@ FALSE_COLOUR = (
     "or --swap if a is the visible picture"
 )
 SWAPPED = "a has colour and b has none: --swap exchanges them if a is the visible picture"
-MEDICAL = "both pictures are black all around, as medical ones are, and {} was made for road scenes: --model fnet.brain"
+MEDICAL = "both pictures are black all around, as medical ones are, and {} was made for road scenes: --model {}"
 NOT_MEDICAL = "no black background as around a head, and {} was made for slices of the brain: --model pyrfuse.road"
 
 
@@ -89,7 +89,7 @@ class PairLook:
         elif not self.is_medical and not _colourless(self.a) and _colourless(self.b):
             notes.append(SWAPPED)
         if model.endswith(".road") and self.is_medical:
-            notes.append(MEDICAL.format(model))
+            notes.append(MEDICAL.format(model, "pyrfuse.brain" if self.is_functional else "fnet.brain"))
         if model.endswith(".brain") and self.has_no_background:
             notes.append(NOT_MEDICAL.format(model))
         if self.is_functional:

@@ -23,6 +23,8 @@ PALETTES = {
 """Names on the command line, and DICOM's."""
 FUNCTIONAL = ("PT", "NM")
 """Modalities that get a palette unless the user says otherwise."""
+ANATOMICAL = ("CT", "MR")
+"""Modalities that show the body, and so give the grid."""
 DEFAULT = "hot-iron"
 COLOUR_MAPS = ("auto", "none", *PALETTES)
 """Values of `--colour-map`."""

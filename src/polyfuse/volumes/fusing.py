@@ -15,6 +15,7 @@ from polyfuse.fusion import FuseOptions
 from polyfuse.fusion.conventions import decide, finished, model_input
 from polyfuse.fusion.fuser import Fuser, coverage_of
 from polyfuse.fusion.models import Model
+from polyfuse.fusion.plausible import NOT_MEDICAL
 from polyfuse.fusion.stretch import OutputRange
 from polyfuse.io import Picture
 from polyfuse.transforms import RangeRecord, from_unit, to_unit
@@ -111,7 +112,9 @@ class VolumeFusion:
         records = (WHOLE_UNIT if first.is_grey else WHOLE_COLOUR, WHOLE_UNIT if second.is_grey else WHOLE_COLOUR)
         is_colour = not options.grey and not (first.is_grey and second.is_grey)
         options = options.changed({"range": "full", "range_b": "full", "bit_depth": "8" if is_colour else "same"})
-        conventions, self._notes = decide(first, second, options, model.provenance, records)
+        conventions, notes = decide(first, second, options, model.provenance, records)
+        not_brain = NOT_MEDICAL.format(model.provenance.name)  # advises a model for road scenes
+        self._notes = tuple(note for note in notes if note != not_brain)
         conventions = replace(conventions, dtype="uint8" if is_colour else "float32")
         self._fuser = Fuser(model, options, conventions)
         if volume_options.three_d and self._fuser.stretch is not None:

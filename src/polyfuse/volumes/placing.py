@@ -29,8 +29,8 @@ class Placed:
     notes: tuple[str, ...] = ()
 
 
-def placed(a: Volume, b: Volume, how: VolumeOptions) -> Placed:
-    """The move that the options ask for.
+def placed(a: Volume, b: Volume, how: VolumeOptions, *, montage: bool = False) -> Placed:
+    """The move that the options ask for; `montage` says whether an overlay is drawn.
 
     Raises:
         InputError: If none is sure, or the file is none for these volumes.
@@ -43,10 +43,11 @@ def placed(a: Volume, b: Volume, how: VolumeOptions) -> Placed:
     if not how.register:
         return Placed()
     found = checked(register(a, b), a, b)
+    look = f"look at *{OVERLAY_SUFFIX}" if montage else "--montage draws an overlay to check it by"
     note = (
         f"registered: b lies {found.shift:.1f} mm and {found.angle:.1f} degrees from where the headers put it "
         f"(normalised mutual information {found.before:.4f} -> {found.after:.4f}, residual {found.residual:.1f} mm, "
-        f"confidence {found.confidence:.2f}); --montage draws an overlay to check it by"
+        f"confidence {found.confidence:.2f}); {look}"
     )
     return Placed(Move.of(found, a, b), found, (note,))
 

@@ -20,7 +20,7 @@ from polyfuse.fusion.record import settings
 from polyfuse.fusion.sidecar import remove_sidecar, sidecar_path, write_sidecar
 from polyfuse.io import Picture, write_picture
 from polyfuse.io.atomic import check_all_apart, check_free
-from polyfuse.volumes.colour_maps import chosen_map
+from polyfuse.volumes.colour_maps import ANATOMICAL, FUNCTIONAL, chosen_map
 from polyfuse.volumes.dicom_write import Derivation, write_dicom
 from polyfuse.volumes.fusing import Fused, OnSlice, Seen, VolumeFusion
 from polyfuse.volumes.geometry import brought_together, facts_of
@@ -38,6 +38,7 @@ from polyfuse.volumes.windows import check_preset, window_of
 MONTAGE_SUFFIX = ".montage.png"
 COPIED = "patient data of a stand in the result: --deidentify leaves them out"
 NOT_FOR_CT = "{} was made for MRI with PET or SPECT, not for CT: compare with --model laplacian"
+EXCHANGED = "a is {} and b {}: a gives the grid and b the colour, so --swap exchanges them"
 LIMITS = "not a medical device: for research, compare with the sources before reading"
 
 _IDENTIFYING = ("given", "path", "folder", "study", "series", "frame_of_reference")
@@ -117,7 +118,7 @@ def fuse_volumes(
     started = time.perf_counter()
     sources = read_volume(a, how.frame), read_volume(b, how.frame)
     check_preset(how.window, *sources)
-    where = placed(*sources, how)
+    where = placed(*sources, how, montage=saving.montage)
     move = move if where.move is None else where.move.matrix
     seen, together_notes = seen_of(sources, how, move)
     fusion = VolumeFusion(seen, model, options, how)
@@ -129,6 +130,8 @@ def fuse_volumes(
     seconds = time.perf_counter() - started
     notes = [note for name, volume in zip("ab", sources, strict=True) for note in _named(name, volume)]
     notes += [*where.notes, *together_notes, *fused.notes, _flicker_note(fused)]
+    if sources[0].modality in FUNCTIONAL and sources[1].modality in ANATOMICAL:
+        notes.append(EXCHANGED.format(*(volume.modality for volume in sources)))
     if model.provenance.name == registry.VOLUME_DEFAULT and "CT" in (volume.modality for volume in sources):
         notes.append(NOT_FOR_CT.format(model.provenance.name))
     if kind == "dicom" and sources[0].origin.format == "DICOM" and not how.deidentify:

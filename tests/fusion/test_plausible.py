@@ -79,6 +79,10 @@ def test_swapped_sources_are_told_what_exchanges_them() -> None:
     assert told(head(), activity())[:-1] == []
     assert told(activity(), head()) == [SWAPPED, COLD_SPOTS]
     assert SWAPPED not in fuse(VISIBLE, THERMAL, model="maximum", swap=True).notes
+    nearly_grey = np.repeat(THERMAL[..., None], 3, axis=2)
+    nearly_grey[0, 0, 0] ^= 3
+    [note] = fuse(VISIBLE, nearly_grey, model="maximum").notes  # not that both have colour, too
+    assert note == SWAPPED
 
 
 def test_thermal_picture_stored_as_colour_is_not_taken_for_the_visible_one() -> None:

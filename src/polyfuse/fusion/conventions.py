@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from polyfuse.errors import UsageError
 from polyfuse.families.facts import Provenance
 from polyfuse.fusion.options import FuseOptions
-from polyfuse.fusion.plausible import doubts
+from polyfuse.fusion.plausible import SWAPPED, doubts
 from polyfuse.io import Picture
 from polyfuse.ops import native_colour
 from polyfuse.transforms import (
@@ -44,6 +44,7 @@ NARROW_SHARE = 1 / 8
 """A 16-bit picture that uses less than this share of its type's range gets a note that advises another range."""
 OUTSIDE_SHARE = 0.99
 """Share of a picture beyond one end of its window from which it shows next to nothing."""
+BOTH_COLOURED = "both sources have colour: it comes from b, --colour-from a takes the other"
 STRIP_PIXELS = 1 << 16
 """Pixels converted from or to colour at a time, so few that intermediate values stay in the processor's cache."""
 
@@ -124,6 +125,8 @@ def decide(
         notes += [*_outside_notes("a", a, range_a, "--range"), *_outside_notes("b", b, range_b, "--range-b")]
     notes += doubts(a.array, b.array, (range_a, range_b), provenance.name)
     carrier, colour_notes = _carrier(a, b, options)
+    if SWAPPED in notes:  # b has some chroma then, but as good as none
+        colour_notes = [note for note in colour_notes if note != BOTH_COLOURED]
     rendering = provenance.rendering if options.gamut == "auto" else options.gamut
     range_colour = range_a if carrier == "a" else range_b
     if rendering == "official" and (range_colour.mode, range_colour.dtype) != ("full", "uint8"):
@@ -195,7 +198,7 @@ def _carrier(a: Picture, b: Picture, options: FuseOptions) -> tuple[Literal["a",
         return options.colour_from, []
     if b.is_grey:
         return "a", ["colour comes from a, b is grey"]
-    return "b", [] if a.is_grey else ["both sources have colour: it comes from b, --colour-from a takes the other"]
+    return "b", [] if a.is_grey else [BOTH_COLOURED]
 
 
 def _depth(

@@ -10,7 +10,8 @@ PAGE = """<!doctype html>
   :root { color-scheme: dark light; font: 15px/1.4 system-ui, sans-serif; }
   body { margin: 0 auto; padding: 12px; max-width: 1500px; background: #15181c; color: #e8eaed; }
   h1 { font-size: 1.05rem; margin: 0 0 8px; font-weight: 600; }
-  .stage { position: relative; background: #000; line-height: 0; touch-action: none; cursor: ew-resize; }
+  .stage { position: relative; background: #000; line-height: 0; touch-action: none; cursor: ew-resize;
+    margin: 0 auto; width: min(100%, max(240px, calc((100vh - 9rem) * var(--shape, 1.333)))); }
   .stage img { width: 100%; height: auto; display: block; user-select: none; -webkit-user-drag: none; }
   .stage .over { position: absolute; inset: 0; clip-path: inset(0 calc(100% - var(--at)) 0 0); }
   .stage .line { position: absolute; top: 0; bottom: 0; left: var(--at); width: 2px; margin-left: -1px;
@@ -65,6 +66,11 @@ stage.addEventListener("dragstart", event => event.preventDefault());
 for (const choice of document.getElementsByName("side")) {
   choice.addEventListener("change", () => { over.src = choice.value + ".mjpg" + query; });
 }
+const fused = document.getElementById("fused");
+function fit() { // so high that slider and figures are seen below it
+  if (fused.naturalHeight) { stage.style.setProperty("--shape", fused.naturalWidth / fused.naturalHeight); }
+}
+fused.addEventListener("load", fit);
 let wasGone = false;
 async function look() {
   try {
@@ -74,6 +80,7 @@ async function look() {
     for (const side of ["a", "b"]) {
       document.getElementById("name-" + side).textContent = side + ": " + facts.sources[side];
     }
+    fit();
     if (wasGone) { location.reload(); }
   } catch (error) {
     wasGone = true;

@@ -101,6 +101,23 @@ def test_grey_results_are_luminance_or_in_the_unit_of_a(tmp_path, pair):
     assert values.min() == -500
 
 
+def test_the_montage_is_large_and_has_the_patients_right_at_the_left(tmp_path, write_nifti):
+    affine = np.diag([2.0, 2, 3, 1])  # voxels count to the patient's right
+    plane = np.zeros((20, 18, 14), np.float32)
+    plane[14:18, 7:11, 5:9] = 1
+    sources = [write_nifti(tmp_path / name, plane, affine) for name in ("x_T1w.nii", "y_T2w.nii")]
+    run(sources, tmp_path / "out.nii", saving=Saving(montage=True), range_a="0,1", range_b="0,1")
+    picture = read_picture(tmp_path / "out.nii.montage.png").array
+    head, rows, column = 34, picture[34:], picture.shape[1] // 3
+    assert column >= 320 * 40 / 42  # the longest side, 14 slices of 3 mm, is 320 pixels
+    assert picture[:head].max() > 150  # names of the volumes
+    tall = round(18 * 2 * 320 / 42)
+    axial = np.where(rows[:tall, :column] == 255, 1, 0)  # letters are greyer
+    assert 0.15 < axial.sum(0) @ np.arange(column) / axial.sum() / column < 0.35  # the patient's right
+    letters = rows[tall // 2 - 10 : tall // 2 + 10, :30]
+    assert letters.max() > 100
+
+
 @pytest.mark.parametrize("options", [{"three_d": True}, {"across": "exponential:0.5"}, {"axis": "i"}])
 def test_slabs_do_not_show(tmp_path, pair, options, monkeypatch):
     whole = run(pair, tmp_path / "one.nii.gz", **options)

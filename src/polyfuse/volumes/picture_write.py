@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from polyfuse.io import write_picture
 from polyfuse.transforms import quantise, resize
@@ -14,10 +15,16 @@ from polyfuse.volumes.fusing import Fused, Seen
 from polyfuse.volumes.planes import plane_across
 from polyfuse.volumes.volume import Volume, Window, slab
 
-GAP = 6
+GAP = 8
 """Pixels between the pictures of a montage."""
-LARGEST = 512
-"""Pixels of the longer side of a picture in a montage."""
+SMALLEST, LARGEST = 320, 512
+"""Pixels of the longest side of the volume in a montage, where one for each voxel would be fewer or more."""
+_HEAD, _LETTER = 18, 14
+"""Sizes of the words above columns, and of the letters in pictures."""
+_INK = 200
+"""Their grey level."""
+_SIDES = {"axial": "RLA", "coronal": "RLS", "sagittal": "APS"}
+"""What is at the left, at the right and at the top of a picture, as `plane_across` turns it."""
 
 
 def slice_names(count: int) -> list[str]:
@@ -46,20 +53,25 @@ def write_slices(fused: Fused, folder: Path, *, overwrite: bool = False) -> list
 def montage(seen: Seen, fused: Fused) -> NDArray[np.uint8]:
     """a, b and the result side by side, through the middle of a: axial, coronal and sagittal, millimetres to scale.
 
+    Sides of the patient are named in the pictures, the volumes above them.
+
     Returns:
         (H, W) or (H, W, 3).
     """
     volume = seen.together.a
+    scale = _scale(volume)
     rows = []
-    for name in ("axial", "coronal", "sagittal"):
+    for name in _SIDES:
         plane = next(plane for axis in range(3) if (plane := plane_across(volume, axis)).name == name)
         middle = volume.shape[plane.axis] // 2
         window = slab(plane.axis, middle, middle + 1)
         one, other, _ = seen.units(window)
         pictures = [plane.picture(block) for block in (one, other, _shown(fused, seen, window))]
-        size = _size(volume, plane.rows, plane.columns)
-        rows.append([resize(_levels(picture), size) for picture in pictures])
-    return _laid_out(rows)
+        size = tuple(max(1, round(volume.shape[k] * volume.spacing[k] * scale)) for k in (plane.rows, plane.columns))
+        rows.append([resize(_levels(picture), (size[0], size[1])) for picture in pictures])
+    modalities = {"a": volume.modality, "b": seen.together.b.modality}
+    names = [f"{side}: {modality}" if modality else side for side, modality in modalities.items()]
+    return _laid_out(rows, [*names, "fused"])
 
 
 def _shown(fused: Fused, seen: Seen, window: Window) -> NDArray[Any]:
@@ -79,27 +91,36 @@ def _levels(picture: NDArray[Any]) -> NDArray[np.uint8]:
     return levels
 
 
-def _size(volume: Volume, rows: int, columns: int) -> tuple[int, int]:
-    """Height and width of a slice with square pixels."""
-    height, width = (volume.shape[axis] * volume.spacing[axis] for axis in (rows, columns))
-    finest = min(volume.spacing)
-    scale = min(1 / finest, LARGEST / max(height, width))
-    return max(1, round(height * scale)), max(1, round(width * scale))
+def _scale(volume: Volume) -> float:
+    """Pixels of a millimetre, the same in all planes."""
+    longest = max(side * step for side, step in zip(volume.shape, volume.spacing, strict=True))
+    return min(max(1 / min(volume.spacing), SMALLEST / longest), LARGEST / longest)
 
 
-def _laid_out(rows: list[list[NDArray[np.uint8]]]) -> NDArray[np.uint8]:
-    """Rows of pictures on one black ground, in colour if any has some."""
+def _laid_out(rows: list[list[NDArray[np.uint8]]], names: list[str]) -> NDArray[np.uint8]:
+    """Rows of pictures in columns with names, on one black ground, in colour if any has some."""
     colour = any(picture.ndim == 3 for row in rows for picture in row)
-    height = sum(row[0].shape[0] for row in rows) + GAP * (len(rows) - 1)
-    width = max(sum(picture.shape[1] for picture in row) + GAP * (len(row) - 1) for row in rows)
-    sheet = np.zeros((height, width, 3) if colour else (height, width), np.uint8)
-    top = 0
-    for row in rows:
-        left = 0
-        for picture in row:
-            if colour and picture.ndim == 2:
-                picture = np.repeat(picture[..., None], 3, axis=2)
-            sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
-            left += picture.shape[1] + GAP
+    wide = max(row[0].shape[1] for row in rows)
+    head = _HEAD + 2 * GAP
+    height = head + sum(row[0].shape[0] + GAP for row in rows)
+    sheet = Image.new("RGB" if colour else "L", ((wide + GAP) * len(names) + GAP, height))
+    draw = ImageDraw.Draw(sheet)
+
+    def write(text: str, place: tuple[int, int], anchor: str, size: int) -> None:
+        fill = (_INK,) * 3 if colour else _INK
+        draw.text(place, text, fill=fill, font=ImageFont.load_default(size), anchor=anchor)
+
+    lefts = [GAP + (wide + GAP) * column for column in range(len(names))]
+    for left, name in zip(lefts, names, strict=True):
+        write(name, (left + wide // 2, head // 2), "mm", _HEAD)
+    top = head
+    for sides, row in zip(_SIDES.values(), rows, strict=True):
+        for left, picture in zip(lefts, row, strict=True):
+            tall, broad = picture.shape[:2]
+            sheet.paste(Image.fromarray(picture), (left + (wide - broad) // 2, top))
+            near, far = left + (wide - broad) // 2 + 3, left + (wide + broad) // 2 - 3
+            write(sides[0], (near, top + tall // 2), "lm", _LETTER)
+            write(sides[1], (far, top + tall // 2), "rm", _LETTER)
+            write(sides[2], (left + wide // 2, top + 3), "ma", _LETTER)
         top += row[0].shape[0] + GAP
-    return sheet
+    return np.asarray(sheet)

@@ -43,7 +43,7 @@ def placed(a: Volume, b: Volume, how: VolumeOptions, *, montage: bool = False) -
     if not how.register:
         return Placed()
     found = checked(register(a, b), a, b)
-    look = f"look at *{OVERLAY_SUFFIX}" if montage else "--montage draws an overlay to check it by"
+    look = "look at the overlay beside the result" if montage else "--montage draws an overlay to check it by"
     note = (
         f"registered: b lies {found.shift:.1f} mm and {found.angle:.1f} degrees from where the headers put it "
         f"(normalised mutual information {found.before:.4f} -> {found.after:.4f}, residual {found.residual:.1f} mm, "

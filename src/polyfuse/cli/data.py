@@ -10,6 +10,7 @@ import click
 from polyfuse.cli.options import talk_options
 from polyfuse.cli.output import json_document, speaker
 from polyfuse.cli.values import PATH
+from polyfuse.cli.volume_inputs import refuse
 from polyfuse.errors import UsageError
 
 
@@ -28,16 +29,27 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 @talk_options
 def inspect(file: Path, out: Path | None, max_pixels: int | None, overwrite: bool, as_json: bool, quiet: bool) -> None:
-    """Print what FILE holds: a picture, a thermal camera's JPEG, or a recording of FLIR's (.seq, .csq).
+    """Print what FILE holds: a picture, a thermal camera's JPEG, a recording of FLIR's (.seq, .csq), or a volume.
 
-    For 16-bit counts and temperatures a window is proposed, which --range of `polyfuse fuse` takes.
+    For 16-bit counts and temperatures a window is proposed, which --range of `polyfuse fuse` takes; for a volume, NIfTI
+    or DICOM (a file or the folder of a series), grid, unit and the window that it would be fused with.
     """
-    from polyfuse.cli.inspection import lines_of
+    from polyfuse.cli.inspection import lines_of, lines_of_volume
     from polyfuse.io import DEFAULT_MAX_PIXELS
     from polyfuse.io.atomic import check_all_apart
     from polyfuse.radiometric.contents import contents, export
+    from polyfuse.volumes.kinds import kind_of
 
     with json_document(as_json) as document:
+        if kind_of(file) is not None:
+            from polyfuse.volumes.contents import contents as volume_contents
+
+            refuse(("out", "max_pixels"))
+            document.update(volume_contents(file))
+            if not as_json:
+                for line in lines_of_volume(document):
+                    click.echo(line)
+            return
         limit = max_pixels or DEFAULT_MAX_PIXELS
         document.update(contents(file, max_pixels=limit))
         if not as_json:

@@ -35,6 +35,26 @@ def lines_of(contents: Mapping[str, Any]) -> Iterator[str]:
         yield _line("warp", f"{warp['found']}: thermal times {scale:.3f}, then {right:+.1f},{down:+.1f} pixels")
 
 
+def lines_of_volume(contents: Mapping[str, Any]) -> Iterator[str]:
+    """The same of a volume, from `polyfuse.volumes.contents`."""
+    volume = contents["volume"]
+    yield _line("file", f"{contents['path']}, volume, {volume['format']}")
+    shape, spacing = ("x".join(f"{side:.4g}" for side in volume[key]) for key in ("shape", "spacing"))
+    yield _line(
+        "voxels", f"{shape} of {spacing} mm, towards {volume['orientation']}, fused in {volume['slices']} slices"
+    )
+    if "values" not in volume:
+        yield _line("values", "colour, 8 bits")
+    else:
+        low, high = volume["values"]
+        yield _line("values", f"{low:.4g} to {high:.4g} {volume['unit']}")
+        low, high = contents["window"]
+        yield _line("window", f"{low:.4g} to {high:.4g} {volume['unit']} ({contents['window_of']})")
+    yield _line("modality", volume["modality"] or "not known: neither the file nor its name says it")
+    for note in volume["notes"]:
+        yield _line("note", note)
+
+
 def _thermal_lines(thermal: Mapping[str, Any]) -> Iterator[str]:
     """What the thermal part of a file holds."""
     width, height = thermal["size"]

@@ -223,6 +223,15 @@ def test_what_b_lacks_shows_a_alone(tmp_path, write_nifti, pair):
     assert any("covers" in note for note in result.notes)
 
 
+def test_a_window_that_misses_the_volume_is_told(tmp_path, pair):
+    for number, (window, told) in enumerate([("100,200", True), ("0,5", False)]):
+        notes = run(pair, tmp_path / f"{number}.nii", range_b=window).notes
+        assert (
+            any(note.startswith(f"b shows nothing in the middle slice under the range {window}") for note in notes)
+            == told
+        )
+
+
 def test_palettes_begin_black_and_end_as_dicom_has_them():
     for name in ("hot-iron", "pet", "hot-metal-blue", "pet-20-step"):
         assert tuple(palette(name)[0]) == (0, 0, 0)

@@ -36,6 +36,9 @@ SLAB_BYTES = 64 << 20
 """About what the sources of a slab may take."""
 SLICE_BYTES = 40
 """About what a voxel of a slab takes: both sources as read, in [0, 1] and in colour, coverage, and the result."""
+NOTHING_SEEN = (
+    "{} shows nothing in the middle slice under the range {}: `polyfuse data inspect` prints which values a volume has"
+)
 STRETCH_SLICES = 32
 """About how many slices are fused beforehand to measure the range of the output, where it is stretched."""
 
@@ -115,6 +118,9 @@ class VolumeFusion:
         conventions, notes = decide(first, second, options, model.provenance, records)
         not_brain = NOT_MEDICAL.format(model.provenance.name)  # advises a model for road scenes
         self._notes = tuple(note for note in notes if note != not_brain)
+        for name, picture, named in (("a", first, volume_options.range_a), ("b", second, volume_options.range_b)):
+            if named is not None and picture.array.min() == picture.array.max():
+                self._notes += (NOTHING_SEEN.format(name, named),)
         conventions = replace(conventions, dtype="uint8" if is_colour else "float32")
         self._fuser = Fuser(model, options, conventions)
         if volume_options.three_d and self._fuser.stretch is not None:

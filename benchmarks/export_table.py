@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from polyfuse import list_models, load, load_exported
+from polyfuse.errors import OutputError, UsageError
 from polyfuse.exporting import export_onnx
 
 SIZE = (301, 412)
@@ -53,7 +54,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         for name in names:
             started = time.perf_counter()
-            single = export_onnx(load(name), Path(temporary) / f"{name}.onnx")
+            try:
+                single = export_onnx(load(name), Path(temporary) / f"{name}.onnx")
+            except (OutputError, UsageError) as error:
+                print(f"| {name} | refused: {error} |" + " |" * (len(heads) - 1), flush=True)
+                continue
             seconds = time.perf_counter() - started
             half = export_onnx(load(name), Path(temporary) / f"{name}.half.onnx", precision="float16")
             off = list(single.off.values())

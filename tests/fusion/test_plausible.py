@@ -91,7 +91,7 @@ def test_thermal_picture_stored_as_colour_is_not_taken_for_the_visible_one() -> 
     assert told(stored, VISIBLE[..., 0]) == []
 
 
-@pytest.mark.parametrize("model", ["fnet.road", "smfnet-s.road"])
+@pytest.mark.parametrize("model", ["fnet.road", "fnet.road-paper", "smfnet-s.road"])
 def test_medical_pair_under_a_road_model_is_told(model: str) -> None:
     ct = np.where(disc(38) & ~disc(34), 220, 0).astype(np.uint8)
     [note] = told(head(), ct, model)

@@ -88,9 +88,10 @@ class PairLook:
             notes.append(FALSE_COLOUR)
         elif not self.is_medical and not _colourless(self.a) and _colourless(self.b):
             notes.append(SWAPPED)
-        if model.endswith(".road") and self.is_medical:
+        domain = model.partition(".")[2].partition("-")[0]  # road of fnet.road and of fnet.road-paper
+        if domain == "road" and self.is_medical:
             notes.append(MEDICAL.format(model, "pyrfuse.brain" if self.is_functional else "fnet.brain"))
-        if model.endswith(".brain") and self.has_no_background:
+        if domain == "brain" and self.has_no_background:
             notes.append(NOT_MEDICAL.format(model))
         if self.is_functional:
             notes.append(COLD_SPOTS)

@@ -58,7 +58,7 @@ def test_every_option_of_a_model_has_its_field() -> None:
     given = defaults_of(model_options)
     assert vars(ModelArguments.taken_from(given)) == {
         **given,
-        "engine": "torch",
+        "engine": None,
     }  # which `fuse` alone has an option for
     assert given == MODEL
 

@@ -39,7 +39,7 @@ def offered(*words: str) -> list[str]:
     ("words", "expected"),
     [
         (("eval",), ["evaluate"]),
-        (("fuse", "--model", "FNET.R"), ["fnet.road"]),
+        (("fuse", "--model", "FNET.R"), ["fnet.road", "fnet.road-paper"]),
         (("models", "show", "lap"), ["laplacian"]),
         (("models", "card", "smfnet-s.b"), ["smfnet-s.brain"]),
         (("models", "import", "fn"), ["fnet"]),

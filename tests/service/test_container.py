@@ -70,7 +70,12 @@ def test_steps_of_the_image_give_a_service_that_answers(repository: Path, tmp_pa
             run(["sh", "-c", here(rest)], cwd=tmp_path, env=environment)
             if "-m venv" in rest:  # pip finds the packages of this environment as if it had fetched them
                 site = next((tmp_path / "opt" / "polyfuse" / "lib").glob("python*/site-packages"))
-                first = f"import sys; sys.path.insert(0, {sysconfig.get_path('purelib')!r})\n"
+                others = tmp_path / "others"  # all of them but polyfuse itself
+                others.mkdir()
+                for path in Path(sysconfig.get_path("purelib")).iterdir():
+                    if not path.name.startswith("polyfuse"):
+                        (others / path.name).symlink_to(path)
+                first = f"import sys; sys.path.insert(0, {str(others)!r})\n"
                 (site / "here.pth").write_text(first, encoding="utf-8")
     python = tmp_path / "opt" / "polyfuse" / "bin" / "python"
     where = run([str(python), "-c", "import polyfuse; print(polyfuse.__file__)"], cwd=tmp_path, env=clean())

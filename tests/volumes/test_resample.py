@@ -83,6 +83,23 @@ def test_windows_hold_what_the_whole_holds(degrees):
         assert np.allclose(np.concatenate(parts, axis=axis), whole, atol=1e-4)  # products in another order
 
 
+@pytest.mark.parametrize("degrees", [0, 80])
+@pytest.mark.parametrize("order", ["linear", "cubic"])
+def test_windows_that_lie_beyond_the_source_repeat_its_border(degrees, order):
+    volume = made((9, 14, 12))
+    onto = turn(degrees) @ volume.affine @ np.diag([0.77, 0.77, 0.77, 1])
+    onto[:3, 3] = -61.3, -59.1, -70.7  # mm before the source, and the last voxels as far behind it
+    result = resampled(volume, onto, (90, 100, 60), order=order)
+    whole = result.loaded()
+    linear = by_scipy(volume, onto, whole.shape)
+    far = [axis_end for axis in range(3) for axis_end in ((axis, 0), (axis, whole.shape[axis] - 1))]
+    for axis, place in far:
+        window = slab(axis, place, place + 1)
+        assert np.abs(result.block(window) - whole[window]).max() < 1e-3
+        if order == "linear":
+            assert np.abs(result.block(window) - linear[window]).max() < 1e-3
+
+
 def test_a_coarser_result_averages_what_it_covers():
     fine = np.zeros((16, 4, 4), np.float32)
     fine[::2] = 100  # a comb that single samples would turn into 0 or 100

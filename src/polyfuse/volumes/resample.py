@@ -257,9 +257,9 @@ def _places(matrix: Affine, indices: Floats) -> Floats:
 
 
 def _support(places: Floats, length: int) -> slice:
-    """The voxels along an axis that values at these places may be made of; at least one."""
-    first = min(max(math.floor(places.min()) - 1, 0), length - 1)
-    return slice(first, min(max(math.floor(places.max()) + 3, first + 1), length))
+    """The voxels along an axis that values at these places are made of; beyond a border those that lie at it."""
+    first, last = (math.floor(min(max(place, 0), length - 1)) for place in (places.min(), places.max()))
+    return slice(max(first - 1, 0), min(last + 3, length))
 
 
 def _cleaned(matrix: Affine, shape: tuple[int, int, int]) -> Affine:

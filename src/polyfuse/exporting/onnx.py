@@ -172,6 +172,9 @@ def _silent_log() -> Iterator[None]:
     """Keep PyTorch from printing the whole graph to standard output when it meets an operator that it cannot write."""
     name = "_jit_onnx_log"  # in 2.13 switched on by every export, whatever `verbose` says
     log = getattr(torch._C, name, None)
+    if log is None:  # of other versions
+        yield
+        return
     setattr(torch._C, name, lambda *_: None)
     try:
         yield

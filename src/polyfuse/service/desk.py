@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from polyfuse.errors import DependencyError, UsageError
+from polyfuse.errors import UsageError, needing_torch
 from polyfuse.fusion.models import Model
 from polyfuse.io.source import shown
 from polyfuse.service.answers import JSON, RefusedError, told, wanted_format
@@ -134,16 +134,13 @@ class Desk:
         try:
             async with asyncio.timeout(seconds):
                 form, uploads = await read_form(request, files, needed)
-                reply = await worker.done(prepare(uploads, texts(form)), _gone(request), ticket)
+                with needing_torch():
+                    reply = await worker.done(prepare(uploads, texts(form)), _gone(request), ticket)
         except TimeoutError as error:
             late = f"it took more than {seconds:g} s"
             if form is None:
                 raise RefusedError(408, f"{late} to send the request: send smaller pictures.") from error
             raise RefusedError(504, f"{late}: send smaller pictures, or ask when less is going on.") from error
-        except ModuleNotFoundError as error:
-            if error.name != "torch":
-                raise
-            raise DependencyError("this needs PyTorch, without which this service runs: ask another one.") from error
         finally:
             if form is not None:
                 await form.close()

@@ -1,6 +1,7 @@
 """What every test may rely on: threads under control, reproducible random input, the reference folder."""
 
 import os
+import sys
 from pathlib import Path
 
 # Before anything imports torch or numpy. Workers of pytest-xdist share the cores, so each takes one thread. They
@@ -21,6 +22,13 @@ settings.register_profile(
     "polyfuse", deadline=None, max_examples=25, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("polyfuse")
+
+
+@pytest.fixture(autouse=True)
+def same_random_numbers_in_any_order() -> None:
+    """Tests that draw from torch's own generator draw the same, whichever tests ran before in the same worker."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(20240817)
 
 
 @pytest.fixture(scope="session")

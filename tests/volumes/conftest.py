@@ -68,9 +68,9 @@ def base_set(modality, study=None, series=None, reference=None):
     data.SOPInstanceUID = uid()
     data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID
     data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID
-    data.PatientName, data.PatientID, data.PatientBirthDate, data.PatientSex = "Doe^Jo", "4711", "19700101", "O"
+    data.PatientName, data.PatientID, data.PatientBirthDate, data.PatientSex = "Doe-Do^Jo", "ID4711", "19700101", "O"
     data.StudyDate, data.StudyTime, data.AccessionNumber, data.StudyID = "20240102", "101500", "A1", "1"
-    data.ReferringPhysicianName = "Roe^Ray"
+    data.ReferringPhysicianName = "Roe-Ro^Ray"
     data.Modality, data.SeriesNumber = modality, 1
     data.StudyInstanceUID, data.SeriesInstanceUID = study or uid(), series or uid()
     data.FrameOfReferenceUID = reference or uid()

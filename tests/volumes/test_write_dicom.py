@@ -55,7 +55,7 @@ def test_the_object_says_what_it_is_and_of_what(tmp_path, pair):
     sources = {pydicom.dcmread(path).SOPInstanceUID: pydicom.dcmread(path) for path in pair[0].iterdir()}
     first = next(iter(sources.values()))
     assert data.SOPClassUID == pydicom.uid.MultiFrameTrueColorSecondaryCaptureImageStorage
-    assert (data.PatientName, data.PatientID, data.StudyInstanceUID) == ("Doe^Jo", "4711", first.StudyInstanceUID)
+    assert (data.PatientName, data.PatientID, data.StudyInstanceUID) == ("Doe-Do^Jo", "ID4711", first.StudyInstanceUID)
     assert data.FrameOfReferenceUID == first.FrameOfReferenceUID
     assert data.SeriesInstanceUID != first.SeriesInstanceUID
     assert list(data.ImageType) == ["DERIVED", "SECONDARY"]
@@ -73,7 +73,7 @@ def test_deidentified_results_hold_nothing_of_the_patient(tmp_path, pair):
     content = (tmp_path / "out.dcm").read_bytes()
     record = (tmp_path / "out.dcm.json").read_text()
     first = pydicom.dcmread(next(pair[0].iterdir()))
-    secrets = ["Doe", "4711", "19700101", "Roe", str(first.StudyInstanceUID), str(first.SeriesInstanceUID)]
+    secrets = ["Doe-Do", "ID4711", "19700101", "Roe-Ro", str(first.StudyInstanceUID), str(first.SeriesInstanceUID)]
     secrets += [str(first.FrameOfReferenceUID), str(first.SOPInstanceUID)]
     assert not [secret for secret in secrets if secret.encode() in content or secret in record]
     assert str(pair[0]) not in record

@@ -1,5 +1,6 @@
 """Suites and sets: what is refused, what is found, what is known of the files."""
 
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,18 @@ def test_fewer_pairs_are_spread_evenly(yard: Path) -> None:
     found, _ = find_sets(read_suite({"pairs": 1, "set": {"yard": YARD}}, yard), None)
     assert [pair.name for pair in found[0].pairs] == ["2"]
     assert found[0].size == "1 of 3 pairs"
+
+
+def test_weights_enter_under_a_name_of_the_users(tmp_path: Path) -> None:
+    file = tmp_path / "mine.safetensors"
+    file.write_bytes(resources.files("polyfuse.weights").joinpath("fnet-t16.road.safetensors").read_bytes())
+    suite = with_models(Suite(), [f"before={file}", f"FNet-T={file}", "laplacian"])
+    methods = {method.name: method for method in choose_models(suite)}
+    assert list(methods) == ["laplacian", "before", "FNet-T"]
+    assert methods["before"].load().spec == methods["FNet-T"].load().spec != methods["laplacian"].load().spec
+    assert methods["before"].made_by["weights_sha256"] == methods["FNet-T"].made_by["weights_sha256"]
+    with pytest.raises(UsageError, match="takes no weights file"):
+        choose_models(with_models(Suite(), [f"laplacian={file}"]))
 
 
 @pytest.mark.parametrize(

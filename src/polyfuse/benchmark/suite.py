@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
+from polyfuse import registry
 from polyfuse.errors import InputError, UsageError
 from polyfuse.io.source import read_bytes_of, shown
 from polyfuse.train.strict import check_plain, read_strict
@@ -63,7 +64,7 @@ class ModelConfig:
     """`[model.NAME]`: a model under a name of its own, with weights or options."""
 
     model: str
-    """Name of the model, as `polyfuse models list` prints it."""
+    """Name of the model, as `polyfuse models list` prints it; "auto": the one that the weights were made for."""
     weights: str = ""
     """Weights file, for an architecture; a relative path counts from the suite's folder."""
     precision: Literal["float32", "bf16", "tf32", "auto"] = "float32"
@@ -302,13 +303,16 @@ def _located(config: Any, folder: Path, *names: str) -> Any:
     return replace(config, **{name: str((folder / path).absolute()) for name, path in found.items() if path})
 
 
-def with_models(suite: Suite, named: Iterable[str]) -> Suite:
+def with_models(suite: Suite, named: Sequence[str]) -> Suite:
     """The suite with further models: NAME of one that needs no weights, or NAME=FILE with weights.
+
+    With weights, a NAME that is no model's is a name to print: which model it is, the file says.
 
     Raises:
         UsageError: If a name is taken.
     """
     plain, tables = list(suite.models), dict(suite.model)
+    known = {entry.name for entry in registry.list_models()} if named else set()
     for text in named:
         name, sign, path = text.partition("=")
         if not name or (sign and not path):
@@ -318,7 +322,8 @@ def with_models(suite: Suite, named: Iterable[str]) -> Suite:
             continue
         if name in tables:
             raise UsageError(f"two models are called {name}: choose one of them, or a table [model.OTHER] in a suite.")
-        tables[name] = ModelConfig(name, str(Path(path).absolute()))
+        model = name if name.lower() in known else "auto"
+        tables[name] = ModelConfig(model, str(Path(path).absolute()))
     return replace(suite, models=tuple(plain), model=tables)
 
 

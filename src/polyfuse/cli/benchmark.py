@@ -47,7 +47,7 @@ Say = Callable[[str], None]
     "models",
     multiple=True,
     metavar="NAME[=FILE]",
-    help="A further model, with its weights file where it needs one; repeat it.",
+    help="A further model, or weights FILE under a name of yours; repeat it.",
 )
 @click.option("--fused", multiple=True, metavar="NAME=DIR", help="Results of another program; repeat it.")
 @click.option(

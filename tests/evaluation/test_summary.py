@@ -91,6 +91,19 @@ def test_left_out_values_are_noted_by_method(report_of: ReportOf) -> None:
     assert report.notes == ("SCD: no finite value, left out of the mean: 1 of x",)
 
 
+def test_columns_that_lack_as_many_values_share_a_line(report_of: ReportOf) -> None:
+    report = report_of(
+        {
+            "x": [{"VIF": math.nan, "MI": 1, "SCD": math.nan}, {"VIF": 1, "MI": 1, "SCD": 1}],
+            "y": [{"VIF": 1, "MI": math.nan, "SCD": 1}, {"VIF": 1, "MI": 1, "SCD": 1}],
+        }
+    )
+    assert report.notes == (
+        "VIF, VIF min, SCD: no finite value, left out of the mean: 1 of x",
+        "MI, MI min: no finite value, left out of the mean: 1 of y",
+    )
+
+
 def test_copy_of_a_source_is_warned_of_without_baselines() -> None:
     rng = np.random.default_rng(5)
     a, b = (rng.integers(0, 256, (48, 48), np.uint8) for _ in range(2))

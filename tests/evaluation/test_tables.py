@@ -67,7 +67,7 @@ def test_footer_has_n_hash_ranked_metrics_and_what_was_left_out(report: Report) 
     text = "\n".join(plain(report))
     assert f"n = 2 pairs, list sha256 {report.pairs_sha256[:16]}" in text
     assert "avg rank over MI, MSE" in text
-    assert "MI: no finite value, left out of the mean: 1 of y" in text
+    assert "MI, MI min: no finite value, left out of the mean: 1 of y" in text
 
 
 def test_narrow_terminal_gets_blocks_that_fit(report_of: ReportOf) -> None:

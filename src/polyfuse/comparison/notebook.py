@@ -63,7 +63,7 @@ class ComparePage:
         if self.path.stat().st_size > _MOST_SHOWN or any(self.path.parent.glob("files-*")):
             return None
         page = html.escape(self.path.read_text(encoding="utf-8"), quote=True)
-        style = f"width:100%;height:{HEIGHT}px;border:1px solid #8884;border-radius:6px"
+        style = f"box-sizing:border-box;width:100%;height:{HEIGHT}px;border:1px solid #8884;border-radius:6px"
         return f'<iframe title="polyfuse compare" style="{style}" srcdoc="{page}"></iframe>'
 
     def _repr_png_(self) -> bytes:

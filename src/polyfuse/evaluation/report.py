@@ -212,14 +212,14 @@ def _incomplete(collected: Collected, methods: Sequence[Method]) -> list[str]:
 
 
 def _left_out(summaries: Mapping[Method, Mapping[str, Summary]], columns: Sequence[Column]) -> list[str]:
-    """A line for each column that has values which are not finite."""
-    lines = []
+    """Which columns have values that are not finite, a line for all columns that lack as many of each method."""
+    columns_of: dict[str, list[str]] = {}
     for column in columns:
         counts = [(method.name, cells[column.key].left_out) for method, cells in summaries.items()]
-        texts = [f"{count} of {name}" for name, count in counts if count]
-        if texts:
-            lines.append(f"{column.key.replace('_', ' ')}: no finite value, left out of the mean: {', '.join(texts)}")
-    return lines
+        text = ", ".join(f"{count} of {name}" for name, count in counts if count)
+        if text:
+            columns_of.setdefault(text, []).append(column.key.replace("_", " "))
+    return [f"{', '.join(keys)}: no finite value, left out of the mean: {text}" for text, keys in columns_of.items()]
 
 
 def versions() -> dict[str, str]:

@@ -36,8 +36,9 @@ def list_(as_json: bool, quiet: bool) -> None:
     if as_json:
         print_json({"models": [asdict(entry) for entry in entries]})
         return
+    width = max(len(entry.name) for entry in entries) + 2
     for entry in entries:
-        click.echo(f"{entry.name:<17}{entry.summary}{marks.get(entry.name, '')}")
+        click.echo(f"{entry.name:<{width}}{entry.summary}{marks.get(entry.name, '')}")
 
 
 @command.command("show")

@@ -212,7 +212,7 @@ def tests_grid(judged: Judged) -> Grid:
 def timing_line(timings: Timings) -> str:
     """On what it was measured."""
     return (
-        f"Seconds for one pair from pixels to pixels, models in turns in one run; {timings.machine}, "
+        f"Milliseconds for one pair from pixels to pixels, models in turns in one run; {timings.machine}, "
         f"{counted(timings.threads, 'thread')}, {timings.device}, load average {timings.load:.2f} before. Ratio: to "
         f"{timings.reference}."
     )

@@ -14,14 +14,19 @@ from torch.utils.flop_counter import FlopCounterMode
 from polyfuse import fuse, load
 from polyfuse.errors import InputError, UsageError
 from polyfuse.families.classic import Laplacian
-from polyfuse.families.pyrfuse import PyrFuse, PyrFuseConfig
+from polyfuse.families.pyrfuse import PyrFuse, PyrFuseConfig, PyrFuseTConfig
 from polyfuse.families.pyrfuse.explained import PyrFuseFindings, find
+from polyfuse.families.pyrfuse.looks import Look
+from polyfuse.families.pyrfuse.pieces import Level
+from polyfuse.families.pyrfuse.slope import Sources, Standing, slopes_of, standings_of, window
+from polyfuse.losses.stronger import stronger_loss
 from polyfuse.ops.pyramid import blur, expand, shrink
 from polyfuse.ops.visibility import kept_share, scales, stronger, visibility
 from polyfuse.scenes import SceneConfig, render_scene
 from polyfuse.weights.store import WeightsInfo, save_weights
 
 SMALL = PyrFuseConfig(levels=3, channels=4, context=3)
+LOOKING = PyrFuseConfig(levels=3, channels=4, context=3, looks=2)
 SIZES = [(1, 1), (1, 9), (7, 2), (17, 33), (16, 24), (97, 130)]
 ROUNDING = 2e-6
 
@@ -37,13 +42,14 @@ def fresh(config: PyrFuseConfig | None = None, *, loud: bool = False) -> PyrFuse
         torch.manual_seed(3)
         model = PyrFuse(config)
         if loud:
-            for last in (last_of(model.detail), last_of(model.base)):
-                for parameter in last.parameters():
-                    nn.init.normal_(parameter)
+            for part in (model, *model.looks):
+                for last in (last_of(part.detail), last_of(part.base)):
+                    for parameter in last.parameters():
+                        nn.init.normal_(parameter)
     return model.eval().requires_grad_(False)
 
 
-@pytest.fixture(params=[PyrFuseConfig(), SMALL], ids=str)
+@pytest.fixture(params=[PyrFuseConfig(), SMALL, LOOKING], ids=str)
 def model(request: pytest.FixtureRequest) -> PyrFuse:
     return fresh(request.param, loud=True)
 
@@ -103,22 +109,20 @@ def test_constant_sources_give_a_constant_between_them(model: PyrFuse) -> None:
 
 
 def test_fresh_network_keeps_more_structure_than_the_laplacian_pyramid() -> None:
-    scene = render_scene(SceneConfig(width=192, height=128, seed=1))
-    luma = scene.visible @ np.array([0.299, 0.587, 0.114])
-    a, b = (torch.from_numpy(x.astype(np.float32) / np.iinfo(scene.visible.dtype).max) for x in (scene.thermal, luma))
+    a, b = drawn_pair()
     kept = {}
     for name, network in (("fresh", fresh()), ("laplacian", Laplacian())):
-        fused = network(a[None, None], b[None, None])[0].clamp(0, 1)
-        of_fused, of_a, of_b = (scales(x.double()) for x in (fused, a[None], b[None]))
+        fused = network(a, b)[0].clamp(0, 1)
+        of_fused, of_a, of_b = (scales(x.double()) for x in (fused, a[0], b[0]))
         strongest = [stronger(x, y) for x, y in zip(of_a, of_b, strict=True)]
         shares = [kept_share(*each) for each in zip(of_fused, of_a, of_b, strongest, strict=True)]
         kept[name] = float(visibility(shares, strongest).kept)
     assert kept["fresh"] > kept["laplacian"] > 0.3
 
 
-@pytest.mark.parametrize("levels", [3, 4])
-def test_pixel_reaches_as_far_as_declared_and_no_further(levels: int) -> None:
-    model = fresh(PyrFuseConfig(levels=levels, channels=4, context=2))
+@pytest.mark.parametrize(("levels", "looks"), [(3, 0), (4, 0), (3, 1), (4, 1), (3, 2)])
+def test_pixel_reaches_as_far_as_declared_and_no_further(levels: int, looks: int) -> None:
+    model = fresh(PyrFuseConfig(levels=levels, channels=4, context=2, looks=looks))
     radius = model.spec.receptive_radius
     assert radius is not None
     width, reached = 2 * radius + 2 ** (levels + 1) + 40, 0
@@ -135,7 +139,15 @@ def test_halo_covers_the_reach_in_whole_steps_of_the_grid(model: PyrFuse) -> Non
     spec = model.spec
     assert spec.halo % spec.multiple_of == 0
     assert spec.receptive_radius is not None
-    assert 0 <= spec.halo - spec.receptive_radius < spec.multiple_of == 2**model.config.levels
+    assert spec.blended is (model.config.looks > 0)
+    if not spec.blended:
+        assert 0 <= spec.halo - spec.receptive_radius < spec.multiple_of == 2**model.config.levels
+
+
+def test_tiles_of_a_model_with_looks_are_no_larger_than_a_window_and_blended() -> None:
+    spec = fresh(PyrFuseConfig(looks=3)).spec
+    assert spec.receptive_radius == 472 + 3 * 416
+    assert (spec.halo, spec.blended) == (256, True)
 
 
 def test_declared_multiply_accumulates_are_those_that_are_counted(model: PyrFuse) -> None:
@@ -175,7 +187,9 @@ def test_configuration_round_trips_and_weights_make_the_network_they_hold(tmp_pa
         assert torch.equal(loaded(*pair), model(*pair))
 
 
-@pytest.mark.parametrize("wrong", [{"levels": 2}, {"levels": 9}, {"channels": 0}, {"context": 0}, {"levels": 4.0}])
+@pytest.mark.parametrize(
+    "wrong", [{"levels": 2}, {"levels": 9}, {"channels": 0}, {"context": 0}, {"levels": 4.0}, {"looks": -1}]
+)
 def test_configuration_of_no_network_is_a_usage_error(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=r"correct (it|them)\."):
         PyrFuseConfig(**wrong)
@@ -205,6 +219,73 @@ def test_shares_say_which_source_gave_the_detail() -> None:
     other = find(fresh(), flat, textured).numbers()
     assert all(level["share_of_a"] < 0.01 for level in other["levels"][:3])
     assert find(fresh(), flat, flat).share_of_a(0) == 0.5
+
+
+def drawn_pair(seed: int = 1) -> tuple[Tensor, Tensor]:
+    """A drawn scene, heat and luma, (1, 1, 128, 192) each."""
+    scene = render_scene(SceneConfig(width=192, height=128, seed=seed))
+    luma = scene.visible @ np.array([0.299, 0.587, 0.114])
+    a, b = (torch.from_numpy(x.astype(np.float32) / np.iinfo(scene.visible.dtype).max) for x in (scene.thermal, luma))
+    return a[None, None], b[None, None]
+
+
+def lost_at(fused: Tensor, a: Tensor, b: Tensor, *, sees_noise: bool) -> Tensor:
+    """What is lost at one level as spec pyrfuse 8 states it, summed over the places of the coarser grid."""
+    fused_mean, a_mean, b_mean = (window(x) for x in (fused, a, b))
+    variance, of_a, of_b = (window(x * x) - m * m for x, m in ((fused, fused_mean), (a, a_mean), (b, b_mean)))
+    larger, smaller = torch.maximum(of_a, of_b), torch.minimum(of_a, of_b)
+    total = torch.zeros_like(fused_mean)
+    for source, mean, own, other in ((a, a_mean, of_a, of_b), (b, b_mean, of_b, of_a)):
+        weight = torch.where(own >= other, (own + 1e-5).sqrt(), 0.35 * (own + 1e-6).sqrt())
+        covariance = window(fused * source) - fused_mean * mean
+        total = total + weight * (1 - (2 * covariance + 2e-4) / (variance + own + 2e-4))
+    if sees_noise:
+        more = (variance - smaller).clamp_min(0)
+        total = total + 0.18 * 1e-4 / (1e-4 + larger) * (more + 2e-7) / (more + 1e-7).sqrt()
+    return total.sum()
+
+
+@pytest.mark.parametrize("sees_noise", [False, True])
+def test_slope_is_half_the_gradient_of_what_is_lost_away_from_the_border(sees_noise: bool) -> None:
+    a, b = (x.double() for x in drawn_pair())
+    fused = (0.6 * a + 0.4 * b + 0.02 * torch.rand(a.shape, generator=torch.Generator().manual_seed(2))).double()
+    fused.requires_grad_()
+    (gradient,) = torch.autograd.grad(lost_at(fused, a, b, sees_noise=sees_noise), fused)
+    with torch.no_grad():
+        slope = Standing.of(fused, Sources.of(a, b, Level.of(a, b)), sees_noise=sees_noise).slope
+    inside = (..., slice(16, -16), slice(16, -16))
+    # a grid of half the size has a quarter of the places
+    torch.testing.assert_close(slope[inside], 2 * gradient[inside], rtol=1e-6, atol=1e-9)
+    assert gradient[inside].abs().max() > 0.01
+
+
+def test_slope_turns_back_what_lies_beyond_black_and_white() -> None:
+    a, b = drawn_pair()
+    fused = (a + b) / 2
+    fused[..., 40:44, 40:44], fused[..., 80:84, 80:84] = 1.1, -0.1
+    sources = [Sources.of(a, b, Level.of(a, b))]
+    slopes = slopes_of([fused], standings_of([fused], sources))
+    inside = slopes_of([fused.clamp(0, 1)], standings_of([fused.clamp(0, 1)], sources))
+    assert (slopes[0] - inside[0])[..., 40:44, 40:44].min() > 1
+    assert (slopes[0] - inside[0])[..., 80:84, 80:84].max() < -1
+
+
+def test_each_fresh_look_leaves_less_lost_than_the_one_before() -> None:
+    losses = []
+    for looks in range(4):
+        model = fresh(PyrFuseConfig(looks=looks))
+        for look in cast("list[Look]", list(model.looks)):
+            for last in (last_of(look.detail), last_of(look.base)):  # the plain step alone
+                nn.init.zeros_(last.weight)
+        pairs = [drawn_pair(seed) for seed in (1, 2, 5)]
+        losses.append(sum(float(stronger_loss(model(a, b), a, b)) for a, b in pairs) / len(pairs))
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < 0.97 * losses[0]
+
+
+def test_pyrfuse_t_takes_no_further_looks() -> None:
+    with pytest.raises(UsageError, match="no further looks, 1 are asked for"):
+        PyrFuseTConfig(looks=1)
 
 
 @pytest.mark.parametrize("step", [blur, shrink])

@@ -38,7 +38,7 @@ def test_losses_fall_and_the_weights_fuse(make_recipe, tmp_path: Path) -> None:
     assert {"structure", "weaker", "base", "excess", "total"} <= set(log)
     assert sum(log["total"][-4:]) < 0.98 * sum(log["total"][:4])
     model = registry.load("pyrfuse", weights=paths[0])
-    assert model.configuration() == SMALL | {"keep_black": False}
+    assert model.configuration() == SMALL | {"keep_black": False, "looks": 0}
 
 
 def test_losses_are_the_weighted_terms_and_may_have_attached_ones(make_recipe) -> None:
@@ -54,8 +54,9 @@ def test_losses_are_the_weighted_terms_and_may_have_attached_ones(make_recipe) -
     torch.testing.assert_close(losses["base"], 0.5 * terms.base)
 
 
-def test_every_weight_has_a_gradient(make_recipe) -> None:
-    recipe = make_recipe(model={})
+@pytest.mark.parametrize("looks", [0, 2])
+def test_every_weight_has_a_gradient(make_recipe, looks: int) -> None:
+    recipe = make_recipe(model={"looks": looks})
     (stage,) = training_of("pyrfuse").stages(recipe, load_frozen)
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -11,6 +11,9 @@ from polyfuse.families.pyrfuse.network import PyrFuseConfig, PyrFuseNetwork
 from polyfuse.families.spec import FusionModel, ModelSpec, Observer, check_pair
 from polyfuse.ops.black import keep_black
 
+LOOKS_HALO = 256
+"""Context of a tile where there are further looks, pixels; tiles are then blended."""
+
 
 class PyrFuse(PyrFuseNetwork, FusionModel):
     """The network.
@@ -27,13 +30,16 @@ class PyrFuse(PyrFuseNetwork, FusionModel):
     @property
     def spec(self) -> ModelSpec:
         """Declared facts of this configuration."""
-        radius, step = self.config.reach, 2**self.config.levels
+        config, step = self.config, 2**self.config.levels
+        exact = -(-config.reach // step) * step
         return ModelSpec(
             family="pyrfuse",
             parameters=sum(p.numel() for p in self.parameters()),
             macs_per_pixel=self._macs_per_pixel(),
-            receptive_radius=radius,
-            halo=-(-radius // step) * step,
+            receptive_radius=config.reach,
+            # what a look carries from far away is faint: tiles that cover it all would be as large as most pictures
+            halo=min(exact, LOOKS_HALO) if config.looks else exact,
+            blended=config.looks > 0,
             multiple_of=step,
             # measured on a CPU, 300 to 2,500 pixels a side: 149 bytes a pixel beside 6 to 12 MB
             bytes_per_pixel=160,
@@ -42,7 +48,10 @@ class PyrFuse(PyrFuseNetwork, FusionModel):
 
     def _macs_per_pixel(self) -> int:
         """Multiply-accumulates of one output pixel: of the convolutions, the pyramid is made of sums alone."""
-        detail, base = (sum(p.numel() for p in net.parameters() if p.ndim > 1) for net in (self.detail, self.base))
+        detail, base = (
+            sum(p.numel() for name, p in self.named_parameters() if net in name.split(".") and p.ndim > 1)
+            for net in ("detail", "base")
+        )
         levels = self.config.levels
         # a level has a quarter of the pixels of the next finer one, and its convolutions a quarter of those
         return round(sum(0.25 ** (level + 1) * detail for level in range(levels)) + 0.25**levels * base)

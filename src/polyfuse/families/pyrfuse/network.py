@@ -23,17 +23,17 @@ import torch
 from torch import Tensor, nn
 
 from polyfuse.errors import UsageError
+from polyfuse.families.pyrfuse.looks import Look
+from polyfuse.families.pyrfuse.pieces import STEADY, Choice, Composition, Level, convolutions, log_ratio
+from polyfuse.families.pyrfuse.slope import SEEN_LEVELS, Sources
 from polyfuse.families.spec import check_fields
 from polyfuse.ops.pyramid import blur, expand, shrink
 
 LEAST_LEVELS = 3  # energies of the base are gathered from the third level on
 FINEST_FOR_BASE = 2  # the two finest levels are noise more than structure
-STEADY = 1e-6  # energy, white is 1: below it sources count as equally flat
-TINY = 1e-12  # energy: keeps the correlation finite where a detail is zero
 FLAT = 1e-4  # energy of the base below which brightness decides more than structure
 BRIGHTER = 30.0  # where both bases are flat: steepness of the choice of the brighter one
 POWER, KEPT = 2.0, 0.3  # of a fresh network
-LAST_GAIN = 0.1  # a fresh network begins near the classical choice by energy
 LEVEL_FEATURES, BASE_FEATURES = 7, 5
 
 
@@ -49,17 +49,22 @@ class PyrFuseConfig:
     """Channels that each level hands to the next finer one."""
     keep_black: bool = False
     """Exactly black wherever both sources are, for medical pictures."""
+    looks: int = 0
+    """Further looks at the result, each of which corrects the choice."""
 
     def __post_init__(self) -> None:
         """Refuse values that describe no network."""
-        check_fields(self, levels=8)
-        if self.levels < LEAST_LEVELS or min(self.channels, self.context) < 1:
-            raise UsageError(f"levels must be {LEAST_LEVELS} to 8, channels and context positive: correct them.")
+        check_fields(self, levels=8, looks=16)
+        if self.levels < LEAST_LEVELS or min(self.channels, self.context) < 1 or self.looks < 0:
+            raise UsageError(
+                f"levels must be {LEAST_LEVELS} to 8, channels and context positive, looks not negative: correct them."
+            )
 
     @property
     def reach(self) -> int:
-        """Pixels over which an input reaches an output, counted in spec pyrfuse 4."""
-        return 15 * (1 << self.levels) - 8
+        """Pixels over which an input reaches an output, counted in spec pyrfuse 4 and 8."""
+        coarsest, seen = 1 << self.levels, 1 << min(self.levels, SEEN_LEVELS)
+        return 15 * coarsest - 8 + self.looks * (12 * coarsest + 2 * seen)
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionary."""
@@ -69,67 +74,6 @@ class PyrFuseConfig:
     def from_json(cls, values: dict[str, Any]) -> Self:
         """Inverse of `to_json`."""
         return cls(**values)
-
-
-@dataclass(frozen=True, eq=False)
-class Level:
-    """Both sources at one level of the pyramid, before anything is chosen; all (N, 1, h, w)."""
-
-    detail_a: Tensor
-    """What the next coarser level of a lacks."""
-    detail_b: Tensor
-    """The same of b."""
-    coarser_a: Tensor
-    """The next coarser level of a, (N, 1, ceil(h / 2), ceil(w / 2))."""
-    coarser_b: Tensor
-    """The same of b."""
-    energies: Tensor
-    """(N, 3, h, w): local energy of a's detail, of b's, and their local product."""
-
-    @classmethod
-    def of(cls, a: Tensor, b: Tensor) -> Level:
-        """The level that begins with the pictures a and b, (N, 1, h, w)."""
-        coarser_a, coarser_b = shrink(a), shrink(b)
-        x, y = a - expand(coarser_a, a.shape), b - expand(coarser_b, b.shape)
-        return cls(x, y, coarser_a, coarser_b, blur(torch.cat([x * x, y * y, x * y], dim=1)))
-
-    def features(self, context: Tensor) -> Tensor:
-        """What the convolutions see, on the grid of the coarser level (spec pyrfuse 2)."""
-        larger = self.detail_a.abs() - self.detail_b.abs()
-        energy_a, energy_b, product, larger = shrink(torch.cat([self.energies, larger], dim=1)).split(1, dim=1)
-        likeness = product / ((energy_a * energy_b).clamp_min(0).sqrt() + STEADY)
-        shown = [
-            log_ratio(energy_a, energy_b) / 4,
-            torch.log(energy_a + energy_b + STEADY) / 8 + 1,
-            likeness,
-            8 * larger,
-            self.coarser_a - self.coarser_b,
-            self.coarser_a - 0.5,
-            self.coarser_b - 0.5,
-        ]
-        return torch.cat([*shown, context], dim=1)
-
-
-@dataclass(frozen=True, eq=False)
-class Choice:
-    """What was chosen at one level; (N, 1, h, w) each."""
-
-    weight: Tensor
-    """Share of a's detail, w, in [0, 1]."""
-    kept: Tensor
-    """Share of the other one's detail that is kept too, o, in [0, 1]."""
-    alike: Tensor
-    """Local correlation of both details where it is positive, in [0, 1]: what both show does not count twice."""
-
-    @property
-    def factor_a(self) -> Tensor:
-        """Factor of a's detail, in [0, 1]."""
-        return (self.weight + self.kept * (1 - self.weight)) / (1 + self.kept * self.alike)
-
-    @property
-    def factor_b(self) -> Tensor:
-        """Factor of b's detail, in [0, 1]."""
-        return ((1 - self.weight) + self.kept * self.weight) / (1 + self.kept * self.alike)
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,47 +104,42 @@ class PyrFuseNetwork(nn.Module):
         self.detail = convolutions(LEVEL_FEATURES + context, channels, 2 + context)
         self.base = convolutions(BASE_FEATURES, channels, 1 + context)
         self.power = nn.Parameter(torch.tensor(POWER))
+        self.looks = nn.ModuleList(Look(channels, context) for _ in range(self.config.looks))
         with torch.no_grad():
             cast(nn.Conv2d, self.detail[-1]).bias[1] = math.log(KEPT / (1 - KEPT))  # type: ignore[index]
 
     def fuse(self, a: Tensor, b: Tensor) -> Fusion:
         """Fuse a and b, each (N, 1, H, W) in [0, 1], any size; the result is not clamped."""
         levels, x, y = [], a, b
+        sources: list[Sources] = []
         for _ in range(self.config.levels):
             levels.append(Level.of(x, y))
+            if self.looks:
+                sources.append(Sources.of(x, y, levels[-1]))
             x, y = levels[-1].coarser_a, levels[-1].coarser_b
-        base_weight, context = self._base(levels)
-        fused = base_weight * x + (1 - base_weight) * y
-        choices: list[Choice] = []
-        for index, level in reversed(list(enumerate(levels))):
-            choice, context = self._choose(level, context, is_finest=index == 0)
-            detail = choice.factor_a * level.detail_a + choice.factor_b * level.detail_b
-            fused = detail + expand(fused, detail.shape)
-            choices.insert(0, choice)
-        return Fusion(fused, base_weight, levels, choices)
+        made = Composition.of(levels, self.power, *self._first(levels))
+        for look in self.looks:
+            made = Composition.of(levels, self.power, *look(made, levels, sources))
+        return Fusion(made.pictures[0], torch.sigmoid(made.base_logit), levels, made.choices)
 
-    def _base(self, levels: list[Level]) -> tuple[Tensor, Tensor]:
-        """Share of a's base, and the context for the coarsest level (spec pyrfuse 3)."""
+    def _first(self, levels: list[Level]) -> tuple[Tensor, list[Tensor]]:
+        """The first look: the base's logit, and correction and kept of each level, finest first (spec pyrfuse 2, 3)."""
         a, b = levels[-1].coarser_a, levels[-1].coarser_b
         energies = torch.zeros_like(levels[FINEST_FOR_BASE].energies[:, :2])
         for level in levels[FINEST_FOR_BASE:]:
             energies = shrink(level.energies[:, :2] + energies)
-        return base_share(a, b, energies, self.base)
-
-    def _choose(self, level: Level, context: Tensor, *, is_finest: bool) -> tuple[Choice, Tensor]:
-        """What is chosen at one level, and the context for the next finer one (spec pyrfuse 2)."""
-        found = self.detail(level.features(context))
-        # at the finest level nobody is left to hand the context to
-        found = expand(found[:, :2] if is_finest else found, level.detail_a.shape)
-        correction, kept, context = found[:, :1], found[:, 1:2], found[:, 2:]
-        energy_a, energy_b, product = level.energies.split(1, dim=1)
-        weight = torch.sigmoid(self.power * log_ratio(energy_a, energy_b) + 2 * correction)
-        alike = (product / (energy_a.sqrt() * energy_b.sqrt() + TINY)).clamp(0, 1)
-        return Choice(weight, torch.sigmoid(kept), alike), context
+        base_logit, context = base_choice(a, b, energies, self.base)
+        corrections: list[Tensor] = []
+        for index, level in reversed(list(enumerate(levels))):
+            found = self.detail(level.features(context))
+            corrections.insert(0, found[:, :2])
+            if index:  # at the finest level nobody is left to hand the context to
+                context = expand(found[:, 2:], level.detail_a.shape)
+        return base_logit, corrections
 
 
-def base_share(a: Tensor, b: Tensor, energies: Tensor, convolve: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-    """Share of a's base, and the context for the coarsest level (spec pyrfuse 3).
+def base_choice(a: Tensor, b: Tensor, energies: Tensor, convolve: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    """Logit of the share of a's base, and the context for the coarsest level (spec pyrfuse 3).
 
     Args:
         a: Base of a, (N, 1, h, w).
@@ -214,24 +153,4 @@ def base_share(a: Tensor, b: Tensor, energies: Tensor, convolve: Callable[[Tenso
     found = convolve(torch.cat(shown, dim=1))
     correction, context = found[:, :1], found[:, 1:]
     structured = total / (total + FLAT)
-    return torch.sigmoid(structured * ratio + (1 - structured) * BRIGHTER * (a - b) + correction), context
-
-
-def log_ratio(energy_a: Tensor, energy_b: Tensor) -> Tensor:
-    """Logarithm of the ratio of two energies, 0 where both are flat."""
-    return torch.log((energy_a + STEADY) / (energy_b + STEADY))
-
-
-def convolutions(inputs: int, channels: int, outputs: int) -> nn.Sequential:
-    """Two 3 x 3 convolutions with ReLU and a pointwise one; borders repeat the edge pixel."""
-    last = nn.Conv2d(channels, outputs, 1)
-    with torch.no_grad():
-        last.weight *= LAST_GAIN
-        last.bias.zero_()  # type: ignore[union-attr]
-    return nn.Sequential(
-        nn.Conv2d(inputs, channels, 3, padding=1, padding_mode="replicate"),
-        nn.ReLU(),
-        nn.Conv2d(channels, channels, 3, padding=1, padding_mode="replicate"),
-        nn.ReLU(),
-        last,
-    )
+    return structured * ratio + (1 - structured) * BRIGHTER * (a - b) + correction, context

@@ -18,18 +18,8 @@ from torch import Tensor, nn
 
 from polyfuse.errors import UsageError
 from polyfuse.families.pyrfuse import fast
-from polyfuse.families.pyrfuse.network import (
-    BASE_FEATURES,
-    KEPT,
-    POWER,
-    STEADY,
-    TINY,
-    Choice,
-    PyrFuseConfig,
-    base_share,
-    convolutions,
-    log_ratio,
-)
+from polyfuse.families.pyrfuse.network import BASE_FEATURES, KEPT, POWER, PyrFuseConfig, base_choice
+from polyfuse.families.pyrfuse.pieces import STEADY, TINY, Choice, convolutions, log_ratio
 from polyfuse.ops import native_pyramid
 from polyfuse.ops.precision import Precision
 from polyfuse.ops.pyramid import expand, shrink
@@ -48,6 +38,10 @@ class PyrFuseTConfig(PyrFuseConfig):
         super().__post_init__()
         if self.context < FOR_FINEST:
             raise UsageError(f"context must be {FOR_FINEST} or more, for the finest level: correct it.")
+        if self.looks:
+            raise UsageError(
+                f"PyrFuse-T takes no further looks, {self.looks} are asked for: drop them, or use PyrFuse."
+            )
 
     @property
     def reach(self) -> int:
@@ -189,4 +183,5 @@ class PyrFuseTNetwork(nn.Module):
         energies = coarse[FIRST_FOR_BASE].energies[:, :2]
         for level in coarse[FIRST_FOR_BASE + 1 :]:
             energies = shrink(energies) + level.energies[:, :2]
-        return base_share(coarse[-1].a, coarse[-1].b, energies, partial(self._convolved, self.base))
+        logit, context = base_choice(coarse[-1].a, coarse[-1].b, energies, partial(self._convolved, self.base))
+        return torch.sigmoid(logit), context

@@ -1,4 +1,4 @@
-"""The later looks of PyrFuse: each sees what the result lost of its sources, and corrects the choice. Ours (spec 8).
+"""The later looks of PyrFuse: each sees what the result lost of its sources, and corrects the choice. Ours (spec pyrfuse 8).
 
 A look finds, level by level and place by place, which way `correction` and `kept` raise what is lost. It takes a step
 the other way, and adds what three small convolutions make of that and of a few local measurements. The picture is then
@@ -10,12 +10,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from polyfuse.families.pyrfuse.pieces import TINY, Choice, Composition, Level, convolutions
+from polyfuse.families.pyrfuse.pieces import Choice, Composition, Level, convolutions
 from polyfuse.families.pyrfuse.slope import Sources, beyond, slopes_of, standings_of
 from polyfuse.ops.pyramid import blur, expand, shrink
 
 FIRST_STEP = 0.5
 """A fresh look's step, of a correction, where every pixel around asks for the same."""
+FAINT = 1e-10
+"""Square of slope times detail below which a look takes no step: rounding would decide its direction."""
 SMALL_SLOPE = 1e-4
 """Square of a slope that counts as none; where much is lost it is about 1."""
 LEVEL_FEATURES, BASE_FEATURES = 15, 7
@@ -78,7 +80,7 @@ def _ways(slope: Tensor, level: Level, choice: Choice) -> tuple[Tensor, Tensor]:
 
 def _likeness(product: Tensor, square: Tensor, other: Tensor) -> Tensor:
     """How far two maps go together, in [-1, 1], from the local means of their product and of both squares."""
-    return product / ((square * other).clamp_min(0) + TINY).sqrt()
+    return product / ((square * other).clamp_min(0) + FAINT).sqrt()
 
 
 def _size(square: Tensor) -> Tensor:

@@ -18,9 +18,11 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from polyfuse.families.pyrfuse.pieces import STEADY, TINY, Level, log_ratio
+from polyfuse.families.pyrfuse.pieces import TINY, Level
 from polyfuse.ops.pyramid import blur, expand, shrink
 
+GREY = 0.5
+"""What pictures are measured from."""
 SEEN_LEVELS = 4
 """Levels whose pictures are compared with the sources; at coarser ones only the slope of the finer ones counts."""
 FLAT = 2e-4
@@ -29,16 +31,18 @@ LEAST_STRONGER, LEAST_WEAKER = 1e-5, 1e-6
 """Added to variances, so that flat places count a little; white is 1."""
 WEAKER = 0.35
 """How much the weaker source counts."""
+SURE = 4.0
+"""How steeply the weights turn where both sources are equally strong: at a jump, rounding would decide the picture."""
 CUT, CALM = 3.5, 0.18
 """How much what would be cut off at black and white counts, and noise that the calmer source does not have."""
-SMALL_CUT = 2e-3
+SMALL_CUT = 1e-2
 """What lies this far beyond black or white counts half of the whole."""
 CALM_LEVELS = 2
 """Levels on which noise is looked for; on coarser ones it is averaged away."""
 FLAT_PLACE = 1e-4
 """Variance of the stronger source at which a place counts half as flat; white is 1."""
-LEAST_MORE = 1e-7
-"""Keeps the slope of a root finite; variance, white is 1."""
+FAINT = 1e-5
+"""Variance that nobody sees, white is 1: below it ratios, likenesses and noise fade; else rounding would decide."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +50,9 @@ class Source:
     """One source at one level."""
 
     picture: Tensor
-    """(N, 1, H, W)."""
+    """Less a middle grey, (N, 1, H, W): squares of small numbers keep more digits."""
     mean: Tensor
-    """Local mean, (N, 1, h, w) on the grid of the next coarser level, as all below."""
+    """Local mean of that, (N, 1, h, w) on the grid of the next coarser level, as all below."""
     variance: Tensor
     """Local variance."""
     weight: Tensor
@@ -70,22 +74,20 @@ class Sources:
     @classmethod
     def of(cls, a: Tensor, b: Tensor, level: Level) -> Self:
         """Of the pictures a and b at one level, (N, 1, H, W), and their details."""
+        a, b = a - GREY, b - GREY
         means = window(torch.cat([a, b, a * a, b * b, a * b], dim=1))
         mean_a, mean_b, square_a, square_b, product = means.split(1, dim=1)
         variance_a, variance_b = ((s - m * m).clamp_min(0) for s, m in ((square_a, mean_a), (square_b, mean_b)))
-        larger = torch.maximum(variance_a, variance_b)
-        stronger = (larger + LEAST_STRONGER).sqrt()
-        weaker = WEAKER * (torch.minimum(variance_a, variance_b) + LEAST_WEAKER).sqrt()
-        is_a = variance_a >= variance_b
+        ratio = torch.log((variance_a + FAINT) / (variance_b + FAINT))
         features = [
-            log_ratio(variance_a, variance_b) / 4,
-            (product - mean_a * mean_b) / ((variance_a * variance_b).sqrt() + STEADY),
+            ratio / 4,
+            (product - mean_a * mean_b) / ((variance_a * variance_b).sqrt() + FAINT),
             level.energy_features(),
         ]
         return cls(
-            Source(a, mean_a, variance_a, torch.where(is_a, stronger, weaker)),
-            Source(b, mean_b, variance_b, torch.where(is_a, weaker, stronger)),
-            FLAT_PLACE / (FLAT_PLACE + larger),
+            Source(a, mean_a, variance_a, _weight(variance_a, ratio)),
+            Source(b, mean_b, variance_b, _weight(variance_b, -ratio)),
+            FLAT_PLACE / (FLAT_PLACE + torch.maximum(variance_a, variance_b)),
             torch.cat(features, dim=1),
         )
 
@@ -102,6 +104,7 @@ class Standing:
     @classmethod
     def of(cls, fused: Tensor, sources: Sources, *, sees_noise: bool) -> Self:
         """Of the result at one level, (N, 1, H, W)."""
+        fused = fused - GREY
         both = (sources.a, sources.b)
         products = [fused, fused * fused, *(fused * source.picture for source in both)]
         mean, square, *with_sources = window(torch.cat(products, dim=1)).split(1, dim=1)
@@ -117,11 +120,11 @@ class Standing:
             along_sources.append(along)
             along_variance = along_variance + along * (2 * covariance + FLAT) / whole
             left_over = left_over + along * source.mean
-            likenesses.append(covariance / ((variance * source.variance + TINY).sqrt() + STEADY))
+            likenesses.append(covariance / ((variance * source.variance + TINY).sqrt() + FAINT))
         factors = blur(torch.cat([*along_sources, along_variance, left_over - along_variance * mean], dim=1))
         of_a, of_b, of_fused, offset = expand(factors, fused.shape).split(1, dim=1)
         slope = fused * of_fused - sources.a.picture * of_a - sources.b.picture * of_b + offset
-        return cls(slope, torch.cat([*likenesses, mean - 0.5], dim=1))
+        return cls(slope, torch.cat([*likenesses, mean], dim=1))
 
 
 def standings_of(pictures: list[Tensor], sources: list[Sources]) -> list[Standing]:
@@ -160,7 +163,14 @@ def window(x: Tensor) -> Tensor:
     return blur(shrink(x))
 
 
+def _weight(variance: Tensor, ratio: Tensor) -> Tensor:
+    """How much a source's structure counts; `ratio` is the logarithm of its variance over the other one's."""
+    stronger = torch.sigmoid(SURE * ratio)
+    least, share = LEAST_WEAKER + stronger * (LEAST_STRONGER - LEAST_WEAKER), WEAKER + stronger * (1 - WEAKER)
+    return share * (variance + least).sqrt()
+
+
 def _noise_slope(variance: Tensor, sources: Sources) -> Tensor:
-    """Gradient of 0.18 flat (m + 2e-7) / sqrt(m + 1e-7), m the variance that the calmer source does not have."""
+    """Gradient of 0.18 flat (m + 2e-5) / sqrt(m + 1e-5), m the variance that the calmer source does not have."""
     more = (variance - torch.minimum(sources.a.variance, sources.b.variance)).clamp_min(0)
-    return CALM / 2 * sources.flat * more / (more + LEAST_MORE) / (more + LEAST_MORE).sqrt()
+    return CALM / 2 * sources.flat * more / (more + FAINT) / (more + FAINT).sqrt()

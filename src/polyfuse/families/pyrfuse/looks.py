@@ -1,4 +1,4 @@
-"""The later looks of PyrFuse: each sees what the result lost of its sources, and corrects the choice. Ours (spec pyrfuse 8).
+"""Later looks of PyrFuse: each sees what the result lost, and corrects the choice. Ours (spec pyrfuse 8).
 
 A look finds, level by level and place by place, which way `correction` and `kept` raise what is lost. It takes a step
 the other way, and adds what three small convolutions make of that and of a few local measurements. The picture is then

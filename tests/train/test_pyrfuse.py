@@ -91,4 +91,5 @@ def test_recipe_that_makes_no_sense_is_refused(make_recipe, settings: tuple[str,
 def test_bundled_recipe_is_read_and_has_haze() -> None:
     recipe = load_recipe("pyrfuse-cpu")
     check_recipe(recipe)
-    assert (recipe.family, recipe.data.crop.haze, recipe.stages[0].steps) == ("pyrfuse", 0.2, 5000)
+    assert (recipe.family, recipe.data.crop.haze, recipe.stages[0].steps) == ("pyrfuse", 0.2, 6000)
+    assert recipe.model["looks"] == 3

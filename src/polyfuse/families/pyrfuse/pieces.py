@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from polyfuse.ops.pyramid import blur, expand, shrink
+from polyfuse.ops.recording import is_recording
 
 STEADY = 1e-6
 """Energy, white is 1: below it sources count as equally flat."""
@@ -130,13 +131,27 @@ def log_ratio(energy_a: Tensor, energy_b: Tensor) -> Tensor:
     return torch.log((energy_a + STEADY) / (energy_b + STEADY))
 
 
-def convolutions(inputs: int, channels: int, outputs: int) -> nn.Sequential:
+class Convolutions(nn.Sequential):
+    """Layers one after the other; where nothing is learned or recorded, with the channels last, a third faster."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, h, w) to (N, outputs, h, w)."""
+        learns = torch.is_grad_enabled() and (x.requires_grad or any(p.requires_grad for p in self.parameters()))
+        fast = not learns and not is_recording()
+        if fast:
+            x = x.contiguous(memory_format=torch.channels_last)
+        for layer in self:
+            x = layer(x)
+        return x.contiguous() if fast else x
+
+
+def convolutions(inputs: int, channels: int, outputs: int) -> Convolutions:
     """Two 3 x 3 convolutions with ReLU and a pointwise one; borders repeat the edge pixel."""
     last = nn.Conv2d(channels, outputs, 1)
     with torch.no_grad():
         last.weight *= LAST_GAIN
         last.bias.zero_()  # type: ignore[union-attr]
-    return nn.Sequential(
+    return Convolutions(
         nn.Conv2d(inputs, channels, 3, padding=1, padding_mode="replicate"),
         nn.ReLU(),
         nn.Conv2d(channels, channels, 3, padding=1, padding_mode="replicate"),

@@ -101,8 +101,18 @@ def test_an_existing_file_stays(tmp_path: Path) -> None:
     assert path.read_text() == "mine"
 
 
+def test_what_is_within_the_models_own_rounding_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "MOST_OFF", 1e-9)
+    made = export_onnx(registry.load("pyrfuse.road"), tmp_path / "model.onnx")
+    assert 1e-9 < max(made.off.values()) < 1e-3
+    monkeypatch.setattr(exporting, "ROUNDINGS", 1e-3)
+    with pytest.raises(OutputError, match="nothing is written"):
+        export_onnx(registry.load("pyrfuse.road"), tmp_path / "other.onnx")
+
+
 def test_a_graph_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exporting, "MOST_OFF", -1.0)
+    monkeypatch.setattr(exporting, "ROUNDINGS", 0)
     with pytest.raises(OutputError, match="differs from PyTorch by 0, more than -1: nothing is written"):
         export_onnx(registry.load("average"), tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == []

@@ -16,8 +16,8 @@ from polyfuse.ops.pyramid import blur, expand, shrink
 
 FIRST_STEP = 0.5
 """A fresh look's step, of a correction, where every pixel around asks for the same."""
-FAINT = 1e-10
-"""Square of slope times detail below which a look takes no step: rounding would decide its direction."""
+FAINT, FAINT_SLOPE = 1e-10, 1e-7
+"""Squares, of slope times detail and of a slope, below which a look takes no step: rounding would decide where to."""
 SMALL_SLOPE = 1e-4
 """Square of a slope that counts as none; where much is lost it is about 1."""
 LEVEL_FEATURES, BASE_FEATURES = 15, 7
@@ -79,8 +79,8 @@ def _ways(slope: Tensor, level: Level, choice: Choice) -> tuple[Tensor, Tensor]:
 
 
 def _likeness(product: Tensor, square: Tensor, other: Tensor) -> Tensor:
-    """How far two maps go together, in [-1, 1], from the local means of their product and of both squares."""
-    return product / ((square * other).clamp_min(0) + FAINT).sqrt()
+    """How far a slope and a map go together, in [-1, 1], from the local means of their product and of both squares."""
+    return product / ((square.clamp_min(0) + FAINT_SLOPE) * other.clamp_min(0) + FAINT).sqrt()
 
 
 def _size(square: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ class PyrFuse(PyrFuseNetwork, FusionModel):
             halo=min(exact, LOOKS_HALO) if config.looks else exact,
             blended=config.looks > 0,
             multiple_of=step,
-            # measured on a CPU, 24 channels, 600 to 2,500 pixels a side: 156 to 161 bytes a pixel, with looks 303 to 338
+            # measured on a CPU, 600 to 2,500 pixels a side: 156 to 161 bytes a pixel, 303 to 338 with looks
             bytes_per_pixel=320 if config.looks else 160,
             fixed_bytes=16 << 20,
         )

@@ -279,13 +279,12 @@ def test_slope_turns_back_what_lies_beyond_black_and_white() -> None:
 
 
 def test_each_fresh_look_leaves_less_lost_than_the_one_before() -> None:
-    losses = []
+    losses, pairs = [], [drawn_pair(seed) for seed in (1, 2, 5)]
     for looks in range(4):
         model = fresh(PyrFuseConfig(looks=looks))
         for look in cast("list[Look]", list(model.looks)):
             for last in (last_of(look.detail), last_of(look.base)):  # the plain step alone
                 nn.init.zeros_(last.weight)
-        pairs = [drawn_pair(seed) for seed in (1, 2, 5)]
         losses.append(sum(float(stronger_loss(model(a, b), a, b)) for a, b in pairs) / len(pairs))
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < 0.97 * losses[0]
